@@ -1,0 +1,51 @@
+"""The databases that migrator knows, one a file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from migrator.dialects.base import Capabilities, Dialect, Transient
+from migrator.dialects.mariadb import MariaDB
+from migrator.dialects.mysql import MySQL
+from migrator.dialects.postgresql import PostgreSQL
+from migrator.dialects.sqlite import SQLite
+from migrator.errors import ConfigurationError, error_code
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Dialect as SQLAlchemyDialect
+    from sqlalchemy.exc import SQLAlchemyError
+
+__all__ = [
+    "DIALECTS",
+    "Capabilities",
+    "Dialect",
+    "Transient",
+    "dialect_named",
+    "dialect_of",
+    "transient",
+]
+
+DIALECTS: tuple[Dialect, ...] = (PostgreSQL(), MySQL(), MariaDB(), SQLite())
+
+
+def dialect_named(name: str) -> Dialect:
+    """Return the dialect called *name*, as in a migration's file name."""
+    for dialect in DIALECTS:
+        if dialect.name == name:
+            return dialect
+    known = ", ".join(each.name for each in DIALECTS)
+    raise ConfigurationError(f"unknown database {name!r}, expected one of {known}")
+
+
+def dialect_of(dialect: SQLAlchemyDialect) -> Dialect:
+    """Return ours for SQLAlchemy's *dialect*; a MariaDB server counts as MariaDB."""
+    if getattr(dialect, "is_mariadb", False):
+        return dialect_named("mariadb")
+    return dialect_named(dialect.name)
+
+
+def transient(dialect: Dialect, error: SQLAlchemyError) -> Transient | None:
+    """Return why *error* may pass when the work is tried again, or None when it will not."""
+    if getattr(error, "connection_invalidated", False):
+        return Transient.LOST
+    return dialect.transient.get(error_code(error) or "")

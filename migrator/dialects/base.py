@@ -1,0 +1,75 @@
+"""What a database is to migrator: capabilities and SQL text, never a connection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, ClassVar
+
+import sqlalchemy as sa
+
+
+class Transient(Enum):
+    """A failure that may pass when the same work is tried again."""
+
+    LOCKED = "a lock was not available in time"
+    DEADLOCK = "the database chose this transaction as the victim of a deadlock"
+    SERIALIZATION = "a concurrent transaction changed the same rows"
+    LOST = "the connection was lost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What a database can do; asked by name, never by the database's name."""
+
+    transactional_ddl: bool
+    """A failed migration leaves nothing behind."""
+    advisory_locks: bool
+    """Sessions can hold named locks; otherwise a file beside the database is locked."""
+    row_locks: bool
+    """SELECT … FOR UPDATE locks rows; otherwise a writer locks the whole database."""
+    lock_timeout: bool
+    """A statement can be told how long to wait for a lock."""
+    concurrent_index: bool
+    """An index can be built without blocking writers, outside a transaction."""
+    ordered_assignments: bool
+    """UPDATE … SET reads columns already assigned by the same SET (left to right)."""
+    late_validation: bool
+    """A constraint can be added without looking at old rows and be validated later."""
+    typed_values: bool
+    """A list of values needs its types spelt out in its first row."""
+    session_triggers: bool = True
+    """Triggers can refuse a write with an error."""
+
+
+class Dialect:
+    """One database: how it spells what migrator needs.
+
+    Subclasses are values without state: flags in *capabilities*, SQL text in methods.
+    """
+
+    name: ClassVar[str]
+    """Name of the database as it stands in file names: NAME.<name>.sql."""
+    families: ClassVar[tuple[str, ...]]
+    """Names a migration's file may carry to be meant for this database, best first."""
+    sqlglot: ClassVar[str]
+    """Name of the same language in sqlglot."""
+    sqlalchemy: ClassVar[str]
+    """Name of the same dialect in SQLAlchemy, for rendering without a database."""
+    capabilities: ClassVar[Capabilities]
+    transient: ClassVar[dict[str, Transient]]
+    """SQLSTATE, error number or error name → why it may pass."""
+
+    def set_lock_timeout(self, seconds: float) -> str | None:
+        """Return the statement that limits waiting for locks in this session, if there is one."""
+        raise NotImplementedError
+
+    def isolation_level(self) -> str | None:
+        """Return the isolation level that batches run at, or None for the database's only one."""
+        raise NotImplementedError
+
+    def same(
+        self, column: sa.ColumnElement[Any], value: sa.ColumnElement[Any]
+    ) -> sa.ColumnElement[bool]:
+        """Return whether *column* is exactly *value*; NULL is the same as NULL."""
+        return column.is_not_distinct_from(value)

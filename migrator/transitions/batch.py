@@ -1,0 +1,270 @@
+"""A batch: the transition read as statements over a range of keys."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from migrator.errors import TransitionError
+from migrator.transitions.transition import Failure, Moved
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+    from migrator.dialects import Dialect
+    from migrator.transitions.columns import Columns
+    from migrator.transitions.transition import Transition
+
+Key = tuple[Any, ...]
+
+ROWS_PER_STATEMENT = 250
+"""Rows that one UPDATE of computed values writes: SQLite takes 500 terms in a UNION."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Range:
+    """The rows of *table* whose key is after *after* and up to *upto*.
+
+    *without* are keys in quarantine. *found* is how many movable rows were counted in it.
+    """
+
+    table: sa.Table
+    key: tuple[str, ...]
+    dialect: Dialect
+    after: Key | None = None
+    upto: Key | None = None
+    without: Collection[Key] = ()
+    found: int = 0
+
+    @property
+    def key_columns(self) -> tuple[sa.Column[Any], ...]:
+        """The columns of the key, in its order."""
+        return tuple(self.table.c[name] for name in self.key)
+
+    def within(self) -> sa.ColumnElement[bool]:
+        """Return the predicate of this range; keys are compared by the database only."""
+        columns = self.key_columns
+        terms = []
+        if self.after is not None:
+            terms.append(_after(columns, self.after))
+        if self.upto is not None:
+            terms.append(sa.not_(_after(columns, self.upto)) if len(columns) == 1
+                         else _up_to(columns, self.upto))
+        terms.extend(sa.not_(is_key(columns, key)) for key in self.without)
+        return sa.and_(sa.true(), *terms)
+
+    def only(self, key: Key, *, after: Key | None) -> Range:
+        """Return the range that ends at *key* and begins after *after*."""
+        return replace(self, after=after, upto=key, found=1)
+
+
+def _after(columns: Sequence[sa.Column[Any]], key: Key) -> sa.ColumnElement[bool]:
+    """Return the predicate of keys after *key*, spelt so that every engine uses the index."""
+    column, value = columns[0], key[0]
+    if len(columns) == 1:
+        return column > value
+    return sa.or_(column > value, sa.and_(column == value, _after(columns[1:], key[1:])))
+
+
+def _up_to(columns: Sequence[sa.Column[Any]], key: Key) -> sa.ColumnElement[bool]:
+    """Return the predicate of keys up to and including *key*."""
+    column, value = columns[0], key[0]
+    if len(columns) == 1:
+        return column <= value
+    return sa.or_(column < value, sa.and_(column == value, _up_to(columns[1:], key[1:])))
+
+
+def is_key(columns: Sequence[sa.Column[Any]], key: Key) -> sa.ColumnElement[bool]:
+    """Return the predicate of the one row whose key is *key*."""
+    return sa.and_(*(column == value for column, value in zip(columns, key, strict=True)))
+
+
+def any_key(columns: Sequence[sa.Column[Any]], keys: Sequence[Key]) -> sa.ColumnElement[bool]:
+    """Return the predicate of the rows whose key is one of *keys*."""
+    if len(columns) == 1:
+        return columns[0].in_([key[0] for key in keys])
+    return sa.or_(*(is_key(columns, key) for key in keys))
+
+
+def lock(connection: Connection, transition: Transition, rows: Range) -> list[Key]:
+    """Lock the movable rows of *rows* until the transaction ends, and return their keys."""
+    statement = (
+        sa.select(*rows.key_columns)
+        .where(rows.within(), transition.movable(rows.table))
+        .order_by(*rows.key_columns)
+    )
+    if rows.dialect.capabilities.row_locks:
+        statement = statement.with_for_update(of=rows.table)
+    return [tuple(row) for row in connection.execute(statement)]
+
+
+def reflect(connection: Connection, transition: Transition) -> sa.Table:
+    """Return the table of *transition* as the database has it now.
+
+    Raises TransitionError when the table, its key or a column named by the
+    transition is missing: the expand has not been applied, or the names are wrong.
+    """
+    try:
+        table = sa.Table(
+            transition.table,
+            sa.MetaData(),
+            schema=transition.schema,
+            autoload_with=connection,
+            resolve_fks=False,
+        )
+    except sa.exc.NoSuchTableError as error:
+        raise TransitionError(
+            f"there is no table {transition.table!r}",
+            migration=transition.name or None,
+            hint="apply the expand first: migrator sync --expand-only",
+        ) from error
+    missing = [name for name in transition.columns if name not in table.c]
+    if missing:
+        raise TransitionError(
+            f"table {transition.table!r} has no column {', '.join(map(repr, missing))}",
+            migration=transition.name or None,
+            hint="apply the expand first: migrator sync --expand-only",
+        )
+    return table
+
+
+def key_of(transition: Transition, table: sa.Table) -> tuple[str, ...]:
+    """Return the names of the columns that identify a row of *table*."""
+    key = transition.key or tuple(column.name for column in table.primary_key.columns)
+    if not key:
+        raise TransitionError(
+            f"table {table.name!r} has no primary key",
+            migration=transition.name or None,
+            hint="name a unique key that is never NULL: key=('column', …)",
+        )
+    return key
+
+
+# – moved by the database –
+
+
+def move_in_sql(connection: Connection, transition: Columns, rows: Range) -> Moved:
+    """Move a range in one UPDATE whose WHERE repeats the predicate of the transition."""
+    table = rows.table
+    lost = transition.lost(table)
+    statement = (
+        sa.update(table)
+        .where(rows.within(), transition.movable(table), *([] if lost is None else [sa.not_(lost)]))
+        .ordered_values(*((table.c[name], value) for name, value in transition.assign(table)))
+    )
+    completed = connection.execute(statement).rowcount
+    if lost is None or completed >= rows.found:
+        return Moved(completed=completed)
+    return Moved(completed=completed, failures=_lost(connection, transition, rows, lost))
+
+
+def _lost(
+    connection: Connection, transition: Columns, rows: Range, lost: sa.ColumnElement[bool]
+) -> tuple[Failure, ...]:
+    """Return the rows whose value would become NULL: converting them would lose it."""
+    found = connection.execute(
+        sa.select(*rows.key_columns).where(rows.within(), transition.movable(rows.table), lost)
+    )
+    reason = "converting it gives NULL, which would lose the old value"
+    return tuple(Failure(key=tuple(row), reason=reason) for row in found)
+
+
+# – moved through Python –
+
+
+def move_in_python(connection: Connection, transition: Columns, rows: Range) -> Moved:
+    """Read a range, convert each row, and write it where it is still what was read."""
+    table = rows.table
+    read = transition.reads
+    found = connection.execute(
+        sa.select(*rows.key_columns, *(table.c[name] for name in read)).where(
+            rows.within(), transition.movable(table)
+        )
+    ).all()
+    failures: list[Failure] = []
+    changes: list[tuple[Key, Key, Key]] = []
+    for row in found:
+        key, seen = tuple(row[: len(rows.key)]), tuple(row[len(rows.key) :])
+        made = _converted(transition, dict(zip(read, seen, strict=True)))
+        if isinstance(made, str):
+            failures.append(Failure(key=key, reason=made))
+        else:
+            changes.append((key, seen, tuple(made[name] for name in transition.targets)))
+    completed = sum(
+        _compare_and_set(connection, transition, rows, changes[start : start + ROWS_PER_STATEMENT])
+        for start in range(0, len(changes), ROWS_PER_STATEMENT)
+    )
+    return Moved(completed=completed, failures=tuple(failures))
+
+
+def _converted(transition: Columns, row: Mapping[str, Any]) -> Mapping[str, Any] | str:
+    """Return the new values of *row*, or the reason why it cannot be converted."""
+    try:
+        made = transition.convert(SimpleNamespace(**row))
+    except Exception as error:
+        # The converter is the user's: whatever it raises concerns this row only, and
+        # its text may hold the row's data.
+        return f"the converter raised {type(error).__name__}"
+    if not transition.null_ok and all(value is None for value in made.values()):
+        return "converting it gives NULL, which would lose the old value"
+    return made
+
+
+def _compare_and_set(
+    connection: Connection,
+    transition: Columns,
+    rows: Range,
+    changes: Sequence[tuple[Key, Key, Key]],
+) -> int:
+    """Write *changes*, each only where its row is still pending and as it was read."""
+    table = rows.table
+    parts = (rows.key, transition.reads, transition.targets)
+    values = _values(table, parts, changes, typed=rows.dialect.capabilities.typed_values)
+    made = {name: values.c[f"made_{name}"] for name in transition.targets}
+    statement = (
+        sa.update(table)
+        .where(
+            *(table.c[name] == values.c[f"key_{name}"] for name in rows.key),
+            transition.movable(table),
+            *(
+                rows.dialect.same(table.c[name], values.c[f"seen_{name}"])
+                for name in transition.reads
+            ),
+        )
+        .ordered_values(
+            *((table.c[name], value) for name, value in made.items()),
+            *((table.c[name], value) for name, value in transition.clear(table)),
+        )
+    )
+    return connection.execute(statement).rowcount
+
+
+def _values(
+    table: sa.Table,
+    parts: tuple[Sequence[str], Sequence[str], Sequence[str]],
+    changes: Sequence[tuple[Key, Key, Key]],
+    *,
+    typed: bool,
+) -> sa.Subquery:
+    """Return keys, seen and made values as a derived table that every database takes."""
+    columns = [
+        (f"{what}_{name}", table.c[name].type)
+        for what, names in zip(("key", "seen", "made"), parts, strict=True)
+        for name in names
+    ]
+    selects = [
+        sa.select(
+            *(
+                sa.cast(sa.literal(value, type_), type_).label(label)
+                if typed and position == 0
+                else sa.literal(value, type_).label(label)
+                for (label, type_), value in zip(columns, sum(change, ()), strict=True)
+            )
+        )
+        for position, change in enumerate(changes)
+    ]
+    return sa.union_all(*selects).subquery("changes")
