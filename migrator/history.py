@@ -1,0 +1,164 @@
+"""History: what is applied to a database, remembered in tables of that database."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from typing_extensions import override
+
+from migrator.plan import APPLIED, APPLYING, Applied
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from sqlalchemy.engine import Connection, Dialect
+
+    from migrator.migration import Migration
+
+__all__ = ["HISTORY", "METADATA", "Applied", "Row", "UtcDateTime", "accept", "ensure", "read"]
+
+
+class UtcDateTime(sa.TypeDecorator[datetime]):
+    """A moment, stored in UTC and read with its zone on databases that keep none."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    @override
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        moment = value.astimezone(UTC)
+        return moment if dialect.name == "postgresql" else moment.replace(tzinfo=None)
+
+    @override
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None or value.tzinfo is not None:
+            return value
+        return value.replace(tzinfo=UTC)
+
+
+METADATA = sa.MetaData()
+"""Every table that migrator keeps in the database it works on."""
+
+HISTORY = sa.Table(
+    "migrator_history",
+    METADATA,
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("name", sa.String(255), nullable=False),
+    sa.Column("hash", sa.String(64), nullable=False),
+    sa.Column("phase", sa.String(16), nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("started_at", UtcDateTime, nullable=False),
+    sa.Column("applied_at", UtcDateTime),
+    sa.Column("duration_ms", sa.Integer),
+    sa.Column("statement", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("digest", sa.String(64)),
+    sa.Column("intent", sa.String(64)),
+    sa.Column("note", sa.Text),
+)
+"""One row a migration. *statement* counts those that are done while it is being applied,
+*digest* is over their text; *intent* is the digest of the one that was about to be sent."""
+
+
+def ensure(connection: Connection) -> None:
+    """Create the tables of migrator that are missing."""
+    METADATA.create_all(connection)
+
+
+def read(connection: Connection) -> tuple[Applied, ...]:
+    """Return what is applied or half applied, by number; empty where there is no history."""
+    if not sa.inspect(connection).has_table(HISTORY.name):
+        return ()
+    rows = connection.execute(sa.select(HISTORY).order_by(HISTORY.c.version)).mappings()
+    return tuple(Applied(**row) for row in rows)
+
+
+def digest(statements: Iterable[str]) -> str:
+    """Return the digest of *statements*, one after the other."""
+    return hashlib.sha256("\0".join(statements).encode()).hexdigest()
+
+
+def accept(connection: Connection, applied: Applied, *, name: str, hash: str) -> None:
+    """Take the files of an applied migration as they are now, and keep a note of it."""
+    said = f"edited since; accepted {_now():%Y-%m-%d %H:%M} UTC, was {applied.name} {applied.hash}"
+    note = f"{applied.note}\n{said}" if applied.note else said
+    _update(connection, applied.version, name=name, hash=hash, note=note)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """The history's row of the one migration that is being applied.
+
+    Every method writes in the transaction of the connection it is given.
+    """
+
+    migration: Migration
+    statements: Sequence[str] = ()
+    """What the migration sends; empty when that is only known while it runs."""
+    started_at: datetime
+
+    def record(self, connection: Connection) -> None:
+        """Note that a migration that was never begun is applied."""
+        connection.execute(HISTORY.insert(), self._values(APPLIED))
+
+    def done(self, connection: Connection) -> int | None:
+        """Return how many statements an earlier run finished, None when it never began."""
+        query = sa.select(HISTORY.c.statement).where(HISTORY.c.version == self.migration.number)
+        return connection.execute(query).scalar_one_or_none()
+
+    def intend(self, connection: Connection, index: int, statement: str) -> None:
+        """Note that statement *index*, counted from 0, is about to be sent, and all before done."""
+        intent = digest([statement])
+        if not self._update(connection, index, intent=intent):
+            connection.execute(HISTORY.insert(), self._values(APPLYING, intent=intent))
+
+    def did(self, connection: Connection, index: int) -> None:
+        """Note that statement *index* is done."""
+        self._update(connection, index + 1, intent=None)
+
+    def stopped(self, connection: Connection, index: int) -> None:
+        """Note that statement *index* was refused and did nothing."""
+        self._update(connection, index, intent=None)
+
+    def applied(self, connection: Connection, note: str | None = None) -> None:
+        """Note that the migration is applied, whether or not it was begun before."""
+        values = self._values(APPLIED, note=note)
+        if not _update(connection, self.migration.number, **values):
+            connection.execute(HISTORY.insert(), values)
+
+    def _update(self, connection: Connection, done: int, *, intent: str | None) -> int:
+        values = {"statement": done, "digest": digest(self.statements[:done]), "intent": intent}
+        return _update(connection, self.migration.number, hash=self.migration.hash, **values)
+
+    def _values(
+        self, state: str, *, intent: str | None = None, note: str | None = None
+    ) -> dict[str, Any]:
+        finished = _now() if state == APPLIED else None
+        return {
+            "version": self.migration.number,
+            "name": self.migration.name,
+            "hash": self.migration.hash,
+            "phase": self.migration.phase.value,
+            "state": state,
+            "started_at": self.started_at,
+            "applied_at": finished,
+            "duration_ms": finished and round((finished - self.started_at).total_seconds() * 1000),
+            "statement": len(self.statements) if finished else 0,
+            "digest": digest(self.statements) if finished else None,
+            "intent": intent,
+            "note": note,
+        }
+
+
+def _update(connection: Connection, number: int, **values: Any) -> int:
+    """Write *values* into the row of *number*; return how many rows there are."""
+    written = connection.execute(HISTORY.update().where(HISTORY.c.version == number), values)
+    return written.rowcount
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
