@@ -60,6 +60,10 @@ class Dialect:
     transient: ClassVar[dict[str, Transient]]
     """SQLSTATE, error number or error name → why it may pass."""
 
+    def now(self) -> sa.ColumnElement[float]:
+        """Return the moment in seconds since 1970, by the clock of the database."""
+        raise NotImplementedError
+
     def set_lock_timeout(self, seconds: float) -> str | None:
         """Return the statement that limits waiting for locks in this session, if there is one."""
         raise NotImplementedError
@@ -73,3 +77,42 @@ class Dialect:
     ) -> sa.ColumnElement[bool]:
         """Return whether *column* is exactly *value*; NULL is the same as NULL."""
         return column.is_not_distinct_from(value)
+
+    def catalogue(self, *, restricted: bool) -> str:
+        """Return the query for what the catalogue holds, of the tables in :tables if *restricted*.
+
+        Its columns: thing, schema, table, name, definition. Rows that share the first four are
+        parts of one definition, in the order of the last.
+        """
+        raise NotImplementedError
+
+    def session(self) -> str | None:
+        """Return the query for the number of this session, if sessions have one."""
+        return None
+
+    def try_lock(self) -> str | None:
+        """Return the query that takes the runner's lock for this session: true when it did."""
+        return None
+
+    def unlock(self) -> str | None:
+        """Return the query that gives the runner's lock back."""
+        return None
+
+    def lock_holder(self) -> str | None:
+        """Return the query for the number of the session that holds the runner's lock."""
+        return None
+
+    def sessions(self) -> str | None:
+        """Return the query for the session :session, never for what it asks.
+
+        Its columns: session, user, application, host, state, since (as text).
+        """
+        return None
+
+    def blockers(self) -> str | None:
+        """Return the query for the sessions that :session waits for, in the same columns."""
+        return None
+
+    def one_at_a_time(self) -> str | None:
+        """Return the query that lets one transaction at a time create migrator's own tables."""
+        return None

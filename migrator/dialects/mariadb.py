@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from migrator.dialects.mysql import MySQL
+from typing import ClassVar
+
+from migrator.dialects.mysql import CATALOGUE_OF_TABLES, MySQL
 
 
 class MariaDB(MySQL):
@@ -11,4 +13,9 @@ class MariaDB(MySQL):
     name = "mariadb"
     families = ("mariadb", "mysql")
     sqlalchemy = "mariadb"
+    # Names of checks are unique in a table only, so a join on the name alone would mix tables.
+    catalogue_of_tables: ClassVar[str] = CATALOGUE_OF_TABLES.replace(
+        "t.constraint_name = c.constraint_name",
+        "t.constraint_name = c.constraint_name AND t.table_name = c.table_name",
+    )
     exact_collation = "utf8mb4_nopad_bin"

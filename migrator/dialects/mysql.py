@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from math import ceil
 from typing import Any, ClassVar
 
@@ -10,6 +11,77 @@ from sqlalchemy.dialects.mysql import CHAR
 from typing_extensions import override
 
 from migrator.dialects.base import Capabilities, Dialect, Transient
+
+CATALOGUE_OF_TABLES = """
+SELECT CASE table_type WHEN 'VIEW' THEN 'view' WHEN 'SEQUENCE' THEN 'sequence'
+                       ELSE 'table' END AS thing,
+       NULL AS `schema`, NULL AS `table`, table_name AS name,
+       CONCAT_WS(' ', table_type, engine, table_collation, create_options) AS definition
+  FROM information_schema.tables WHERE table_schema = DATABASE() AND {table_name}
+UNION ALL
+SELECT 'column', NULL, table_name, column_name,
+       CONCAT_WS(' ', column_type, 'null', is_nullable, character_set_name, collation_name, extra,
+                 generation_expression, 'default', COALESCE(column_default, 'none'))
+  FROM information_schema.columns WHERE table_schema = DATABASE() AND {table_name}
+UNION ALL
+SELECT 'index', NULL, table_name, index_name,
+       CONCAT_WS(' ', LPAD(seq_in_index, 3, '0'), column_name, sub_part, collation, index_type,
+                 'repeats', non_unique)
+  FROM information_schema.statistics WHERE table_schema = DATABASE() AND {table_name}
+UNION ALL
+SELECT 'constraint', NULL, table_name, constraint_name, CONCAT('0 ', constraint_type)
+  FROM information_schema.table_constraints WHERE table_schema = DATABASE() AND {table_name}
+UNION ALL
+SELECT 'constraint', NULL, table_name, constraint_name,
+       CONCAT_WS(' ', '1', LPAD(ordinal_position, 3, '0'), column_name, referenced_table_schema,
+                 referenced_table_name, referenced_column_name)
+  FROM information_schema.key_column_usage WHERE table_schema = DATABASE() AND {table_name}
+UNION ALL
+SELECT 'constraint', NULL, table_name, constraint_name,
+       CONCAT_WS(' ', '2', update_rule, delete_rule)
+  FROM information_schema.referential_constraints
+ WHERE constraint_schema = DATABASE() AND {table_name}
+UNION ALL
+SELECT 'constraint', NULL, t.table_name, c.constraint_name, CONCAT('3 ', c.check_clause)
+  FROM information_schema.check_constraints c
+  JOIN information_schema.table_constraints t
+    ON t.constraint_schema = c.constraint_schema AND t.constraint_name = c.constraint_name
+   AND t.constraint_type = 'CHECK'
+ WHERE c.constraint_schema = DATABASE() AND {t.table_name}
+UNION ALL
+SELECT 'trigger', NULL, event_object_table, trigger_name,
+       CONCAT_WS(' ', event_manipulation, action_timing, MD5(action_statement))
+  FROM information_schema.triggers WHERE trigger_schema = DATABASE() AND {event_object_table}
+UNION ALL
+SELECT 'partition', NULL, table_name, partition_name,
+       CONCAT_WS(' ', partition_method, partition_expression, partition_description)
+  FROM information_schema.partitions
+ WHERE table_schema = DATABASE() AND {table_name} AND partition_name IS NOT NULL
+UNION ALL
+SELECT 'view', NULL, NULL, table_name, MD5(view_definition)
+  FROM information_schema.views WHERE table_schema = DATABASE() AND {table_name}
+"""
+
+CATALOGUE_OF_ALL = """
+UNION ALL
+SELECT LOWER(routine_type), NULL, NULL, routine_name, MD5(routine_definition)
+  FROM information_schema.routines WHERE routine_schema = DATABASE()
+UNION ALL
+SELECT 'event', NULL, NULL, event_name, CONCAT_WS(' ', status, MD5(event_definition))
+  FROM information_schema.events WHERE event_schema = DATABASE()
+"""
+
+# Locks are the server's, not the database's, and their names are short.
+RUNNER_LOCK = "CONCAT('migrator.', SHA1(DATABASE()))"
+
+SESSIONS = """
+SELECT p.id AS session, p.user AS user, NULL AS application, p.host AS host,
+       CASE WHEN t.trx_id IS NULL THEN p.command ELSE 'in a transaction' END AS state,
+       DATE_FORMAT(COALESCE(t.trx_started, NOW() - INTERVAL p.time SECOND),
+                   '%Y-%m-%d %H:%i:%s') AS since
+  FROM information_schema.processlist p
+  LEFT JOIN information_schema.innodb_trx t ON t.trx_mysql_thread_id = p.id
+"""
 
 
 class MySQL(Dialect):
@@ -31,6 +103,7 @@ class MySQL(Dialect):
         late_validation=False,
         typed_values=False,
     )
+    catalogue_of_tables: ClassVar[str] = CATALOGUE_OF_TABLES
     transient: ClassVar[dict[str, Transient]] = {
         "1205": Transient.LOCKED,
         "1213": Transient.DEADLOCK,
@@ -42,6 +115,10 @@ class MySQL(Dialect):
         "2006": Transient.LOST,
         "2013": Transient.LOST,
     }
+
+    def now(self) -> sa.ColumnElement[float]:
+        """Return whole seconds: only they do not depend on the time zone of the session."""
+        return sa.literal_column("unix_timestamp()", sa.Double())
 
     def set_lock_timeout(self, seconds: float) -> str | None:
         """Return SET for metadata and row locks, which are counted in whole seconds."""
@@ -64,3 +141,34 @@ class MySQL(Dialect):
             for each in (column, value)
         )
         return next(exact).is_not_distinct_from(next(exact))
+
+    def catalogue(self, *, restricted: bool) -> str:
+        """Return the query for tables and what hangs on them; for all, routines and events too."""
+        condition = r"\1 IN :tables" if restricted else "TRUE"
+        query = re.sub(r"\{(\S+)\}", condition, self.catalogue_of_tables)
+        return query if restricted else query + CATALOGUE_OF_ALL
+
+    @override
+    def session(self) -> str:
+        return "SELECT CONNECTION_ID()"
+
+    @override
+    def try_lock(self) -> str:
+        return f"SELECT GET_LOCK({RUNNER_LOCK}, 0)"
+
+    @override
+    def unlock(self) -> str:
+        return f"SELECT RELEASE_LOCK({RUNNER_LOCK})"
+
+    @override
+    def lock_holder(self) -> str:
+        return f"SELECT IS_USED_LOCK({RUNNER_LOCK})"
+
+    @override
+    def sessions(self) -> str:
+        return SESSIONS + "WHERE p.id = :session"
+
+    @override
+    def blockers(self) -> str:
+        # Which session holds a metadata lock is known to an optional plugin only.
+        return SESSIONS + "WHERE t.trx_id IS NOT NULL AND p.id <> :session"

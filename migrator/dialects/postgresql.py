@@ -9,6 +9,119 @@ from typing_extensions import override
 
 from migrator.dialects.base import Capabilities, Dialect, Transient
 
+CATALOGUE_OF_TABLES = """
+WITH relation AS (
+    SELECT c.*, n.nspname
+      FROM pg_catalog.pg_class c
+      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND {condition}
+)
+SELECT CASE relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view'
+                    WHEN 'S' THEN 'sequence' WHEN 'c' THEN 'type' ELSE 'table' END AS thing,
+       CAST(nspname AS text) AS "schema", CAST(NULL AS text) AS "table",
+       CAST(relname AS text) AS name,
+       concat_ws(' ', relkind, relpersistence, relowner, relrowsecurity, relforcerowsecurity,
+                 relreplident, CASE WHEN relkind IN ('v', 'm') THEN md5(pg_get_viewdef(oid)) END,
+                 pg_get_expr(relpartbound, oid)) AS definition
+  FROM relation WHERE relkind NOT IN ('i', 'I', 't')
+UNION ALL
+SELECT 'column', r.nspname, r.relname, a.attname,
+       concat_ws(' ', format_type(a.atttypid, a.atttypmod), 'not null', a.attnotnull,
+                 a.attidentity, a.attgenerated, a.attcollation, pg_get_expr(d.adbin, d.adrelid))
+  FROM relation r
+  JOIN pg_catalog.pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
+  LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+ WHERE r.relkind IN ('r', 'p', 'f', 'v', 'm', 'c')
+UNION ALL
+SELECT 'constraint', r.nspname, r.relname, c.conname,
+       concat_ws(' ', regexp_replace(pg_get_constraintdef(c.oid), ' NOT VALID$', ''),
+                 (SELECT string_agg(CAST(t.tgenabled AS text), '' ORDER BY t.tgname)
+                    FROM pg_catalog.pg_trigger t WHERE t.tgconstraint = c.oid))
+  FROM relation r JOIN pg_catalog.pg_constraint c ON c.conrelid = r.oid
+UNION ALL
+SELECT 'index', r.nspname, r.relname, i.relname, pg_get_indexdef(i.oid)
+  FROM relation r
+  JOIN pg_catalog.pg_index x ON x.indrelid = r.oid
+  JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
+UNION ALL
+SELECT 'trigger', r.nspname, r.relname, t.tgname,
+       concat_ws(' ', t.tgenabled, pg_get_triggerdef(t.oid))
+  FROM relation r JOIN pg_catalog.pg_trigger t ON t.tgrelid = r.oid AND NOT t.tgisinternal
+UNION ALL
+SELECT 'rule', r.nspname, r.relname, w.rulename, concat_ws(' ', w.ev_enabled, pg_get_ruledef(w.oid))
+  FROM relation r JOIN pg_catalog.pg_rewrite w ON w.ev_class = r.oid AND w.rulename <> '_RETURN'
+UNION ALL
+SELECT 'policy', r.nspname, r.relname, p.polname,
+       concat_ws(' ', p.polcmd, p.polpermissive, p.polroles,
+                 pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid))
+  FROM relation r JOIN pg_catalog.pg_policy p ON p.polrelid = r.oid
+UNION ALL
+SELECT 'partition', r.nspname, CAST(CAST(h.inhparent AS regclass) AS text), r.relname, ''
+  FROM relation r JOIN pg_catalog.pg_inherits h ON h.inhrelid = r.oid
+ WHERE r.relkind IN ('r', 'p', 'f')
+UNION ALL
+SELECT 'privilege', r.nspname, r.relname,
+       concat_ws(' ', a.privilege_type, 'of', CASE a.grantee WHEN 0 THEN 'public'
+                 ELSE pg_get_userbyid(a.grantee) END), ''
+  FROM relation r, aclexplode(r.relacl) a
+"""
+
+CATALOGUE_OF_ALL = """
+UNION ALL
+SELECT 'schema', NULL, NULL, nspname, CAST(nspowner AS text)
+  FROM pg_catalog.pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'
+UNION ALL
+SELECT 'sequence', r.nspname, NULL, r.relname,
+       concat_ws(' ', 's', s.seqtypid, s.seqstart, s.seqincrement, s.seqmax, s.seqmin, s.seqcycle)
+  FROM relation r JOIN pg_catalog.pg_sequence s ON s.seqrelid = r.oid
+UNION ALL
+SELECT 'function', n.nspname, NULL,
+       concat(p.proname, '(', pg_get_function_identity_arguments(p.oid), ')'),
+       concat_ws(' ', p.prokind, p.prorettype, p.provolatile, p.prosecdef, p.proleakproof,
+                 p.proconfig, p.proowner, p.probin, md5(p.prosrc))
+  FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+ WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+UNION ALL
+SELECT 'type', n.nspname, NULL, t.typname,
+       concat_ws(' ', t.typtype, t.typowner, format_type(t.typbasetype, t.typtypmod), t.typnotnull,
+                 t.typdefault)
+  FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+ WHERE t.typtype IN ('d', 'e', 'r', 'm')
+   AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+UNION ALL
+SELECT 'value', n.nspname, t.typname, e.enumlabel, ''
+  FROM pg_catalog.pg_enum e
+  JOIN pg_catalog.pg_type t ON t.oid = e.enumtypid
+  JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+UNION ALL
+SELECT 'constraint', n.nspname, t.typname, c.conname,
+       regexp_replace(pg_get_constraintdef(c.oid), ' NOT VALID$', '')
+  FROM pg_catalog.pg_constraint c
+  JOIN pg_catalog.pg_type t ON t.oid = c.contypid
+  JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+ WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+UNION ALL
+SELECT 'extension', NULL, NULL, extname, extversion FROM pg_catalog.pg_extension
+"""
+
+RUNNER_LOCK = 0x6D6967726174
+"""Key of the advisory lock of this database: 'migrat' in ASCII."""
+
+HOLDER = f"""
+SELECT l.pid FROM pg_catalog.pg_locks l
+ WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+   AND l.classid = {RUNNER_LOCK >> 32} AND l.objid = {RUNNER_LOCK & 0xFFFFFFFF}
+   AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
+"""
+
+SESSIONS = """
+SELECT a.pid AS session, CAST(a.usename AS text) AS user, a.application_name AS application,
+       CAST(a.client_addr AS text) AS host, a.state AS state,
+       to_char(coalesce(a.xact_start, a.state_change, a.backend_start) AT TIME ZONE 'UTC',
+               'YYYY-MM-DD HH24:MI:SS') AS since
+  FROM pg_catalog.pg_stat_activity a
+"""
+
 
 class PostgreSQL(Dialect):
     """PostgreSQL 12 and later."""
@@ -39,6 +152,10 @@ class PostgreSQL(Dialect):
         "08006": Transient.LOST,
     }
 
+    def now(self) -> sa.ColumnElement[float]:
+        """Return the clock itself: now() is when the transaction began."""
+        return sa.literal_column("extract(epoch FROM clock_timestamp())::float8", sa.Double())
+
     def set_lock_timeout(self, seconds: float) -> str | None:
         """Return SET lock_timeout, which PostgreSQL counts in milliseconds."""
         return f"SET lock_timeout = {int(seconds * 1000)}"
@@ -55,3 +172,37 @@ class PostgreSQL(Dialect):
         if isinstance(column.type, sa.JSON):
             return sa.cast(column, sa.Text).is_not_distinct_from(sa.cast(value, sa.Text))
         return column.is_not_distinct_from(value)
+
+    def catalogue(self, *, restricted: bool) -> str:
+        """Return the query for tables and what hangs on them; for all, types and functions too."""
+        if restricted:
+            return CATALOGUE_OF_TABLES.replace("{condition}", "c.relname IN :tables")
+        return CATALOGUE_OF_TABLES.replace("{condition}", "TRUE") + CATALOGUE_OF_ALL
+
+    @override
+    def session(self) -> str:
+        return "SELECT pg_backend_pid()"
+
+    @override
+    def try_lock(self) -> str:
+        return f"SELECT pg_try_advisory_lock({RUNNER_LOCK})"
+
+    @override
+    def unlock(self) -> str:
+        return f"SELECT pg_advisory_unlock({RUNNER_LOCK})"
+
+    @override
+    def lock_holder(self) -> str:
+        return HOLDER
+
+    @override
+    def sessions(self) -> str:
+        return SESSIONS + "WHERE a.pid = :session"
+
+    @override
+    def blockers(self) -> str:
+        return SESSIONS + "WHERE a.pid = ANY(pg_blocking_pids(:session))"
+
+    @override
+    def one_at_a_time(self) -> str:
+        return f"SELECT pg_advisory_xact_lock({RUNNER_LOCK + 1})"

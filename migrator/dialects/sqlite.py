@@ -6,6 +6,19 @@ from typing import ClassVar
 
 from migrator.dialects.base import Capabilities, Dialect, Transient
 
+CATALOGUE = """
+SELECT m.type AS thing, NULL AS "schema",
+       CASE WHEN m.type IN ('index', 'trigger') THEN m.tbl_name END AS "table",
+       m.name AS name, coalesce(m.sql, '') AS definition
+  FROM sqlite_master m WHERE {condition}
+UNION ALL
+SELECT 'column', NULL, m.name, c.name,
+       'column ' || coalesce(c.type, '') || ' not null ' || c."notnull" || ' key ' || c.pk
+       || ' hidden ' || c.hidden || ' default ' || coalesce(c.dflt_value, 'none')
+  FROM sqlite_master m JOIN pragma_table_xinfo(m.name) c
+ WHERE m.type IN ('table', 'view') AND {condition}
+"""
+
 
 class SQLite(Dialect):
     """SQLite 3.35 and later."""
@@ -30,6 +43,10 @@ class SQLite(Dialect):
         "SQLITE_LOCKED": Transient.LOCKED,
     }
 
+    def now(self) -> sa.ColumnElement[float]:
+        """Return the moment from the Julian day, to the millisecond."""
+        return sa.literal_column("(julianday('now') - 2440587.5) * 86400.0", sa.Double())
+
     def set_lock_timeout(self, seconds: float) -> str | None:
         """Return the PRAGMA that limits waiting for the writer, in milliseconds."""
         return f"PRAGMA busy_timeout = {int(seconds * 1000)}"
@@ -37,3 +54,7 @@ class SQLite(Dialect):
     def isolation_level(self) -> str | None:
         """Return None: SQLite is serializable and has one writer."""
         return None
+
+    def catalogue(self, *, restricted: bool) -> str:
+        """Return the query for the schema's table, which holds the text of every definition."""
+        return CATALOGUE.replace("{condition}", "m.tbl_name IN :tables" if restricted else "1")
