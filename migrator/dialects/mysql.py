@@ -116,6 +116,7 @@ class MySQL(Dialect):
         "2013": Transient.LOST,
     }
 
+    @override
     def now(self) -> sa.ColumnElement[float]:
         """Return whole seconds: only they do not depend on the time zone of the session."""
         return sa.literal_column("unix_timestamp()", sa.Double())

@@ -152,6 +152,7 @@ class PostgreSQL(Dialect):
         "08006": Transient.LOST,
     }
 
+    @override
     def now(self) -> sa.ColumnElement[float]:
         """Return the clock itself: now() is when the transaction began."""
         return sa.literal_column("extract(epoch FROM clock_timestamp())::float8", sa.Double())

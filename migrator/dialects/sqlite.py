@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import sqlalchemy as sa
+from typing_extensions import override
+
 from migrator.dialects.base import Capabilities, Dialect, Transient
 
 CATALOGUE = """
@@ -43,6 +46,7 @@ class SQLite(Dialect):
         "SQLITE_LOCKED": Transient.LOCKED,
     }
 
+    @override
     def now(self) -> sa.ColumnElement[float]:
         """Return the moment from the Julian day, to the millisecond."""
         return sa.literal_column("(julianday('now') - 2440587.5) * 86400.0", sa.Double())

@@ -52,9 +52,11 @@ class Range:
         if self.after is not None:
             terms.append(_after(columns, self.after))
         if self.upto is not None:
-            terms.append(sa.not_(_after(columns, self.upto)) if len(columns) == 1
-                         else _up_to(columns, self.upto))
-        terms.extend(sa.not_(is_key(columns, key)) for key in self.without)
+            terms.append(_up_to(columns, self.upto))
+        if self.without and len(columns) == 1:
+            terms.append(columns[0].not_in([key[0] for key in self.without]))
+        elif self.without:
+            terms.extend(sa.not_(is_key(columns, key)) for key in self.without)
         return sa.and_(sa.true(), *terms)
 
     def only(self, key: Key, *, after: Key | None) -> Range:
