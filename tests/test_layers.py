@@ -1,0 +1,103 @@
+"""The architecture: a module imports only what stands above it in LAYERS."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "migrator"
+
+LAYERS = (
+    "errors",
+    "config",
+    "dialects",
+    "database",
+    "session",
+    "sql",
+    "catalogue",
+    "transitions",
+    "manifest",
+    "recipes",
+    "renumber",
+    "migration",
+    "plan",
+    "lint",
+    "history",
+    "lock",
+    "services",
+    "guard",
+    "apply",
+    "explore",
+    "checkpoint",
+    "worker",
+    "online",
+    "status",
+    "report",
+    "commands",
+    "cli",
+    "__main__",
+)
+"""Modules and packages of migrator, in reading order: each may import what stands above it."""
+
+TOOLS = ("alembic", "click", "migrator.cli", "migrator.lint", "rich", "sqlglot")
+"""What `import migrator` must leave out, because it runs inside users' applications."""
+
+
+def layer_of(module: Path) -> str:
+    """Return the name in LAYERS that *module*, a file of migrator, belongs to."""
+    return module.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def imports_of(module: Path) -> Iterator[str]:
+    """Yield the dotted names that *module* imports anywhere, for types only or not."""
+    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def modules(package: Path) -> list[Path]:
+    return [path for path in sorted(package.rglob("*.py")) if path != PACKAGE / "__init__.py"]
+
+
+def named(module: Path) -> str:
+    return str(module.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("module", modules(PACKAGE), ids=named)
+def test_imports_run_one_way(module: Path) -> None:
+    position = LAYERS.index(layer_of(module))
+    inner = [name.split(".") for name in imports_of(module) if name.split(".")[0] == "migrator"]
+    wrong = {
+        ".".join(parts)
+        for parts in inner
+        if parts[1:2] == [] or parts[1] not in LAYERS[: position + 1]
+    }
+
+    assert not wrong, f"{named(module)} may import only what stands above it in LAYERS"
+
+
+@pytest.mark.parametrize("package", ["anonymizer", "ci"])
+def test_the_other_packages_import_nothing_of_migrator(package: str) -> None:
+    for module in modules(ROOT / package):
+        assert not [name for name in imports_of(module) if name.split(".")[0] == "migrator"]
+
+
+def test_applications_import_no_tool() -> None:
+    code = "import sys, migrator; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
+
+    assert "migrator" in loaded
+    assert not set(TOOLS) & set(loaded)
