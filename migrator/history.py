@@ -8,17 +8,30 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
+from sqlalchemy.schema import CreateTable
 from typing_extensions import override
 
+from migrator.dialects import dialect_of
 from migrator.plan import APPLIED, APPLYING, Applied
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
     from sqlalchemy.engine import Connection, Dialect
 
     from migrator.migration import Migration
 
-__all__ = ["HISTORY", "METADATA", "Applied", "Row", "UtcDateTime", "accept", "ensure", "read"]
+__all__ = [
+    "HISTORY",
+    "METADATA",
+    "RUNNER",
+    "Applied",
+    "HistoryRecord",
+    "UtcDateTime",
+    "accept",
+    "ensure",
+    "read",
+]
 
 
 class UtcDateTime(sa.TypeDecorator[datetime]):
@@ -63,10 +76,30 @@ HISTORY = sa.Table(
 """One row a migration. *statement* counts those that are done while it is being applied,
 *digest* is over their text; *intent* is the digest of the one that was about to be sent."""
 
+RUNNER = sa.Table(
+    "migrator_runner",
+    METADATA,
+    sa.Column("session", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("host", sa.String(255), nullable=False),
+    sa.Column("pid", sa.Integer, nullable=False),
+    sa.Column("since", UtcDateTime, nullable=False),
+)
+"""Who took the runner's lock last. Only the lock says whether somebody has it now."""
+
 
 def ensure(connection: Connection) -> None:
-    """Create the tables of migrator that are missing."""
-    METADATA.create_all(connection)
+    """Create the tables of migrator that are missing; others may do so at the same moment."""
+    present = set(sa.inspect(connection).get_table_names())
+    missing = [table for table in METADATA.sorted_tables if table.name not in present]
+    if not missing:
+        return
+    one_at_a_time = dialect_of(connection.dialect).one_at_a_time()
+    if one_at_a_time:
+        connection.execute(sa.text(one_at_a_time))
+    for table in missing:
+        connection.execute(CreateTable(table, if_not_exists=True))
+        for index in table.indexes:
+            index.create(connection, checkfirst=True)
 
 
 def read(connection: Connection) -> tuple[Applied, ...]:
@@ -90,7 +123,7 @@ def accept(connection: Connection, applied: Applied, *, name: str, hash: str) ->
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class HistoryRecord:
     """The history's row of the one migration that is being applied.
 
     Every method writes in the transaction of the connection it is given.

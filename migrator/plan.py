@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from migrator.errors import HistoryDivergedError, PlanError
 
 if TYPE_CHECKING:
-    from datetime import datetime
     from collections.abc import Collection, Iterable, Mapping
+    from datetime import datetime
+
     from migrator.manifest import Entry, Manifest
     from migrator.migration import Migration
 
