@@ -1,0 +1,88 @@
+# The demo, the tests and the checks, each in a virtual environment that is made here.
+
+PYTHON ?= $(shell .ci/python)
+ARGS ?=
+VENV := .venv
+RUN := $(VENV)/bin/python
+PYTEST := -m pytest -m "not slow"
+SERVERS := .ci/packages "$(PYTHON)" servers
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo venv test test-quick test-slow test-lowest test-matrix lint format bench clean
+
+help:
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
+
+demo: $(VENV)/.runs ## one change from expand to contract, on SQLite, in a minute
+	@$(RUN) -m demo $(ARGS)
+
+venv: $(VENV)/.develops ## the virtual environment that everything else here uses
+
+test: $(VENV)/.develops ## the tests, on private PostgreSQL and MariaDB servers and SQLite
+	@$(SERVERS)
+	@$(RUN) $(PYTEST) $(ARGS)
+
+test-quick: $(VENV)/.tests ## the tests that need no server
+	@$(RUN) $(PYTEST) --database sqlite $(ARGS)
+
+test-slow: $(VENV)/.develops ## the tests that take long
+	@$(SERVERS)
+	@$(RUN) -m pytest -m slow $(ARGS)
+
+test-lowest: .venv-lowest/.made ## the tests, with the oldest dependencies that are allowed
+	@.venv-lowest/bin/python $(PYTEST) $(ARGS)
+
+test-matrix: .venv-2.0/.made .venv-2.1/.made ## the tests, with SQLAlchemy 2.0 and 2.1
+	@.venv-2.0/bin/python $(PYTEST) $(ARGS)
+	@.venv-2.1/bin/python $(PYTEST) $(ARGS)
+
+lint: $(VENV)/.tests ## format, lint and types, changing nothing
+	@$(RUN) -m ruff format --check .
+	@$(RUN) -m ruff check .
+	@$(RUN) -m mypy
+
+format: $(VENV)/.tests ## format, and mend what ruff can mend
+	@$(RUN) -m ruff check --fix .
+	@$(RUN) -m ruff format .
+
+bench: $(VENV)/.develops ## the benchmarks, on all databases
+	@$(SERVERS)
+	@$(RUN) -m benchmarks $(ARGS)
+
+clean: ## remove what was made here
+	rm -rf .venv .venv-* build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# A stamp each: `runs` has the command line, `tests` what needs no compiler, `develops` all.
+$(VENV)/.made:
+	@.ci/packages "$(PYTHON)"
+	"$(PYTHON)" -m venv --clear $(VENV)
+	@touch $@
+
+$(VENV)/.runs: pyproject.toml | $(VENV)/.made
+	$(RUN) -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.tests: pyproject.toml | $(VENV)/.made
+	$(RUN) -m pip install --quiet --editable '.[test,lint]'
+	@touch $(VENV)/.runs $@
+
+$(VENV)/.develops: pyproject.toml | $(VENV)/.made
+	@$(SERVERS)
+	$(RUN) -m pip install --quiet --editable '.[dev]'
+	@touch $(VENV)/.runs $(VENV)/.tests $@
+
+.venv-lowest/.made: pyproject.toml
+	@$(SERVERS)
+	"$(PYTHON)" -m venv --clear .venv-lowest
+	.venv-lowest/bin/python -m pip install --quiet uv
+	.venv-lowest/bin/python -m uv pip install --quiet --python .venv-lowest/bin/python \
+	    --resolution lowest-direct --editable '.[test,mysqlclient]'
+	@touch $@
+
+.venv-2.%/.made: pyproject.toml
+	@$(SERVERS)
+	"$(PYTHON)" -m venv --clear .venv-2.$*
+	.venv-2.$*/bin/python -m pip install --quiet --editable '.[test,mysqlclient]' 'SQLAlchemy==2.$*.*'
+	@touch $@
