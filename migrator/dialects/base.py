@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import sqlalchemy as sa
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import sqlalchemy as sa
 
 
 class Transient(Enum):
@@ -116,3 +119,40 @@ class Dialect:
     def one_at_a_time(self) -> str | None:
         """Return the query that lets one transaction at a time create migrator's own tables."""
         return None
+
+    # Fences: what refuses writes to a place that a contract is about to drop.
+
+    fenced_row: ClassVar[str | None] = None
+    """Name of the row in a fence's predicate; None where its columns stand alone."""
+
+    def fences(self) -> str | None:
+        """Return the query for the fences that stand; its columns: schema, table, name, valid."""
+        return None
+
+    def raise_fence(self, table: str, name: str, predicate: str) -> tuple[str, ...]:
+        """Return what makes *table* refuse rows for which *predicate* is true; all are quoted."""
+        raise NotImplementedError
+
+    def validate_fence(self, table: str, name: str) -> str | None:
+        """Return what looks at the rows that were there before the fence, if it can do that."""
+        raise NotImplementedError
+
+    def lift_fence(self, table: str, name: str) -> tuple[str, ...]:
+        """Return what takes the fence away from *table*."""
+        raise NotImplementedError
+
+    def fence_names(self, name: str) -> tuple[str, ...]:
+        """Return under which names the fence *name* stands in the catalogue."""
+        return (name,)
+
+    def lock_tables(self, written: Sequence[str], read: Sequence[str]) -> tuple[str, ...]:
+        """Return what keeps all others out of the quoted *written*, and writers out of *read*."""
+        raise NotImplementedError
+
+    def unlock_tables(self) -> str | None:
+        """Return what ends lock_tables where the end of the transaction does not."""
+        return None
+
+    def cheapest(self, alter: str) -> tuple[str, ...]:
+        """Return *alter*, an ALTER TABLE, from the way that costs least to the one as written."""
+        return (alter,)

@@ -19,3 +19,5 @@ class MariaDB(MySQL):
         "t.constraint_name = c.constraint_name AND t.table_name = c.table_name",
     )
     exact_collation = "utf8mb4_nopad_bin"
+    locks_referenced: ClassVar[bool] = False
+    algorithms: ClassVar[tuple[str, ...]] = ("INSTANT", "NOCOPY", "INPLACE")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from math import ceil
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.mysql import CHAR
 from typing_extensions import override
 
 from migrator.dialects.base import Capabilities, Dialect, Transient
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 CATALOGUE_OF_TABLES = """
 SELECT CASE table_type WHEN 'VIEW' THEN 'view' WHEN 'SEQUENCE' THEN 'sequence'
@@ -173,3 +176,53 @@ class MySQL(Dialect):
     def blockers(self) -> str:
         # Which session holds a metadata lock is known to an optional plugin only.
         return SESSIONS + "WHERE t.trx_id IS NOT NULL AND p.id <> :session"
+
+    fenced_row: ClassVar[str | None] = "NEW"
+    locks_referenced: ClassVar[bool] = True
+    """LOCK TABLES has to name the tables that a foreign key of an altered one refers to."""
+    algorithms: ClassVar[tuple[str, ...]] = ("INSTANT", "INPLACE")
+
+    @override
+    def fences(self) -> str:
+        return """
+            SELECT NULL AS `schema`, event_object_table AS `table`, trigger_name AS name,
+                   TRUE AS valid
+              FROM information_schema.triggers
+             WHERE trigger_schema = DATABASE() AND left(trigger_name, 15) = 'migrator_fence_'"""
+
+    @override
+    def raise_fence(self, table: str, name: str, predicate: str) -> tuple[str, ...]:
+        refuse = (
+            "SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = "
+            "'migrator: a contract is dropping what this statement writes'"
+        )
+        return tuple(
+            f"CREATE TRIGGER {trigger} BEFORE {event} ON {table} FOR EACH ROW "
+            f"IF {predicate} THEN {refuse}; END IF"
+            for trigger, event in zip(self.fence_names(name), ("INSERT", "UPDATE"), strict=True)
+        )
+
+    @override
+    def validate_fence(self, table: str, name: str) -> None:
+        return None
+
+    @override
+    def lift_fence(self, table: str, name: str) -> tuple[str, ...]:
+        return tuple(f"DROP TRIGGER IF EXISTS {trigger}" for trigger in self.fence_names(name))
+
+    @override
+    def fence_names(self, name: str) -> tuple[str, ...]:
+        return (f"{name}_i", f"{name}_u")
+
+    @override
+    def lock_tables(self, written: Sequence[str], read: Sequence[str]) -> tuple[str, ...]:
+        locks = [f"{table} WRITE" for table in written] + [f"{table} READ" for table in read]
+        return (f"LOCK TABLES {', '.join(locks)}",)
+
+    @override
+    def unlock_tables(self) -> str:
+        return "UNLOCK TABLES"
+
+    @override
+    def cheapest(self, alter: str) -> tuple[str, ...]:
+        return (*(f"{alter}, ALGORITHM={each}" for each in self.algorithms), alter)

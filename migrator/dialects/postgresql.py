@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import sqlalchemy as sa
 from typing_extensions import override
 
 from migrator.dialects.base import Capabilities, Dialect, Transient
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 CATALOGUE_OF_TABLES = """
 WITH relation AS (
@@ -154,8 +157,10 @@ class PostgreSQL(Dialect):
 
     @override
     def now(self) -> sa.ColumnElement[float]:
-        """Return the clock itself: now() is when the transaction began."""
-        return sa.literal_column("extract(epoch FROM clock_timestamp())::float8", sa.Double())
+        """Return the moment by the clock itself, not that at which the transaction began."""
+        return sa.literal_column(
+            "CAST(extract(epoch FROM clock_timestamp()) AS float8)", sa.Double()
+        )
 
     def set_lock_timeout(self, seconds: float) -> str | None:
         """Return SET lock_timeout, which PostgreSQL counts in milliseconds."""
@@ -207,3 +212,34 @@ class PostgreSQL(Dialect):
     @override
     def one_at_a_time(self) -> str:
         return f"SELECT pg_advisory_xact_lock({RUNNER_LOCK + 1})"
+
+    @override
+    def fences(self) -> str:
+        return """
+            SELECT n.nspname AS "schema", c.relname AS "table", k.conname AS name,
+                   k.convalidated AS valid
+              FROM pg_catalog.pg_constraint k
+              JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
+              JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+             WHERE k.contype = 'c' AND k.coninhcount = 0
+               AND left(k.conname, 15) = 'migrator_fence_'"""
+
+    @override
+    def raise_fence(self, table: str, name: str, predicate: str) -> tuple[str, ...]:
+        fence = f"ADD CONSTRAINT {name} CHECK (NOT ({predicate})) NOT VALID"
+        return (f"ALTER TABLE {table} {fence}",)
+
+    @override
+    def validate_fence(self, table: str, name: str) -> str:
+        return f"ALTER TABLE {table} VALIDATE CONSTRAINT {name}"
+
+    @override
+    def lift_fence(self, table: str, name: str) -> tuple[str, ...]:
+        return (f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}",)
+
+    @override
+    def lock_tables(self, written: Sequence[str], read: Sequence[str]) -> tuple[str, ...]:
+        modes = ((written, "ACCESS EXCLUSIVE"), (read, "SHARE"))
+        return tuple(
+            f"LOCK TABLE {', '.join(tables)} IN {mode} MODE" for tables, mode in modes if tables
+        )

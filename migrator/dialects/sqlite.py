@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import sqlalchemy as sa
 from typing_extensions import override
 
 from migrator.dialects.base import Capabilities, Dialect, Transient
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 CATALOGUE = """
 SELECT m.type AS thing, NULL AS "schema",
@@ -62,3 +65,7 @@ class SQLite(Dialect):
     def catalogue(self, *, restricted: bool) -> str:
         """Return the query for the schema's table, which holds the text of every definition."""
         return CATALOGUE.replace("{condition}", "m.tbl_name IN :tables" if restricted else "1")
+
+    @override
+    def lock_tables(self, written: Sequence[str], read: Sequence[str]) -> tuple[str, ...]:
+        return ()  # BEGIN IMMEDIATE has kept every other writer out
