@@ -7,6 +7,9 @@ RUN := $(VENV)/bin/python
 PYTEST := -m pytest -m "not slow"
 SERVERS := .ci/packages "$(PYTHON)" servers
 
+# What these need is asked for at once, and not first for the environment alone.
+venv test test-slow bench: WITH := servers
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo venv test test-quick test-slow test-lowest test-matrix lint format bench clean
@@ -56,7 +59,7 @@ clean: ## remove what was made here
 
 # A stamp each: `runs` has the command line, `tests` what needs no compiler, `develops` all.
 $(VENV)/.made:
-	@.ci/packages "$(PYTHON)"
+	@.ci/packages "$(PYTHON)" $(WITH)
 	"$(PYTHON)" -m venv --clear $(VENV)
 	@touch $@
 
