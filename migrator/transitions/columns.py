@@ -44,6 +44,8 @@ class Columns(Transition):
     """Source → its SQLAlchemy type, for converters whose model no longer declares it."""
     null_ok: bool = False
     """A value may become NULL by its conversion."""
+    filler: Any = None
+    """What new rows have in a source that may not be NULL, where *down* gives nothing."""
     identity: bool = False
     """The target takes the source's value as it is."""
 
@@ -108,10 +110,21 @@ class Columns(Transition):
     def value(self, table: sa.FromClause, target: str) -> sa.ColumnElement[Any]:
         """Return what a reader sees in *target*, whichever side of the row counts."""
         now = table.c[target]
-        made = self.up[target].column(table)
+        made = self._as_stored(self.up[target].column(table), now.type)
         if not self.from_:
             return sa.type_coerce(sa.func.coalesce(now, made), now.type)
-        return sa.type_coerce(sa.case((self.pending(table), made), else_=now), now.type)
+        counts = self.pending(table)
+        if (lost := self.lost(table)) is not None:
+            counts = sa.and_(counts, sa.not_(lost))
+        return sa.type_coerce(sa.case((counts, made), else_=now), now.type)
+
+    def _as_stored(
+        self, made: sa.ColumnElement[Any], type_: sa.types.TypeEngine[Any]
+    ) -> sa.ColumnElement[Any]:
+        """Return *made* rounded as the column will round it, where it is of another type."""
+        if self.identity or not isinstance(type_, sa.Numeric) or isinstance(type_, sa.Float):
+            return made
+        return sa.cast(made, type_)
 
     def assign(self, table: sa.FromClause) -> Iterator[tuple[str, sa.ColumnElement[Any]]]:
         """Yield column and value of the UPDATE that moves a pending row.

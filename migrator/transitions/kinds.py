@@ -32,6 +32,7 @@ class MoveOptions(Options, total=False):
     also_reads: tuple[str, ...]
     types: Mapping[str, Any]
     null_ok: bool
+    filler: Any
 
 
 def expression(
