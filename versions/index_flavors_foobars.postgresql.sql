@@ -1,0 +1,2 @@
+-- Built without blocking writers.
+CREATE INDEX CONCURRENTLY ix_flavors_foobars ON flavors (foobars);
