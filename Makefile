@@ -12,7 +12,8 @@ venv test test-slow bench: WITH := servers
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo venv test test-quick test-slow test-lowest test-matrix lint format bench clean
+.PHONY: help demo venv test test-quick test-slow test-lowest test-matrix \
+    test-2.0 test-2.1 lint format bench clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -36,9 +37,10 @@ test-slow: $(VENV)/.develops ## the tests that take long
 test-lowest: .venv-lowest/.made ## the tests, with the oldest dependencies that are allowed
 	@.venv-lowest/bin/python $(PYTEST) $(ARGS)
 
-test-matrix: .venv-2.0/.made .venv-2.1/.made ## the tests, with SQLAlchemy 2.0 and 2.1
-	@.venv-2.0/bin/python $(PYTEST) $(ARGS)
-	@.venv-2.1/bin/python $(PYTEST) $(ARGS)
+test-matrix: test-2.0 test-2.1 ## the tests, with SQLAlchemy 2.0 and 2.1
+
+test-2.0 test-2.1: test-%: .venv-%/.made
+	@.venv-$*/bin/python $(PYTEST) $(ARGS)
 
 lint: $(VENV)/.tests ## format, lint and types, changing nothing
 	@$(RUN) -m ruff format --check .

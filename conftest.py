@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.databases import DATABASES, DRIVERS, Database, Servers, fresh, lacks
+from tests.databases import DATABASES, DRIVERS, Database, Servers, fresh, why_not
 from tests.servers import folders
 
 if TYPE_CHECKING:
@@ -79,5 +79,5 @@ def skip_unless_capable(request: pytest.FixtureRequest) -> None:
     name = DRIVERS.get(request.param, request.param)
     for mark in request.node.iter_markers("requires"):
         for capability in mark.args:
-            if lacks(name, capability):
-                pytest.skip(f"{name} lacks {capability}")
+            if reason := why_not(name, capability):
+                pytest.skip(reason)

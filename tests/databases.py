@@ -82,14 +82,17 @@ def fresh(name: str, servers: Servers, folder: Path) -> Iterator[Database]:
     server.drop_database(made)
 
 
-def lacks(name: str, capability: str) -> bool:
-    """Say whether the database called *name* is without *capability*.
+def why_not(name: str, capability: str) -> str | None:
+    """Return why the database called *name* is without *capability*, or None when it has it.
 
     A capability is one of the dialect's, or "kill9": a private server, which may be killed.
     """
-    if capability == "kill9":
-        return name == "sqlite" or url_of_existing(name) is not None
-    return not getattr(dialect_named(name).capabilities, capability)
+    if capability != "kill9":
+        able = getattr(dialect_named(name).capabilities, capability)
+        return None if able else f"{name} has not the capability {capability!r}"
+    if name == "sqlite":
+        return "sqlite has no server to kill"
+    return f"{name} is not a private server" if url_of_existing(name) else None
 
 
 def _dispose(database: Database) -> None:
