@@ -60,10 +60,10 @@ _LATER = {
 """Names that need more than SQLAlchemy's core; imported when they are asked for."""
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module's attribute
+def __getattr__(name: str) -> Any:
     """Return what is imported only when it is asked for."""
     if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module  # noqa: PLC0415
+    from importlib import import_module
 
     return getattr(import_module(_LATER[name]), name)

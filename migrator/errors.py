@@ -23,10 +23,11 @@ the exception's class, its SQLSTATE or number, and the names of objects.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy.exc import SQLAlchemyError
 
 

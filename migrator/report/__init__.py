@@ -1,0 +1,1 @@
+"""Reports: what a command found, as text for people and as JSON from the same value."""
