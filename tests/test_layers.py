@@ -40,6 +40,7 @@ LAYERS = (
     "apply",
     "explore",
     "online",
+    "testing",
     "status",
     "report",
     "commands",
@@ -76,13 +77,11 @@ def named(module: Path) -> str:
 
 @pytest.mark.parametrize("module", modules(PACKAGE), ids=named)
 def test_imports_run_one_way(module: Path) -> None:
-    position = LAYERS.index(layer_of(module))
+    layer = layer_of(module)
+    assert layer in LAYERS, f"give {layer} its place in LAYERS"
+    above = LAYERS[: LAYERS.index(layer) + 1]
     inner = [name.split(".") for name in imports_of(module) if name.split(".")[0] == "migrator"]
-    wrong = {
-        ".".join(parts)
-        for parts in inner
-        if parts[1:2] == [] or parts[1] not in LAYERS[: position + 1]
-    }
+    wrong = {".".join(parts) for parts in inner if parts[1:2] == [] or parts[1] not in above}
 
     assert not wrong, f"{named(module)} may import only what stands above it in LAYERS"
 
