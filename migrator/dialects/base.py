@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
+    from migrator.dialects.syntax import Syntax
+
 
 class Transient(Enum):
     """A failure that may pass when the same work is tried again."""
@@ -60,6 +62,7 @@ class Dialect:
     sqlalchemy: ClassVar[str]
     """Name of the same dialect in SQLAlchemy, for rendering without a database."""
     capabilities: ClassVar[Capabilities]
+    syntax: ClassVar[Syntax]
     transient: ClassVar[dict[str, Transient]]
     """SQLSTATE, error number or error name → why it may pass."""
 
@@ -125,6 +128,11 @@ class Dialect:
     fenced_row: ClassVar[str | None] = None
     """Name of the row in a fence's predicate; None where its columns stand alone."""
 
+    lock_aliases: ClassVar[bool] = False
+    """lock_tables has to name each alias under which a table is looked at."""
+    locks_referenced: ClassVar[bool] = False
+    """lock_tables has to name what foreign keys of an altered table refer to."""
+
     def fences(self) -> str | None:
         """Return the query for the fences that stand; its columns: schema, table, name, valid."""
         return None
@@ -137,8 +145,8 @@ class Dialect:
         """Return what looks at the rows that were there before the fence, if it can do that."""
         raise NotImplementedError
 
-    def lift_fence(self, table: str, name: str) -> tuple[str, ...]:
-        """Return what takes the fence away from *table*."""
+    def lift_fence(self, table: str, name: str) -> str:
+        """Return what takes away from *table* what the catalogue calls *name*."""
         raise NotImplementedError
 
     def fence_names(self, name: str) -> tuple[str, ...]:
@@ -156,3 +164,46 @@ class Dialect:
     def cheapest(self, alter: str) -> tuple[str, ...]:
         """Return *alter*, an ALTER TABLE, from the way that costs least to the one as written."""
         return (alter,)
+
+    def index_state(self) -> str:
+        """Return the query for the index :name of :schema, where indexes are built concurrently.
+
+        Its columns: schema, name, valid, builder (the session that builds it, if one does).
+        """
+        raise NotImplementedError
+
+    def not_this_way(self) -> frozenset[str]:
+        """Return the errors by which a way of `cheapest` is refused and nothing is done."""
+        return frozenset()
+
+    def cannot_fence(self) -> frozenset[str]:
+        """Return the errors that mean that this user may not raise a fence."""
+        return frozenset()
+
+    def before_rebuild(self) -> str | None:
+        """Return what a session needs before a contract may copy a table and rename the copy."""
+        return None
+
+    def script_head(self, lock_timeout: float) -> tuple[str, ...]:
+        """Return the lines that begin a script for this database's own client.
+
+        They make it stop at the first error, limit its waiting for locks, and take the
+        runner's lock, where the client can hold it.
+        """
+        raise NotImplementedError
+
+    def script_foot(self) -> tuple[str, ...]:
+        """Return the lines that end a script."""
+        return ()
+
+    def script_statement(self, text: str) -> str:
+        """Return *text* so that the client takes all of it for one statement."""
+        return f"{text};"
+
+    def begin(self) -> str:
+        """Return the statement that begins a transaction for DDL."""
+        return "BEGIN"
+
+    def utc_now(self) -> str:
+        """Return the expression for the moment now, in UTC where moments have no zone."""
+        return "CURRENT_TIMESTAMP"

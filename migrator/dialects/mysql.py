@@ -11,9 +11,26 @@ from sqlalchemy.dialects.mysql import CHAR
 from typing_extensions import override
 
 from migrator.dialects.base import Capabilities, Dialect, Transient
+from migrator.dialects.syntax import Syntax
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+SYNTAX = Syntax(
+    quotes={"`": "`"},
+    strings="'\"",
+    backslashes=True,
+    hash_comments=True,
+    spaced_dashes=True,
+    executable_comments=True,
+    settings=frozenset(
+        ["LOCK_WAIT_TIMEOUT", "INNODB_LOCK_WAIT_TIMEOUT", "MAX_STATEMENT_TIME", "MAX_EXECUTION_TIME", "WAIT_TIMEOUT", "NET_READ_TIMEOUT", "NET_WRITE_TIMEOUT"]
+    ),
+    functions=frozenset(
+        ["BIN_TO_UUID", "CONNECTION_ID", "CONVERT", "CURDATE", "CURRENT_USER", "DATABASE", "DATE_ADD", "DATE_FORMAT", "DATE_SUB", "FORMAT", "GROUP_CONCAT", "HEX", "IF", "IFNULL", "INSTR", "ISNULL", "JSON_EXTRACT", "JSON_UNQUOTE", "JSON_VALID", "LPAD", "MD5", "RPAD", "SCHEMA", "UNHEX", "UNIX_TIMESTAMP", "USER", "UTC_TIMESTAMP", "VERSION"]
+    ),
+    volatile=frozenset(["RAND", "RANDOM_BYTES", "SYS_GUID", "SYSDATE", "UUID", "UUID_SHORT", "UUID_TO_BIN"]),
+)
 
 CATALOGUE_OF_TABLES = """
 SELECT CASE table_type WHEN 'VIEW' THEN 'view' WHEN 'SEQUENCE' THEN 'sequence'
@@ -96,6 +113,7 @@ class MySQL(Dialect):
     """Collation that tells case, accents and trailing spaces apart."""
     sqlglot = "mysql"
     sqlalchemy = "mysql"
+    syntax = SYNTAX
     capabilities = Capabilities(
         transactional_ddl=False,
         advisory_locks=True,
@@ -178,8 +196,8 @@ class MySQL(Dialect):
         return SESSIONS + "WHERE t.trx_id IS NOT NULL AND p.id <> :session"
 
     fenced_row: ClassVar[str | None] = "NEW"
+    lock_aliases: ClassVar[bool] = True
     locks_referenced: ClassVar[bool] = True
-    """LOCK TABLES has to name the tables that a foreign key of an altered one refers to."""
     algorithms: ClassVar[tuple[str, ...]] = ("INSTANT", "INPLACE")
 
     @override
@@ -207,8 +225,8 @@ class MySQL(Dialect):
         return None
 
     @override
-    def lift_fence(self, table: str, name: str) -> tuple[str, ...]:
-        return tuple(f"DROP TRIGGER IF EXISTS {trigger}" for trigger in self.fence_names(name))
+    def lift_fence(self, table: str, name: str) -> str:
+        return f"DROP TRIGGER IF EXISTS {name}"
 
     @override
     def fence_names(self, name: str) -> tuple[str, ...]:
@@ -224,5 +242,41 @@ class MySQL(Dialect):
         return "UNLOCK TABLES"
 
     @override
+    def cannot_fence(self) -> frozenset[str]:
+        # TRIGGER denied; SUPER needed; the same because of the binary log.
+        return frozenset({"1142", "1227", "1419"})
+
+    @override
     def cheapest(self, alter: str) -> tuple[str, ...]:
+        if not re.match(r"\s*ALTER\s+TABLE\b", alter, re.I) or re.search("ALGORITHM", alter, re.I):
+            return (alter,)
         return (*(f"{alter}, ALGORITHM={each}" for each in self.algorithms), alter)
+
+    @override
+    def not_this_way(self) -> frozenset[str]:
+        # Not supported, not supported for a reason, and syntax: PARTITION BY has to come last.
+        return frozenset({"1845", "1846", "1064"})
+
+    @override
+    def script_head(self, lock_timeout: float) -> tuple[str, ...]:
+        taken = f"COALESCE(GET_LOCK({RUNNER_LOCK}, {max(1, ceil(lock_timeout))}), 0)"
+        return (
+            f"{self.set_lock_timeout(lock_timeout)};",
+            "-- Fails with 'Subquery returns more than 1 row' while another migrator runs.",
+            f"SELECT (SELECT 1 UNION ALL SELECT 2 FROM DUAL WHERE {taken} = 0) AS locked;",
+        )
+
+    @override
+    def script_foot(self) -> tuple[str, ...]:
+        return (f"SELECT RELEASE_LOCK({RUNNER_LOCK});",)
+
+    @override
+    def script_statement(self, text: str) -> str:
+        if ";" not in text:
+            return f"{text};"
+        end = next(each for each in ("//", "$$", "@@", "~~~~") if each not in text)
+        return f"DELIMITER {end}\n{text}\n{end}\nDELIMITER ;"
+
+    @override
+    def utc_now(self) -> str:
+        return "UTC_TIMESTAMP()"

@@ -8,9 +8,34 @@ import sqlalchemy as sa
 from typing_extensions import override
 
 from migrator.dialects.base import Capabilities, Dialect, Transient
+from migrator.dialects.syntax import Syntax
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+SYNTAX = Syntax(
+    quotes={'"': '"'},
+    backslashes=True,
+    escape_strings=True,
+    dollar_quotes=True,
+    nested_comments=True,
+    line_ends="\n\r",
+    folds=True,
+    name_bytes=63,
+    domains=True,
+    types=frozenset(
+        ["ARRAY", "BIGINT", "BIGSERIAL", "BIT", "BOOL", "BOOLEAN", "BOX", "BPCHAR", "BYTEA", "CHAR", "CHARACTER", "CIDR", "CIRCLE", "CITEXT", "DATE", "DATEMULTIRANGE", "DATERANGE", "DEC", "DECIMAL", "DOUBLE", "FLOAT", "FLOAT4", "FLOAT8", "GEOGRAPHY", "GEOMETRY", "HSTORE", "INET", "INT", "INT2", "INT4", "INT4MULTIRANGE", "INT4RANGE", "INT8", "INT8MULTIRANGE", "INT8RANGE", "INTEGER", "INTERVAL", "JSON", "JSONB", "JSONPATH", "LINE", "LSEG", "LTREE", "MACADDR", "MACADDR8", "MONEY", "NAME", "NATIONAL", "NCHAR", "NUMERIC", "NUMMULTIRANGE", "NUMRANGE", "OID", "PATH", "PG_LSN", "POINT", "POLYGON", "REAL", "REGCLASS", "SERIAL", "SERIAL2", "SERIAL4", "SERIAL8", "SMALLINT", "SMALLSERIAL", "TEXT", "TIME", "TIMESTAMP", "TIMESTAMPTZ", "TIMETZ", "TSMULTIRANGE", "TSQUERY", "TSRANGE", "TSTZMULTIRANGE", "TSTZRANGE", "TSVECTOR", "UUID", "VARBIT", "VARCHAR", "VECTOR", "XML"]
+    ),
+    settings=frozenset(
+        ["LOCK_TIMEOUT", "STATEMENT_TIMEOUT", "IDLE_IN_TRANSACTION_SESSION_TIMEOUT", "TRANSACTION_TIMEOUT", "CLIENT_MIN_MESSAGES", "APPLICATION_NAME", "MAINTENANCE_WORK_MEM", "WORK_MEM", "MAX_PARALLEL_MAINTENANCE_WORKERS", "DEADLOCK_TIMEOUT"]
+    ),
+    functions=frozenset(
+        ["ARRAY_AGG", "ARRAY_LENGTH", "ARRAY_POSITION", "ARRAY_TO_STRING", "BOOL_AND", "BOOL_OR", "COL_DESCRIPTION", "CURRENT_DATABASE", "CURRENT_SCHEMA", "CURRENT_SCHEMAS", "CURRENT_SETTING", "CURRENT_USER", "DATE_PART", "DATE_TRUNC", "FORMAT_TYPE", "GENERATE_SERIES", "GENERATE_SUBSCRIPTS", "HAS_TABLE_PRIVILEGE", "INITCAP", "JSON_AGG", "JSON_BUILD_OBJECT", "JSONB_AGG", "JSONB_BUILD_OBJECT", "MD5", "OBJ_DESCRIPTION", "PG_BACKEND_PID", "PG_GET_CONSTRAINTDEF", "PG_GET_EXPR", "PG_GET_FUNCTIONDEF", "PG_GET_INDEXDEF", "PG_GET_KEYWORDS", "PG_GET_SERIAL_SEQUENCE", "PG_GET_TRIGGERDEF", "PG_GET_USERBYID", "PG_GET_VIEWDEF", "PG_INDEX_COLUMN_HAS_PROPERTY", "PG_INDEXAM_HAS_PROPERTY", "PG_IS_IN_RECOVERY", "PG_RELATION_SIZE", "PG_SIZE_PRETTY", "PG_TABLE_IS_VISIBLE", "PG_TABLE_SIZE", "PG_TOTAL_RELATION_SIZE", "PG_TYPE_IS_VISIBLE", "ROW_NUMBER", "RANK", "STRING_AGG", "STRPOS", "TO_CHAR", "TO_REGCLASS", "UNNEST", "VERSION"]
+    ),
+    volatile=frozenset(
+        ["CLOCK_TIMESTAMP", "GEN_RANDOM_UUID", "NEXTVAL", "RANDOM", "TIMEOFDAY", "UUIDV4", "UUIDV7", "UUID_GENERATE_V1", "UUID_GENERATE_V1MC", "UUID_GENERATE_V4"]
+    ),
+)
 
 CATALOGUE_OF_TABLES = """
 WITH relation AS (
@@ -125,6 +150,17 @@ SELECT a.pid AS session, CAST(a.usename AS text) AS user, a.application_name AS 
   FROM pg_catalog.pg_stat_activity a
 """
 
+INDEX_STATE = """
+SELECT n.nspname AS schema, c.relname AS name, x.indisvalid AS valid, b.pid AS builder
+  FROM pg_catalog.pg_index x
+  JOIN pg_catalog.pg_class c ON c.oid = x.indexrelid
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  LEFT JOIN pg_catalog.pg_stat_progress_create_index b ON b.index_relid = x.indexrelid
+ WHERE c.relname = :name
+   AND (n.nspname = CAST(:schema AS text)
+        OR CAST(:schema AS text) IS NULL AND pg_table_is_visible(c.oid))
+"""
+
 
 class PostgreSQL(Dialect):
     """PostgreSQL 12 and later."""
@@ -133,6 +169,7 @@ class PostgreSQL(Dialect):
     families = ("postgresql",)
     sqlglot = "postgres"
     sqlalchemy = "postgresql"
+    syntax = SYNTAX
     capabilities = Capabilities(
         transactional_ddl=True,
         advisory_locks=True,
@@ -234,8 +271,8 @@ class PostgreSQL(Dialect):
         return f"ALTER TABLE {table} VALIDATE CONSTRAINT {name}"
 
     @override
-    def lift_fence(self, table: str, name: str) -> tuple[str, ...]:
-        return (f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}",)
+    def lift_fence(self, table: str, name: str) -> str:
+        return f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}"
 
     @override
     def lock_tables(self, written: Sequence[str], read: Sequence[str]) -> tuple[str, ...]:
@@ -243,3 +280,19 @@ class PostgreSQL(Dialect):
         return tuple(
             f"LOCK TABLE {', '.join(tables)} IN {mode} MODE" for tables, mode in modes if tables
         )
+
+    @override
+    def index_state(self) -> str:
+        return INDEX_STATE
+
+    @override
+    def script_head(self, lock_timeout: float) -> tuple[str, ...]:
+        return (
+            "\\set ON_ERROR_STOP on",
+            f"{self.set_lock_timeout(lock_timeout)};",
+            f"SELECT pg_advisory_lock({RUNNER_LOCK});",
+        )
+
+    @override
+    def script_foot(self) -> tuple[str, ...]:
+        return (f"SELECT pg_advisory_unlock({RUNNER_LOCK});",)

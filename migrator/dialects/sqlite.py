@@ -8,9 +8,21 @@ import sqlalchemy as sa
 from typing_extensions import override
 
 from migrator.dialects.base import Capabilities, Dialect, Transient
+from migrator.dialects.syntax import Syntax
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+SYNTAX = Syntax(
+    quotes={'"': '"', "`": "`", "[": "]"},
+    pragmas=frozenset(
+        ["COMPILE_OPTIONS", "DATABASE_LIST", "FOREIGN_KEY_CHECK", "FOREIGN_KEY_LIST", "FREELIST_COUNT", "INDEX_INFO", "INDEX_LIST", "INDEX_XINFO", "INTEGRITY_CHECK", "PAGE_COUNT", "QUICK_CHECK", "TABLE_INFO", "TABLE_LIST", "TABLE_XINFO"]
+    ),
+    functions=frozenset(
+        ["CHANGES", "GROUP_CONCAT", "HEX", "IFNULL", "IIF", "INSTR", "JSON_EXTRACT", "JSON_VALID", "PRINTF", "QUOTE", "SQLITE_VERSION", "STRFTIME", "TOTAL", "TYPEOF", "UNICODE"]
+    ),
+    volatile=frozenset(["RANDOM", "RANDOMBLOB"]),
+)
 
 CATALOGUE = """
 SELECT m.type AS thing, NULL AS "schema",
@@ -33,6 +45,7 @@ class SQLite(Dialect):
     families = ("sqlite",)
     sqlglot = "sqlite"
     sqlalchemy = "sqlite"
+    syntax = SYNTAX
     capabilities = Capabilities(
         transactional_ddl=True,
         advisory_locks=False,
@@ -69,3 +82,16 @@ class SQLite(Dialect):
     @override
     def lock_tables(self, written: Sequence[str], read: Sequence[str]) -> tuple[str, ...]:
         return ()  # BEGIN IMMEDIATE has kept every other writer out
+
+    @override
+    def before_rebuild(self) -> str:
+        # With foreign keys on, dropping the old table would delete what refers to it.
+        return "PRAGMA foreign_keys = OFF"
+
+    @override
+    def script_head(self, lock_timeout: float) -> tuple[str, ...]:
+        return (".bail on", f".timeout {int(lock_timeout * 1000)}")
+
+    @override
+    def begin(self) -> str:
+        return "BEGIN IMMEDIATE"

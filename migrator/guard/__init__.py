@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from migrator.guard.step import contract
+from migrator.guard.look import blockers
+from migrator.guard.run import contract
 from migrator.guard.value import Blocker, Record, Work
 
-__all__ = ["Blocker", "Record", "Work", "contract"]
+__all__ = ["Blocker", "Record", "Work", "blockers", "contract"]

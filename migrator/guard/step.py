@@ -2,43 +2,189 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+import getpass
+import os
+import socket
+import textwrap
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+import sqlalchemy as sa
+
+from migrator.catalogue import Catalogue, present, snapshot
+from migrator.dialects import Transient, transient
+from migrator.errors import GuardError, StepError, describe_database_error, error_code
+from migrator.guard.look import found
+from migrator.guard.value import Blocker
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine import Engine
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from sqlalchemy.engine import Connection
+
+    from migrator.dialects import Dialect
+    from migrator.guard.patience import Patience
+    from migrator.guard.reach import Reach
     from migrator.guard.value import Record, Work
     from migrator.migration import Migration
+    from migrator.sql import Statement
     from migrator.transitions.transition import Transition
 
+WIDTH = 76
 
-def contract(
-    engine: Engine,
-    migration: Migration,
-    transitions: Sequence[Transition],
-    work: Work,
-    *,
-    record: Record,
-    lock_timeout: float = 1.0,
-    attempts: int = 10,
-    override: str | None = None,
-    on_event: Callable[[str], None] = lambda line: None,
-) -> None:
-    """Run *work*, what *migration* sends, once nothing that it completes is pending.
 
-    The caller holds the runner's lock and has chosen *transitions*, those that *migration*
-    completes, and *work*: its rendered statements, or a function of a connection when they
-    cannot be rendered (SQLite's batch mode). The guard opens its own connections from
-    *engine*, writes *record* in the same step as the drop, and may be called again after a
-    crash at any point: it goes on from what the catalogue says.
+class LateWriterError(Exception):
+    """A row that needs a transition came after the first look; never leaves the guard."""
 
-    *lock_timeout* is in seconds, for each of *attempts* tries, with growing pauses between.
-    *override* is the operator's reason to drop in spite of blockers; it goes into the
-    history's note with who, where, when and the counts. *on_event* gets lines for people,
-    such as ``fenced flavors: writes of memory_mb are refused from now on``.
 
-    Raises GuardError (nothing changed, no fence left) with its blockers, LockedError when no
-    try got its locks, and StepError when the database refused one of the statements.
-    """
-    raise NotImplementedError
+class Segment(NamedTuple):
+    """Statements that run one after the other: together under the locks, or each by itself."""
+
+    together: bool
+    indexes: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One contract on its way: what it does, who is told, how long it may wait."""
+
+    migration: Migration
+    transitions: tuple[Transition, ...]
+    work: Work
+    reached: Reach
+    dialect: Dialect
+    record: Record
+    patience: Patience
+    override: str | None = None
+
+    @property
+    def say(self) -> Callable[[str], None]:
+        """Tell the operator one line."""
+        return self.patience.say
+
+    def look(self) -> tuple[Blocker, ...]:
+        """Return what blocks the contract at this moment."""
+        with self.patience.connection() as connection:
+            return self.patience.run(
+                connection, lambda: self._look(connection), doing="the guard's look"
+            )
+
+    def note(self, blockers: Iterable[Blocker]) -> str | None:
+        """Return what the history keeps: what was abandoned, and what was overridden by whom."""
+        lines = [f"abandoned {what}: {why}" for what, why in self.migration.abandons.items()]
+        if self.override is not None:
+            moment = datetime.now(UTC)
+            lines.append(
+                f"guard overridden by {_user()} on {socket.gethostname()} "
+                f"at {moment:%Y-%m-%d %H:%M:%S} UTC: {self.override}"
+            )
+            lines += [f"overridden: {blocker}" for blocker in blockers]
+        return "\n".join(lines) or None
+
+    def segments(self, together: Callable[[Statement], bool]) -> Iterator[Segment]:
+        """Yield runs of statements; those for which *together* is true need the locks."""
+        run: list[int] = []
+        for index, statement in enumerate(self.reached.statements):
+            if together(statement):
+                run.append(index)
+                continue
+            if run:
+                yield Segment(together=True, indexes=tuple(run))
+            yield Segment(together=False, indexes=(index,))
+            run = []
+        if run or callable(self.work):
+            yield Segment(together=True, indexes=tuple(run))
+
+    def write(self, work: Callable[[Connection], None]) -> None:
+        """Write the record over a connection of its own."""
+        with self.patience.connection() as connection, self.patience.transaction(connection):
+            work(connection)
+
+    def begun(self) -> int | None:
+        """Return how many statements an earlier run has finished, None when there was none."""
+        with self.patience.connection() as connection, self.patience.transaction(connection):
+            return self.record.done(connection)
+
+    def gone(self, index: int, catalogue: Catalogue) -> bool:
+        """Return whether what statement *index* takes away is away already."""
+        effects = self.reached.statements[index].effects
+        verbs = {effect.verb for effect in effects}
+        if not effects or not verbs <= {"drop", "rename"}:
+            return False
+        return all(present(effect, catalogue) for effect in effects)
+
+    def catalogue(self, connection: Connection) -> Catalogue:
+        """Return what the database holds, to know which statements are done already."""
+        return snapshot(connection, self.dialect)
+
+    def send(self, connection: Connection, index: int) -> None:
+        """Send statement *index* as it was rendered; raise StepError when it is refused."""
+        text = self.reached.statements[index].text
+        ways = self.dialect.cheapest(text)
+        for way in ways:
+            try:
+                execute(connection, way)
+            except sa.exc.DBAPIError as error:
+                if way is not ways[-1] and error_code(error) in self.dialect.not_this_way():
+                    continue
+                raise
+            if len(ways) > 1 and way is ways[-1]:
+                self.say(f"statement {index + 1} copied the table while its writers waited")
+            return
+
+    def refused(self, error: sa.exc.SQLAlchemyError, index: int | None = None) -> StepError:
+        """Return the driver's *error* as ours."""
+        which = "" if index is None else f"statement {index + 1} of "
+        return StepError(
+            f"{which}{self.migration.name} was refused: {describe_database_error(error)}",
+            number=self.migration.number,
+            hint="what the contract drops may still be used by a view, an index, a trigger or "
+            "a key: drop that first",
+        )
+
+    def may_pass(self, error: sa.exc.SQLAlchemyError) -> bool:
+        """Return whether *error* is one of those that patience tries again."""
+        return transient(self.dialect, error) not in {None, Transient.LOST}
+
+    def _look(self, connection: Connection) -> tuple[Blocker, ...]:
+        with self.patience.transaction(connection):
+            return tuple(found(connection, self.transitions, self.reached))
+
+
+def refusal(migration: Migration, blockers: Sequence[Blocker]) -> GuardError:
+    """Return the error that names each of *blockers* and the command that leads on."""
+    lines = [f"contract {migration.number} {migration.name} is blocked, nothing was changed"]
+    for blocker in blockers:
+        lines += textwrap.wrap(str(blocker), WIDTH, initial_indent="  ", subsequent_indent="    ")
+        if blocker.sample:
+            keys = f"rows {'; '.join(blocker.sample)}"
+            lines += textwrap.wrap(keys, WIDTH, initial_indent="    ", subsequent_indent="    ")
+        lines.append(f"    run: {blocker.command}")
+    return GuardError("\n".join(lines), blockers=blockers)
+
+
+def late(step: Step) -> GuardError:
+    """Return the refusal after a late writer: with what is pending now, or was a moment ago."""
+    blockers = step.look() or tuple(
+        Blocker(
+            table=transition.table,
+            transition=transition.name,
+            reason=f"rows that need {transition.name} were written while the contract began",
+            command="migrator sync",
+        )
+        for transition in step.transitions
+    )
+    return refusal(step.migration, blockers)
+
+
+def execute(connection: Connection, text: str) -> None:
+    """Send *text* as it is: no driver reads a percent sign in it as a place for a value."""
+    connection.exec_driver_sql(text, execution_options={"no_parameters": True})
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"

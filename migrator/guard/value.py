@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
+
+from typing_extensions import override
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from sqlalchemy.engine import Connection
 
 Work: TypeAlias = "Sequence[str] | Callable[[Connection], None]"
 """A contract's rendered statements, or its function when it needs a live connection."""
 
 
+class Place(NamedTuple):
+    """A column, or a whole table when *column* is None, that a contract drops or narrows."""
+
+    schema: str | None
+    table: str
+    column: str | None = None
+
+    @override
+    def __str__(self) -> str:
+        return ".".join(part for part in self if part)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blocker:
-    """One reason why a contract is not let through, and the command that removes it."""
+    """One reason why a contract is not let through, and the command that leads on."""
 
     table: str
     reason: str
@@ -26,16 +41,24 @@ class Blocker:
     quarantined: int = 0
     skipped: int = 0
     sample: tuple[str, ...] = ()
-    """Up to five primary keys of pending rows."""
+    """Up to five primary keys of pending rows, as 'id=3'."""
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.table}: {self.reason}"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the blocker as `--json` shows it."""
+        return asdict(self)
 
 
 class Record(Protocol):
     """The history's row of the contract that runs; `apply` writes it, the guard says when.
 
-    Every method gets a connection inside a transaction that the guard commits. Where DDL
-    is transactional only :meth:`applied` is called, in the transaction of the drop. Where
-    it is not, each statement stands between :meth:`intend` and :meth:`did`, written over a
-    second connection, because LOCK TABLES holds the first to the tables it locks.
+    Every method gets a connection inside a transaction that the guard commits. What runs
+    in one transaction is noted in that transaction. Any other statement stands between
+    `intend` and `did` or `stopped`, written over a second connection, because LOCK TABLES
+    holds the first to the tables it locks.
     """
 
     def done(self, connection: Connection) -> int | None:
@@ -47,5 +70,8 @@ class Record(Protocol):
     def did(self, connection: Connection, index: int) -> None:
         """Note that statement *index* is done."""
 
-    def applied(self, connection: Connection, note: str | None) -> None:
+    def stopped(self, connection: Connection, index: int) -> None:
+        """Note that statement *index* was refused and did nothing."""
+
+    def applied(self, connection: Connection, note: str | None = None) -> None:
         """Note that the contract is done; *note* says what was abandoned or overridden."""

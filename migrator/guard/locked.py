@@ -1,0 +1,158 @@
+"""A contract where every DDL commits by itself: look and drop under one lock on the tables.
+
+Triggers fence the tables first, so that late writers are told rather than lost; the lock
+is what makes the look and the drop one step. A run that dies leaves its triggers and
+the history's intent; the next one goes on from what the catalogue says.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from migrator.errors import StepError, error_code
+from migrator.guard.fence import fence_of, raising, standing
+from migrator.guard.locks import lock_statements
+from migrator.guard.look import is_pending, mapped, pending_query
+from migrator.guard.reach import under_lock
+from migrator.guard.step import LateWriterError, Step, execute, refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sqlalchemy.engine import Connection
+
+    from migrator.guard.step import Segment
+    from migrator.guard.value import Blocker
+
+
+@dataclass(slots=True)
+class Progress:
+    """How many statements are done, by this run or an earlier one."""
+
+    done: int
+
+
+def run(step: Step, overridden: tuple[Blocker, ...]) -> None:
+    """Run the contract, statement by statement, under LOCK TABLES."""
+    if callable(step.work):
+        raise StepError(
+            f"{step.migration.name} needs a live connection, and this database commits every "
+            "statement by itself",
+            number=step.migration.number,
+            hint="write it so that it can be rendered, or as a .sql file for this database",
+        )
+    with step.patience.connection(isolation_level="AUTOCOMMIT") as connection:
+        if step.override is None:
+            _raise_fences(step, connection)
+            _look(step, connection)
+        _run(step, connection)
+    note = step.note(overridden)
+    step.write(lambda other: step.record.applied(other, note))
+
+
+def _run(step: Step, connection: Connection) -> None:
+    progress = Progress(step.begun() or 0)
+    for segment in step.segments(under_lock):
+        if not segment.together:
+            _send(step, connection, segment.indexes, progress)
+            continue
+        step.patience.run(
+            connection,
+            partial(_locked, step, connection, segment, progress),
+            doing=f"contract {step.migration.number}",
+        )
+
+
+def _raise_fences(step: Step, connection: Connection) -> None:
+    """Fence what a row alone tells; without the privilege the lock has to do alone."""
+    there = standing(connection, step.transitions)
+    for transition in step.transitions:
+        fence = fence_of(connection, transition)
+        if fence is None:
+            continue
+        try:
+            for statement in raising(fence, there, step.dialect):
+                step.patience.run(
+                    connection,
+                    partial(execute, connection, statement),
+                    doing=f"the fence of {transition.name}",
+                )
+        except sa.exc.DBAPIError as error:
+            if error_code(error) not in step.dialect.cannot_fence():
+                raise
+            step.say(
+                f"no fence on {fence.table}: this user may not create triggers "
+                f"({error_code(error)}); the lock alone keeps late writers out"
+            )
+            return
+        step.say(f"fenced {fence.table}: rows that need {transition.name} are refused")
+
+
+def _look(step: Step, connection: Connection) -> None:
+    """Look behind the fences, where only their absence could let a pending row in."""
+    for transition in step.transitions:
+        if is_pending(connection, transition, step.reached):
+            raise LateWriterError(transition.name)
+
+
+def _locked(step: Step, connection: Connection, segment: Segment, progress: Progress) -> None:
+    """Lock, look, take the fences away, drop, unlock."""
+    looks = [pending_query(connection, each, step.reached) for each in step.transitions]
+    locks = lock_statements(step, connection)
+    fences = standing(connection, step.transitions)
+    try:
+        for statement in locks:
+            execute(connection, statement)
+        if step.override is None:
+            _prove(step, connection, [look for look in looks if look is not None])
+        for name, fence in fences.items():
+            execute(connection, step.dialect.lift_fence(fence.table, name))
+        _send(step, connection, segment.indexes, progress)
+    finally:
+        _unlock(step, connection)
+
+
+def _prove(step: Step, connection: Connection, looks: Sequence[sa.Select[tuple[object]]]) -> None:
+    """Look once more, where nobody can write any more."""
+    if any(connection.execute(look).first() is not None for look in looks):
+        raise LateWriterError
+    with step.patience.connection() as other, other.begin():
+        services = tuple(mapped(other, step.reached))
+    if services:
+        raise refusal(step.migration, services)
+
+
+def _send(step: Step, connection: Connection, indexes: Iterable[int], progress: Progress) -> None:
+    """Send each statement that is left between two notes in the history."""
+    left = [index for index in indexes if index >= progress.done]
+    catalogue = step.catalogue(connection) if left else None
+    for index in left:
+        text = step.reached.statements[index].text
+        step.write(partial(step.record.intend, index=index, statement=text))
+        if catalogue and step.gone(index, catalogue):
+            step.say(f"statement {index + 1} finds its work done")
+        else:
+            _send_one(step, connection, index)
+        step.write(partial(step.record.did, index=index))
+        progress.done = index + 1
+
+
+def _send_one(step: Step, connection: Connection, index: int) -> None:
+    try:
+        step.send(connection, index)
+    except sa.exc.DBAPIError as error:
+        if not error.connection_invalidated:
+            step.write(lambda other: step.record.stopped(other, index))
+        if step.may_pass(error):
+            raise
+        raise step.refused(error, index) from error
+
+
+def _unlock(step: Step, connection: Connection) -> None:
+    statement = step.dialect.unlock_tables()
+    if statement and not connection.invalidated:
+        execute(connection, statement)

@@ -1,0 +1,169 @@
+"""A contract where DDL is transactional: look, drop and history commit together.
+
+Where constraints can be validated later, a fence comes first, so that the long look does
+not keep anybody waiting; otherwise the look is made under the locks.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from migrator.guard.fence import Fence, fence_of, raising, standing
+from migrator.guard.locks import lock_statements
+from migrator.guard.look import is_pending, mapped
+from migrator.guard.step import LateWriterError, Segment, Step, execute, refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlalchemy.engine import Connection
+
+    from migrator.guard.value import Blocker
+
+Fences = dict[str, Fence]
+"""Name of a transition → its fence."""
+
+
+def run(step: Step, overridden: tuple[Blocker, ...]) -> None:
+    """Run the contract, with fences where the database has them."""
+    before = step.dialect.before_rebuild() if callable(step.work) else None
+    with step.patience.connection(before=before) as connection:
+        fences = {} if step.override is not None else raise_fences(step, connection)
+        _run(step, connection, fences, step.note(overridden))
+
+
+def raise_fences(step: Step, connection: Connection) -> Fences:
+    """Fence what a row alone tells, and look at the rows that were there before the fence."""
+    with step.patience.transaction(connection):
+        there = standing(connection, step.transitions)
+        wanted = {each.name: fence_of(connection, each) for each in step.transitions}
+    fences = {name: fence for name, fence in wanted.items() if fence is not None}
+    for name, fence in fences.items():
+        for statement in raising(fence, there, step.dialect):
+            _alone(step, connection, statement, doing=f"the fence of {name}")
+            step.say(f"fenced {fence.table}: rows that need {name} are refused")
+        validate = step.dialect.validate_fence(fence.table, fence.name)
+        if validate and not (fence.name in there and there[fence.name].valid):
+            _validate(step, connection, validate, name)
+    return fences
+
+
+def _run(step: Step, connection: Connection, fences: Fences, note: str | None) -> None:
+    done = step.begun() or 0
+    segments = list(step.segments(lambda statement: not statement.concurrent))
+    for segment in segments:
+        last = segment is segments[-1]
+        if segment.together:
+            step.patience.run(
+                connection,
+                partial(
+                    _transact,
+                    step,
+                    connection,
+                    segment,
+                    fences,
+                    done=done,
+                    applied=last,
+                    note=note,
+                ),
+                doing=f"contract {step.migration.number}",
+            )
+        elif segment.indexes[0] >= done:
+            _outside(step, connection, segment.indexes[0])
+    if not segments or not segments[-1].together:
+        step.write(lambda other: step.record.applied(other, note))
+
+
+def _transact(  # noqa: PLR0913 - each is said by its name
+    step: Step,
+    connection: Connection,
+    segment: Segment,
+    fences: Fences,
+    *,
+    done: int,
+    applied: bool,
+    note: str | None,
+) -> None:
+    """Lock, look, drop and note in one transaction."""
+    with step.patience.transaction(connection):
+        for statement in lock_statements(step, connection):
+            execute(connection, statement)
+        if step.override is None:
+            _prove(step, connection, fences)
+        _send(step, connection, [index for index in segment.indexes if index >= done])
+        # What did not go with its column: a fence of its own, or of a run that died.
+        for name, fence in standing(connection, step.transitions).items():
+            execute(connection, step.dialect.lift_fence(fence.table, name))
+        if applied:
+            step.record.applied(connection, note)
+        else:
+            step.record.did(connection, segment.indexes[-1])
+
+
+def _send(step: Step, connection: Connection, indexes: Iterable[int]) -> None:
+    """Send what is left to send, in the transaction of *connection*."""
+    index = None
+    try:
+        if callable(step.work):
+            step.work(connection)
+            return
+        catalogue = step.catalogue(connection)
+        for index in indexes:
+            if step.gone(index, catalogue):
+                step.say(f"statement {index + 1} finds its work done")
+            else:
+                step.send(connection, index)
+    except sa.exc.SQLAlchemyError as error:
+        if step.may_pass(error):
+            raise
+        raise step.refused(error, index) from error
+
+
+def _prove(step: Step, connection: Connection, fences: Fences) -> None:
+    """Look once more, where nobody can write any more: at the fence, or at the rows."""
+    there = standing(connection, step.transitions)
+    for transition in step.transitions:
+        fence = fences.get(transition.name)
+        if fence is not None and fence.name in there and there[fence.name].valid:
+            continue
+        if is_pending(connection, transition, step.reached):
+            raise LateWriterError(transition.name)
+    services = tuple(mapped(connection, step.reached))
+    if services:
+        raise refusal(step.migration, services)
+
+
+def _validate(step: Step, connection: Connection, statement: str, name: str) -> None:
+    try:
+        _alone(step, connection, statement, doing=f"the look for {name}")
+    except sa.exc.IntegrityError as error:
+        raise LateWriterError(name) from error
+
+
+def _alone(step: Step, connection: Connection, statement: str, *, doing: str) -> None:
+    """Send *statement* in a transaction of its own, with patience."""
+
+    def send() -> None:
+        with step.patience.transaction(connection):
+            execute(connection, statement)
+
+    step.patience.run(connection, send, doing=doing)
+
+
+def _outside(step: Step, connection: Connection, index: int) -> None:
+    """Send a statement that no transaction may hold, between two notes in the history."""
+    with step.patience.transaction(connection):
+        if step.gone(index, step.catalogue(connection)):
+            step.record.did(connection, index)
+            return
+    step.write(lambda other: step.record.intend(other, index, step.reached.statements[index].text))
+    with step.patience.connection(isolation_level="AUTOCOMMIT") as other:
+        try:
+            step.send(other, index)
+        except sa.exc.SQLAlchemyError as error:
+            step.write(lambda third: step.record.stopped(third, index))
+            raise step.refused(error, index) from error
+    step.write(lambda other: step.record.did(other, index))

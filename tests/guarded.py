@@ -1,0 +1,113 @@
+"""A contract to guard: flavors whose memory_mb became foobars, and what drops it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from migrator import fill, guard, history, rename
+from migrator.database import open_engine
+from migrator.history import HISTORY, HistoryRecord
+from migrator.migration import Migration, Phase
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from migrator.guard import Work
+    from migrator.transitions import Transition
+    from tests.databases import Database
+
+RENAMED: Transition = replace(rename("flavors", "memory_mb", to="foobars"), name="flavor_foobars")
+MARKED: Transition = replace(
+    rename("flavors", "memory_mb", to="foobars", marker="format"), name="flavor_foobars"
+)
+FILLED: Transition = replace(fill("flavors", "foobars", value=1), name="flavor_foobars")
+DROP = "ALTER TABLE flavors DROP COLUMN memory_mb"
+
+METADATA = sa.MetaData()
+FLAVORS = sa.Table(
+    "flavors",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("memory_mb", sa.Integer),
+    sa.Column("foobars", sa.Integer),
+    sa.Column("deleted", sa.Integer, nullable=False, server_default="0"),
+)
+
+
+def contract_of(
+    *, completes: Sequence[str] = ("flavor_foobars",), abandons: dict[str, str] | None = None
+) -> Migration:
+    """Return the third migration, which drops flavors.memory_mb."""
+    return Migration(
+        number=3,
+        name="drop_flavor_memory_mb",
+        phase=Phase.CONTRACT,
+        hash="0" * 64,
+        completes=tuple(completes),
+        abandons=abandons or {},
+    )
+
+
+def expanded(database: Database, *rows: dict[str, int | None]) -> sa.Engine:
+    """Return an engine on *database* with flavors after the expand, holding *rows*."""
+    engine = open_engine(database.url)
+    with engine.begin() as connection:
+        history.ensure(connection)
+        METADATA.create_all(connection)
+        for row in rows:
+            connection.execute(FLAVORS.insert(), row)
+    return engine
+
+
+def contract(
+    engine: sa.Engine,
+    *transitions: Transition,
+    work: Work = (DROP,),
+    migration: Migration | None = None,
+    **options: Any,
+) -> list[str]:
+    """Run the contract and return the lines that it told."""
+    lines: list[str] = []
+    made = migration or contract_of(completes=[each.name for each in transitions])
+    statements = () if callable(work) else tuple(work)
+    guard.contract(
+        engine,
+        made,
+        transitions,
+        work,
+        record=HistoryRecord(migration=made, statements=statements, started_at=datetime.now(UTC)),
+        on_event=lines.append,
+        **{"lock_timeout": 1.0, "attempts": 5, **options},
+    )
+    return lines
+
+
+def columns(engine: sa.Engine, table: str = "flavors") -> set[str]:
+    """Return the names of the columns that the table has now."""
+    with engine.connect() as connection:
+        return {column["name"] for column in sa.inspect(connection).get_columns(table)}
+
+
+def row_of_history(engine: sa.Engine) -> dict[str, Any] | None:
+    """Return the history's row of the contract."""
+    with engine.connect() as connection:
+        row = connection.execute(sa.select(HISTORY)).mappings().one_or_none()
+        return None if row is None else dict(row)
+
+
+def fences(engine: sa.Engine) -> list[str]:
+    """Return the names of constraints and triggers of migrator that stand anywhere."""
+    queries = {
+        "postgresql": "SELECT conname FROM pg_constraint WHERE conname LIKE 'migrator_fence%'",
+        "mysql": "SELECT trigger_name FROM information_schema.triggers "
+        "WHERE trigger_schema = DATABASE()",
+    }
+    query = queries.get("mysql" if engine.name == "mariadb" else engine.name)
+    if query is None:
+        return []
+    with engine.connect() as connection:
+        return list(connection.execute(sa.text(query)).scalars())
