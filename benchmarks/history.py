@@ -1,0 +1,133 @@
+"""A thousand migrations: `migrator sync` beside `alembic upgrade head`, and their start-up."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from benchmarks.measure import head, in_turn, process, python, row
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+EXPAND = '''"""Create table t{number}."""
+import sqlalchemy as sa
+
+
+def expand(op):
+    op.create_table(
+        "t{number}",
+        sa.Column("id", sa.Integer(), primary_key=True),
+        sa.Column("name", sa.String(50)),
+    )
+'''
+TEST = '"""Tested elsewhere."""\n'
+REVISION = '''"""Create table t{number}."""
+import sqlalchemy as sa
+from alembic import op
+
+revision = "{number:04}"
+down_revision = {down}
+
+
+def upgrade():
+    op.create_table(
+        "t{number}",
+        sa.Column("id", sa.Integer(), primary_key=True),
+        sa.Column("name", sa.String(50)),
+    )
+
+
+def downgrade():
+    op.drop_table("t{number}")
+'''
+ENV = """from alembic import context
+from sqlalchemy import create_engine, pool
+
+engine = create_engine(context.config.get_main_option("sqlalchemy.url"), poolclass=pool.NullPool)
+with engine.connect() as connection:
+    context.configure(connection=connection, transaction_per_migration=True)
+    with context.begin_transaction():
+        context.run_migrations()
+"""
+
+
+def write(folder: Path, count: int, url: str) -> None:
+    """Write the same *count* migrations for both tools."""
+    (folder / "versions").mkdir(parents=True)
+    entries = {str(number): [f"create_t{number}.py"] for number in range(1, count + 1)}
+    lines = [f'  "{number}": {json.dumps(files)},' for number, files in entries.items()]
+    (folder / "versions.json").write_text(
+        "{\n" + "\n".join(lines) + '\n  "releases": {"one": ' + str(count) + "}\n}\n"
+    )
+    (folder / "pyproject.toml").write_text('[tool.migrator]\nmanifest = "versions.json"\n')
+    revisions = folder / "alembic" / "versions"
+    revisions.mkdir(parents=True)
+    (folder / "alembic" / "env.py").write_text(ENV)
+    escaped = url.replace("%", "%%")
+    (folder / "alembic.ini").write_text(
+        f"[alembic]\nscript_location = alembic\nsqlalchemy.url = {escaped}\n"
+    )
+    for number in range(1, count + 1):
+        (folder / "versions" / f"create_t{number}.py").write_text(EXPAND.format(number=number))
+        down = None if number == 1 else f"{number - 1:04}"
+        (revisions / f"{number:04}.py").write_text(REVISION.format(number=number, down=repr(down)))
+
+
+def compare(url: str, fresh: Callable[[], None], folder: Path, count: int, runs: int) -> None:
+    """Print the table for one database; *fresh* empties it."""
+    write(folder, count, url)
+    sync = python("-m", "migrator", "--database", url, "sync")
+    upgrade = python("-m", "alembic", "upgrade", "head")
+    timings = in_turn(
+        runs,
+        {
+            "alembic upgrade head": lambda: process(upgrade, cwd=folder) and None,
+            "migrator sync": lambda: process(sync, cwd=folder) and None,
+        },
+        before=fresh,
+    )
+    current = python("-m", "alembic", "current")
+    status = python("-m", "migrator", "--database", url, "status")
+    process(upgrade, cwd=folder)
+    starts = in_turn(
+        max(runs, 5),
+        {
+            "alembic current": lambda: process(current, cwd=folder) and None,
+            "migrator status": lambda: process(status, cwd=folder) and None,
+        },
+    )
+    head("command", "seconds (median)", "of alembic's")
+    for group in (timings, starts):
+        first = next(iter(group.values()))
+        for timing in group.values():
+            row(timing.name, f"{timing.median:.2f}", f"{timing.median / first.median:.2f}")
+
+
+def compare_imports(runs: int) -> None:
+    """Print what `import migrator` adds to an application that has SQLAlchemy's ORM."""
+    plain = python("-c", "import sqlalchemy, sqlalchemy.orm")
+    ours = python("-c", "import sqlalchemy, sqlalchemy.orm, migrator")
+    timings = in_turn(
+        runs,
+        {
+            "SQLAlchemy": lambda: process(plain) and None,
+            "and migrator": lambda: process(ours) and None,
+        },
+    )
+    head("imported", "milliseconds (median)", "more")
+    base = timings["SQLAlchemy"].median
+    for timing in timings.values():
+        row(timing.name, f"{timing.median * 1000:.0f}", f"{(timing.median - base) * 1000:+.0f}")
+
+
+def empty_postgresql(url: str) -> None:
+    """Drop every table of a PostgreSQL database."""
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DROP SCHEMA public CASCADE")
+        connection.exec_driver_sql("CREATE SCHEMA public")
+    engine.dispose()
