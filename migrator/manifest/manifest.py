@@ -56,14 +56,14 @@ class Manifest:
         """Return the manifest that *text* is, without a look at the folder beside *path*."""
         found = parse(text)
         _refuse_twice(found)
-        releases = next((each for each in found if each.key == RELEASES), None)
-        named = _releases(text, releases) if releases else ()
+        named = releases_in(text, found)
+        last = next((each.line for each in found if each.key == RELEASES), None)
         return cls(
             path=path,
             entries=tuple(entry_of(each) for each in found if each.key != RELEASES),
             releases={each.key: release_number(each) for each in named},
             lines={each.key: each.line for each in named},
-            end=releases.line if releases else text.count("\n") or 1,
+            end=last or text.count("\n") or 1,
         )
 
     @property
@@ -210,8 +210,11 @@ def release_number(member: Member) -> int:
     return member.value
 
 
-def _releases(text: str, member: Member) -> tuple[Member, ...]:
-    """Return the members of "releases", none of them twice."""
+def releases_in(text: str, document: Sequence[Member]) -> tuple[Member, ...]:
+    """Return the members of "releases" in *document*, what *text* is; none of them twice."""
+    member = next((each for each in document if each.key == RELEASES), None)
+    if member is None:
+        return ()
     if not isinstance(member.value, Pairs):
         raise ManifestError(
             f'"releases" is {kind_of(member.value)}, expected an object like {{"juno": 1}}',
