@@ -142,11 +142,13 @@ class MySQL(Dialect):
         """Return whole seconds: only they do not depend on the time zone of the session."""
         return sa.literal_column("unix_timestamp()", sa.Double())
 
+    @override
     def set_lock_timeout(self, seconds: float) -> str | None:
         """Return SET for metadata and row locks, which are counted in whole seconds."""
         whole = max(1, ceil(seconds))
         return f"SET SESSION lock_wait_timeout = {whole}, innodb_lock_wait_timeout = {whole}"
 
+    @override
     def isolation_level(self) -> str | None:
         """Return READ COMMITTED: REPEATABLE READ would lock the gaps of every range."""
         return "READ COMMITTED"
@@ -164,6 +166,7 @@ class MySQL(Dialect):
         )
         return next(exact).is_not_distinct_from(next(exact))
 
+    @override
     def catalogue(self, *, restricted: bool) -> str:
         """Return the query for tables and what hangs on them; for all, routines and events too."""
         condition = r"\1 IN :tables" if restricted else "TRUE"

@@ -199,10 +199,12 @@ class PostgreSQL(Dialect):
             "CAST(extract(epoch FROM clock_timestamp()) AS float8)", sa.Double()
         )
 
+    @override
     def set_lock_timeout(self, seconds: float) -> str | None:
         """Return SET lock_timeout, which PostgreSQL counts in milliseconds."""
         return f"SET lock_timeout = {int(seconds * 1000)}"
 
+    @override
     def isolation_level(self) -> str | None:
         """Return READ COMMITTED: a batch repeats its predicate, so it needs no snapshot."""
         return "READ COMMITTED"
@@ -216,6 +218,7 @@ class PostgreSQL(Dialect):
             return sa.cast(column, sa.Text).is_not_distinct_from(sa.cast(value, sa.Text))
         return column.is_not_distinct_from(value)
 
+    @override
     def catalogue(self, *, restricted: bool) -> str:
         """Return the query for tables and what hangs on them; for all, types and functions too."""
         if restricted:

@@ -67,14 +67,17 @@ class SQLite(Dialect):
         """Return the moment from the Julian day, to the millisecond."""
         return sa.literal_column("(julianday('now') - 2440587.5) * 86400.0", sa.Double())
 
+    @override
     def set_lock_timeout(self, seconds: float) -> str | None:
         """Return the PRAGMA that limits waiting for the writer, in milliseconds."""
         return f"PRAGMA busy_timeout = {int(seconds * 1000)}"
 
+    @override
     def isolation_level(self) -> str | None:
         """Return None: SQLite is serializable and has one writer."""
         return None
 
+    @override
     def catalogue(self, *, restricted: bool) -> str:
         """Return the query for the schema's table, which holds the text of every definition."""
         return CATALOGUE.replace("{condition}", "m.tbl_name IN :tables" if restricted else "1")
