@@ -145,17 +145,18 @@ class HistoryRecord:
 
     def intend(self, connection: Connection, index: int, statement: str) -> None:
         """Note that statement *index*, counted from 0, is about to be sent, and all before done."""
-        intent = digest([statement])
-        if not self._update(connection, index, intent=intent):
-            connection.execute(HISTORY.insert(), self._values(APPLYING, intent=intent))
+        self._at(connection, index, intent=statement)
 
     def did(self, connection: Connection, index: int) -> None:
         """Note that statement *index* is done."""
-        self._update(connection, index + 1, intent=None)
+        self._at(connection, index + 1)
 
     def stopped(self, connection: Connection, index: int) -> None:
-        """Note that statement *index* was refused and did nothing."""
-        self._update(connection, index, intent=None)
+        """Note that statement *index* was refused and did nothing, nor did any after it."""
+        if index:
+            self._at(connection, index)
+        else:
+            connection.execute(HISTORY.delete().where(HISTORY.c.version == self.migration.number))
 
     def applied(self, connection: Connection, note: str | None = None) -> None:
         """Note that the migration is applied, whether or not it was begun before."""
@@ -163,28 +164,46 @@ class HistoryRecord:
         if not _update(connection, self.migration.number, **values):
             connection.execute(HISTORY.insert(), values)
 
-    def _update(self, connection: Connection, done: int, *, intent: str | None) -> int:
-        values = {"statement": done, "digest": digest(self.statements[:done]), "intent": intent}
-        return _update(connection, self.migration.number, hash=self.migration.hash, **values)
+    def _at(self, connection: Connection, done: int, *, intent: str | None = None) -> None:
+        known = values_of(self.migration, self.statements, state=APPLYING, done=done, intent=intent)
+        values = self._values(APPLYING) | known
+        if not _update(connection, self.migration.number, **values):
+            connection.execute(HISTORY.insert(), values)
 
-    def _values(
-        self, state: str, *, intent: str | None = None, note: str | None = None
-    ) -> dict[str, Any]:
+    def _values(self, state: str, *, note: str | None = None) -> dict[str, Any]:
         finished = _now() if state == APPLIED else None
+        done = len(self.statements) if finished else 0
         return {
-            "version": self.migration.number,
-            "name": self.migration.name,
-            "hash": self.migration.hash,
-            "phase": self.migration.phase.value,
-            "state": state,
+            **values_of(self.migration, self.statements, state=state, done=done),
             "started_at": self.started_at,
             "applied_at": finished,
             "duration_ms": finished and round((finished - self.started_at).total_seconds() * 1000),
-            "statement": len(self.statements) if finished else 0,
-            "digest": digest(self.statements) if finished else None,
-            "intent": intent,
             "note": note,
         }
+
+
+def values_of(
+    migration: Migration,
+    statements: Sequence[str],
+    *,
+    state: str,
+    done: int,
+    intent: str | None = None,
+) -> dict[str, Any]:
+    """Return what the history holds of *migration* when the first *done* statements are done.
+
+    *intent* is the text of the statement that is about to be sent.
+    """
+    return {
+        "version": migration.number,
+        "name": migration.name,
+        "hash": migration.hash,
+        "phase": migration.phase.value,
+        "state": state,
+        "statement": done,
+        "digest": digest(statements[:done]),
+        "intent": None if intent is None else digest([intent]),
+    }
 
 
 def _update(connection: Connection, number: int, **values: Any) -> int:

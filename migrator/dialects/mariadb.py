@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from migrator.dialects.mysql import CATALOGUE_OF_TABLES, MySQL
+from migrator.dialects.mysql import MySQL
+from migrator.dialects.text.mysql import CATALOGUE_OF_TABLES
 
 
 class MariaDB(MySQL):

@@ -8,34 +8,10 @@ import sqlalchemy as sa
 from typing_extensions import override
 
 from migrator.dialects.base import Capabilities, Dialect, Transient
-from migrator.dialects.syntax import Syntax
+from migrator.dialects.text.sqlite import CATALOGUE, SYNTAX
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-SYNTAX = Syntax(
-    quotes={'"': '"', "`": "`", "[": "]"},
-    pragmas=frozenset(
-        ["COMPILE_OPTIONS", "DATABASE_LIST", "FOREIGN_KEY_CHECK", "FOREIGN_KEY_LIST", "FREELIST_COUNT", "INDEX_INFO", "INDEX_LIST", "INDEX_XINFO", "INTEGRITY_CHECK", "PAGE_COUNT", "QUICK_CHECK", "TABLE_INFO", "TABLE_LIST", "TABLE_XINFO"]
-    ),
-    functions=frozenset(
-        ["CHANGES", "GROUP_CONCAT", "HEX", "IFNULL", "IIF", "INSTR", "JSON_EXTRACT", "JSON_VALID", "PRINTF", "QUOTE", "SQLITE_VERSION", "STRFTIME", "TOTAL", "TYPEOF", "UNICODE"]
-    ),
-    volatile=frozenset(["RANDOM", "RANDOMBLOB"]),
-)
-
-CATALOGUE = """
-SELECT m.type AS thing, NULL AS "schema",
-       CASE WHEN m.type IN ('index', 'trigger') THEN m.tbl_name END AS "table",
-       m.name AS name, coalesce(m.sql, '') AS definition
-  FROM sqlite_master m WHERE {condition}
-UNION ALL
-SELECT 'column', NULL, m.name, c.name,
-       'column ' || coalesce(c.type, '') || ' not null ' || c."notnull" || ' key ' || c.pk
-       || ' hidden ' || c.hidden || ' default ' || coalesce(c.dflt_value, 'none')
-  FROM sqlite_master m JOIN pragma_table_xinfo(m.name) c
- WHERE m.type IN ('table', 'view') AND {condition}
-"""
 
 
 class SQLite(Dialect):

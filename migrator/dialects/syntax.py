@@ -56,3 +56,8 @@ class Syntax:
     """What may be added → why the table is locked for long when it is large."""
     recipes: Mapping[str, str] = field(default_factory=dict)
     """What may be added, or is refused → the safe way to the same end here."""
+
+
+def words(text: str) -> frozenset[str]:
+    """Return the words of *text*, which are parted by space."""
+    return frozenset(text.split())

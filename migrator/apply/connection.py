@@ -1,0 +1,75 @@
+"""A connection as the runner holds it: one session, which begins and waits as it is told."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy.engine import Connection
+
+    from migrator.dialects import Dialect
+
+
+def limit_waiting(connection: Connection, dialect: Dialect, seconds: float) -> None:
+    """Let every later statement of this session wait for locks *seconds* at the most; 0: no limit.
+
+    It is said to the driver, because a transaction on SQLite may itself have to wait.
+    """
+    statement = dialect.set_lock_timeout(seconds)
+    if statement is None:
+        return
+    driver = connection.connection
+    cursor = driver.cursor()
+    try:
+        cursor.execute(statement)
+    finally:
+        cursor.close()
+    driver.commit()
+
+
+def session_number(connection: Connection, dialect: Dialect) -> int | None:
+    """Return the number of this session, on databases that number them."""
+    query = dialect.session()
+    if query is None:
+        return None
+    with connection.begin():
+        return int(connection.exec_driver_sql(query).scalar_one())
+
+
+@contextmanager
+def transaction(connection: Connection) -> Iterator[None]:
+    """Run the body in a transaction, also with a driver that would leave DDL out of it."""
+    with connection.begin():
+        driver = connection.connection.driver_connection
+        if getattr(driver, "in_transaction", None) is False:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        yield
+
+
+@contextmanager
+def outside_transaction(
+    connection: Connection, dialect: Dialect, *, lock_timeout: float
+) -> Iterator[None]:
+    """Let each statement of the body commit by itself and wait for locks without a limit.
+
+    A limit would make a concurrent build fail half way whenever somebody is slow, and it
+    is in nobody's way while it waits. *lock_timeout* holds again afterwards.
+    """
+    before = connection.get_isolation_level()
+    connection.rollback()
+    limit_waiting(connection, dialect, 0)
+    connection.execution_options(isolation_level="AUTOCOMMIT")
+    try:
+        with connection.begin():
+            yield
+    finally:
+        connection.execution_options(isolation_level=before)
+        limit_waiting(connection, dialect, lock_timeout)
+
+
+def send(connection: Connection, statement: str) -> None:
+    """Send *statement* as it is: neither `%` nor `:` means anything in it."""
+    connection.exec_driver_sql(statement, execution_options={"no_parameters": True})

@@ -1,0 +1,63 @@
+"""Live: a migration that can be known only by running it, because it looks at the database."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import event
+
+from migrator import sql
+from migrator.errors import UnreadableError
+from migrator.migration import PythonSource
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+    from migrator.dialects import Dialect
+    from migrator.migration import Migration
+
+
+def run(connection: Connection, migration: Migration, dialect: Dialect) -> None:
+    """Run the phase function of *migration* on *connection*, in its transaction."""
+    from alembic.migration import MigrationContext
+    from alembic.operations import Operations
+
+    source = migration.source(dialect)
+    if not isinstance(source, PythonSource):
+        raise UnreadableError("is not Python, so it cannot run unseen", migration=migration.name)
+    context = MigrationContext.configure(connection=connection)
+    source.function(Operations(context))
+
+
+def rehearse(connection: Connection, migration: Migration, dialect: Dialect) -> tuple[str, ...]:
+    """Return what *migration* would send: what only reads is sent, all else is held back.
+
+    So nothing is executed of a migration that is refused half way, where the database
+    could not take it back.
+    """
+    held: list[str] = []
+
+    def hold(*sent: object) -> bool:
+        _cursor, statement, parameters = (*sent[:-1], None)[:3]
+        statement = str(statement)
+        if sql.read(statement, dialect).kind is sql.Kind.HARMLESS:
+            return False
+        if parameters:
+            raise UnreadableError(
+                "sends values beside a statement, which cannot be done again after a crash",
+                migration=migration.name,
+                hint="write the values into the statement",
+            )
+        held.append(statement)
+        return True
+
+    engine = connection.engine
+    for name in ("do_execute", "do_execute_no_params"):
+        event.listen(engine, name, hold)
+    try:
+        with connection.begin():
+            run(connection, migration, dialect)
+    finally:
+        for name in ("do_execute", "do_execute_no_params"):
+            event.remove(engine, name, hold)
+    return tuple(held)

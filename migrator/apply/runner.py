@@ -1,0 +1,131 @@
+"""The runner: carries out one job after the other, over the connection that holds the lock."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, NoReturn
+
+import sqlalchemy as sa
+
+from migrator import guard, sql
+from migrator.apply import live
+from migrator.apply.connection import send
+from migrator.apply.event import Finished, Noted, Started
+from migrator.apply.foresee import work_of
+from migrator.apply.stepwise import apply_stepwise
+from migrator.apply.whole import apply_whole
+from migrator.dialects import Transient, transient
+from migrator.errors import StepError, describe_database_error
+from migrator.history import HistoryRecord
+from migrator.lint import additive
+from migrator.migration import Phase
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+    from migrator.apply.cursor import CursorJudge
+    from migrator.apply.event import Listener
+    from migrator.apply.job import Job, Options
+    from migrator.apply.retry import Patience
+    from migrator.dialects import Dialect
+
+
+@dataclass(slots=True)
+class Runner:
+    """One connection, how long it tries, and who judges what it sends."""
+
+    connection: Connection
+    dialect: Dialect
+    judge: CursorJudge
+    patience: Patience
+    options: Options
+    on_event: Listener
+    index: int | None = None
+    """Statement that was sent last, counted from 0."""
+
+    def carry_out(self, job: Job) -> Finished:
+        """Apply one migration, or the rest of it."""
+        migration, half = job.migration, job.step.resumes
+        number, name, phase = migration.number, migration.name, migration.phase.value
+        begun = time.perf_counter()
+        resumed_at = half.statement if half else None
+        self.on_event(Started(version=number, name=name, phase=phase, resumed_at=resumed_at))
+        try:
+            self._apply(job)
+        except sa.exc.SQLAlchemyError as error:
+            self._refused(job, error)
+        seconds = time.perf_counter() - begun
+        finished = Finished(version=number, name=name, phase=phase, seconds=seconds)
+        self.on_event(finished)
+        return finished
+
+    def send(self, job: Job, index: int) -> None:
+        """Send one statement of *job* and have it judged again where it leaves."""
+        self.index = index
+        with self.judge.judging(job.migration, frozenset(job.texts)):
+            send(self.connection, job.texts[index])
+
+    def note(self, job: Job, text: str) -> None:
+        """Tell something about *job* that is worth a line."""
+        self.on_event(Noted(version=job.migration.number, text=text))
+
+    def _apply(self, job: Job) -> None:
+        self.index = None
+        if job.migration.phase is Phase.CONTRACT:
+            self._contract(job, _record(job))
+        elif job.fits_one_transaction(self.dialect):
+            apply_whole(self, job, _record(job))
+        else:
+            known = job if job.statements is not None else self._rehearsed(job)
+            apply_stepwise(self, known, _record(known))
+
+    def _rehearsed(self, job: Job) -> Job:
+        """Return *job* with the statements that it would send now, judged."""
+        texts = live.rehearse(self.connection, job.migration, self.dialect)
+        statements = tuple(sql.read(text, self.dialect) for text in texts)
+        additive.enforce(job.migration, statements, self.dialect)
+        return replace(job, statements=statements, rehearsed=True)
+
+    def _contract(self, job: Job, record: HistoryRecord) -> None:
+        guard.contract(
+            self.connection.engine,
+            job.migration,
+            job.transitions,
+            work_of(job, self.connection),
+            record=record,
+            lock_timeout=self.options.lock_timeout,
+            attempts=self.options.attempts,
+            override=self.options.override,
+            on_event=lambda line: self.note(job, line),
+        )
+
+    def _refused(self, job: Job, error: sa.exc.SQLAlchemyError) -> NoReturn:
+        """Raise StepError for what the database refused, without what a driver says of rows."""
+        migration, said = job.migration, describe_database_error(error)
+        place = f"migration {migration.number} {migration.name!r}"
+        if self.index is not None and job.statements:
+            label = job.statements[self.index].label
+            place += f", statement {self.index + 1} of {len(job.statements)} ({label})"
+        if transient(self.dialect, error) is Transient.LOST:
+            raise StepError(
+                f"{place}: the connection was lost: {said}",
+                number=migration.number,
+                hint="run migrator sync again: it finds out what was done and goes on",
+            ) from None
+        begun = not job.fits_one_transaction(self.dialect)
+        raise StepError(
+            f"{place}: the database refused it: {said}",
+            number=migration.number,
+            hint="mend what is wrong and run migrator sync again: it goes on at this statement, "
+            "what comes before it is done and stays as it is"
+            if begun
+            else "nothing of it is left behind; mend what is wrong and run migrator sync again",
+        ) from None
+
+
+def _record(job: Job) -> HistoryRecord:
+    return HistoryRecord(
+        migration=job.migration, statements=job.texts, started_at=datetime.now(UTC)
+    )

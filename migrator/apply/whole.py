@@ -1,0 +1,47 @@
+"""Whole: a migration and its row in the history in one transaction, all of it or nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from migrator.apply import live
+from migrator.apply.connection import transaction
+from migrator.catalogue import snapshot
+from migrator.errors import NotAdditiveError
+
+if TYPE_CHECKING:
+    from migrator.apply.job import Job
+    from migrator.apply.runner import Runner
+    from migrator.history import HistoryRecord
+
+
+def apply_whole(runner: Runner, job: Job, record: HistoryRecord) -> None:
+    """Apply an expand; roll it back when the catalogue has lost anything by it.
+
+    Raises NotAdditiveError then, and LockedError when its locks were not to be had.
+    """
+    connection, migration = runner.connection, job.migration
+
+    def attempt() -> None:
+        with transaction(connection):
+            before = snapshot(connection, runner.dialect, job.touched)
+            _send(runner, job)
+            lost = before.lost_in(snapshot(connection, runner.dialect, job.touched))
+            if lost:
+                raise NotAdditiveError(
+                    f"the database has lost something by it: {'; '.join(lost)}",
+                    migration=migration.name,
+                    hint="it was rolled back; an expand only adds, what drops is a contract",
+                )
+            record.record(connection)
+
+    runner.patience.run(attempt, version=migration.number)
+
+
+def _send(runner: Runner, job: Job) -> None:
+    if job.statements is None:
+        with runner.judge.judging(job.migration):
+            live.run(runner.connection, job.migration, runner.dialect)
+        return
+    for index in range(len(job.statements)):
+        runner.send(job, index)

@@ -1,0 +1,121 @@
+"""`migrator sync`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import sqlalchemy as sa
+
+# The tables that online-migrate and services keep are created with the history.
+from migrator import checkpoint, services  # noqa: F401
+from migrator.apply import ATTEMPTS, LOCK_TIMEOUT_SECONDS, Options, look, sync, write_script
+from migrator.database import open_engine
+from migrator.manifest import Manifest
+from migrator.report import sync as report
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Engine
+
+    from migrator.apply import Event
+    from migrator.config import Settings
+
+INTERRUPTED = {"ran": True, "missing": False}
+
+
+@click.command("sync")
+@click.option("--version", "target", metavar="N|RELEASE", help="Go no further than this.")
+@click.option("--expand-only", is_flag=True, help="Leave contracts pending.")
+@click.option("--dry-run", is_flag=True, help="Show the plan and its SQL; change nothing.")
+@click.option("--sql", is_flag=True, help="Write a script for the database's own client.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
+@click.option(
+    "--accept-edited",
+    "accepted",
+    metavar="N",
+    type=int,
+    multiple=True,
+    help="Take the files of applied migration N as they are now.",
+)
+@click.option(
+    "--interrupted",
+    type=click.Choice(list(INTERRUPTED)),
+    help="What became of the statement that a killed run had sent.",
+)
+@click.option("--override-guard", "override", metavar="REASON", help="Drop in spite of blockers.")
+@click.option(
+    "--lock-timeout",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0.001),
+    default=LOCK_TIMEOUT_SECONDS,
+    show_default=True,
+    help="How long a statement waits for its locks.",
+)
+@click.option(
+    "--attempts",
+    type=click.IntRange(min=1),
+    default=ATTEMPTS,
+    show_default=True,
+    help="How often a statement that got no lock is sent.",
+)
+@click.pass_obj
+def command(
+    settings: Settings,
+    /,
+    *,
+    dry_run: bool,
+    sql: bool,
+    as_json: bool,
+    interrupted: str | None,
+    **chosen: Any,
+) -> None:
+    """Apply the migrations that are pending, in order.
+
+    One runner at a time; each statement waits for its locks for a short while and is tried
+    again. What fails leaves a state from which the next sync goes on.
+    """
+    if sql and (dry_run or as_json):
+        raise click.UsageError("--sql goes with neither --dry-run nor --json")
+    manifest = Manifest.load(settings.manifest)
+    options = Options(interrupted=INTERRUPTED.get(interrupted or ""), **chosen)
+    url = settings.database_url()
+    if sql:
+        _print(write_script(_engine_to_look(url), manifest, options))
+    elif dry_run:
+        prepared = look(_engine_to_look(url), manifest, options)
+        _print(
+            [json.dumps(report.plan_as_json(prepared))]
+            if as_json
+            else report.plan_lines(prepared, url)
+        )
+    else:
+        _sync(open_engine(url), manifest, options, as_json=as_json)
+
+
+def _sync(engine: Engine, manifest: Manifest, options: Options, *, as_json: bool) -> None:
+    def show(event: Event) -> None:
+        _print([json.dumps(report.event_as_json(event))] if as_json else report.event_lines(event))
+
+    outcome = sync(engine, manifest, options, on_event=show)
+    _print(
+        [json.dumps(report.outcome_as_json(outcome, manifest))]
+        if as_json
+        else report.outcome_lines(outcome, manifest)
+    )
+
+
+def _engine_to_look(url: str) -> Engine:
+    """Return an engine that changes nothing; for a file that sync would make, an empty one."""
+    parsed = sa.make_url(url)
+    name = parsed.database or ""
+    is_file = parsed.get_backend_name() == "sqlite" and name and not name.startswith("file:")
+    if is_file and not Path(name).exists():
+        return open_engine("sqlite://")
+    return open_engine(url, writes=False)
+
+
+def _print(lines: Any) -> None:
+    for line in lines:
+        click.echo(line)

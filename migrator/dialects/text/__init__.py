@@ -1,0 +1,1 @@
+"""Longer texts of each database: its syntax, and the query for its catalogue."""

@@ -1,0 +1,139 @@
+"""The report of `migrator sync`: events as they come, the outcome, and what a dry run found."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any
+
+from migrator.apply import Accepted, Finished, Noted, Retried, Started, Waiting
+from migrator.config import show_url
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from migrator.apply import Event, Left, Outcome, Prepared
+    from migrator.manifest import Manifest
+
+WIDTH = 80
+
+
+def event_as_json(event: Event) -> dict[str, Any]:
+    """Return *event* as `--json` prints it: a kind, and what the event holds."""
+    return {"event": type(event).__name__.lower(), **asdict(event)}
+
+
+def event_lines(event: Event) -> Iterator[str]:
+    """Yield the lines of *event* for people."""
+    match event:
+        case Started(version=version, name=name, phase=phase, resumed_at=None):
+            yield f"{version:>5}  {phase:<8}  {name}"
+        case Started(version=version, name=name, phase=phase):
+            yield f"{version:>5}  {phase:<8}  {name} (goes on after statement {event.resumed_at})"
+        case Finished(seconds=seconds):
+            yield f"{'':17}{_seconds(seconds)}"
+        case Accepted(version=version, name=name):
+            yield f"{version:>5}  accepted  {name}, as it is edited now"
+        case Noted(text=text):
+            yield from _indented(text)
+        case Retried():
+            yield from _indented(
+                f"{event.reason}; attempt {event.attempt}, again in {event.wait_seconds:.1f} s"
+            )
+            yield from _in_the_way(event.blockers)
+        case Waiting(blockers=blockers):
+            yield from _indented("waits for other sessions to end their transactions")
+            yield from _in_the_way(blockers)
+
+
+def outcome_as_json(outcome: Outcome, manifest: Manifest) -> dict[str, Any]:
+    """Return the object that ends the output of `--json`."""
+    return {
+        "event": "summary",
+        "version": outcome.version,
+        "release": manifest.release_of(outcome.version) if outcome.version else None,
+        "applied": [each.version for each in outcome.finished],
+        "left": [asdict(each) for each in outcome.left],
+    }
+
+
+def outcome_lines(outcome: Outcome, manifest: Manifest) -> Iterator[str]:
+    """Yield the lines that end the output for people."""
+    release = manifest.release_of(outcome.version) if outcome.version else None
+    at = f"version {outcome.version}" + (f", release {release}" if release else "")
+    if not outcome.finished:
+        yield f"Nothing to do: the database is at {at}."
+    else:
+        seconds = sum(each.seconds for each in outcome.finished)
+        count = len(outcome.finished)
+        yield ""
+        yield f"{count} migration{'s' * (count > 1)} in {_seconds(seconds)}; now at {at}."
+    yield from _left(outcome.left)
+
+
+def plan_as_json(prepared: Prepared) -> dict[str, Any]:
+    """Return what a dry run found as one object."""
+    return {
+        "version": prepared.version,
+        "target": prepared.plan.target,
+        "accepted": [each.applied.version for each in prepared.edited],
+        "steps": [
+            {
+                "version": job.migration.number,
+                "name": job.migration.name,
+                "phase": job.migration.phase.value,
+                "resumed_at": job.step.resumes.statement if job.step.resumes else None,
+                "statements": list(job.texts) if job.statements is not None else None,
+            }
+            for job in prepared.jobs
+        ],
+        "left": [each.number for each in prepared.plan.left],
+    }
+
+
+def plan_lines(prepared: Prepared, url: str) -> Iterator[str]:
+    """Yield what a dry run found for people; it can be read as SQL, too."""
+    yield f"-- {show_url(url)}: version {prepared.version}, to version {prepared.plan.target}"
+    if not prepared.jobs:
+        yield "-- nothing to do"
+    for job in prepared.jobs:
+        migration = job.migration
+        half = f", from statement {job.step.resumes.statement + 1}" if job.step.resumes else ""
+        yield ""
+        yield f"-- {migration.number} {migration.name} ({migration.phase.value}{half})"
+        if job.statements is None:
+            yield "-- known only while it runs"
+        yield from (f"{text};" for text in job.texts)
+    for each in prepared.plan.left:
+        yield ""
+        yield f"-- {each.number} {each.name} (contract) is left pending"
+
+
+def _left(left: tuple[Left, ...]) -> Iterator[str]:
+    for each in left:
+        said = f"contract {each.version} {each.name} is left pending"
+        if each.pending:
+            names = ", ".join(each.pending)
+            said += f"; rows still need {names}: run migrator online-migrate"
+        yield from wrap(said, WIDTH, subsequent_indent="  ", break_long_words=False)
+
+
+def _in_the_way(blockers: tuple[object, ...]) -> Iterator[str]:
+    for each in blockers:
+        yield from _indented(f"in the way: {each}")
+
+
+def _indented(text: str) -> Iterator[str]:
+    indent = " " * 17
+    yield from wrap(
+        text,
+        WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent + "  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
