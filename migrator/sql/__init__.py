@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
-from migrator.sql.statement import Effect, Kind, Statement
+from migrator.sql.read import read, read_all
+from migrator.sql.split import split
+from migrator.sql.statement import Caution, Effect, Finding, Kind, Statement
 
-__all__ = ["Effect", "Kind", "Statement"]
+__all__ = ["Caution", "Effect", "Finding", "Kind", "Statement", "read", "read_all", "split"]

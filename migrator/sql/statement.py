@@ -7,18 +7,23 @@ from enum import Enum
 
 
 class Kind(Enum):
-    """What a statement is to an expand."""
+    """What a statement is to an expand, from the best to the worst."""
 
-    ADDITIVE = "additive"
-    """Adds something that the running code does not notice."""
     HARMLESS = "harmless"
     """Changes nothing that outlives the session: SET, SHOW, a SELECT that only reads."""
-    DATA = "data"
-    """Writes rows."""
-    DESTRUCTIVE = "destructive"
-    """Drops, renames, changes or narrows what is there."""
+    ADDITIVE = "additive"
+    """Adds something that the running code does not notice."""
+    BLOCKING = "blocking"
+    """Adds, but holds a lock for as long as its table is large."""
     UNREADABLE = "unreadable"
     """Cannot be judged from its text."""
+    DATA = "data"
+    """Writes or copies rows."""
+    DESTRUCTIVE = "destructive"
+    """Drops, renames, changes or narrows what is there."""
+
+
+_WORSE = {kind: place for place, kind in enumerate(Kind)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +38,7 @@ class Effect:
     thing: str
     """table, column, index, constraint, view, trigger, type, value, sequence, schema …"""
     name: str | None
-    """Name of the thing itself; None when the database chooses it."""
+    """Name of the thing itself; None when the database chooses it or it cannot be read."""
     table: str | None = None
     """Table that the thing belongs to; for a value of an enum, its type."""
     schema: str | None = None
@@ -41,7 +46,9 @@ class Effect:
     to: str | None = None
     """New name, of a rename."""
     detail: str = ""
-    """What is altered: 'type', 'not null', 'default', 'check', 'unique', 'foreign key' …"""
+    """What is altered or added: 'type', 'not null', 'default', 'check', 'unique', 'foreign key',
+    'rows' …; of a new column 'blank' when the running code leaves it NULL; 'maybe' with IF NOT
+    EXISTS."""
     columns: tuple[str, ...] = ()
     """Columns that an index or a constraint looks at; of a new table, all of them."""
 
@@ -53,19 +60,70 @@ class Effect:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Statement:
-    """One statement, read."""
+class Finding:
+    """One reason why a statement is not additive, or not known to be."""
 
-    text: str
     kind: Kind
     label: str
-    """What a person would call it, in capitals: 'DROP COLUMN', 'CREATE FUNCTION', 'DO', 'CALL'."""
-    effects: tuple[Effect, ...] = ()
-    why: str = ""
-    """Why it is not additive, for people; empty when it is."""
+    """What a person would call it, in capitals; `allow` names it."""
+    why: str
     hint: str | None = None
     """The safe way to the same end, where there is one."""
+    table: str | None = None
+    """Additive after all when the same migration made this table."""
+    schema: str | None = None
+    columns: tuple[str, ...] = ()
+    """Additive after all when the running code leaves one of these columns NULL, or"""
+    every: bool = False
+    """when it leaves all of them NULL."""
+    type: str | None = None
+    """Additive after all when the same migration made this type, of plain values."""
+    opaque: bool = False
+    """Not even what it does now can be read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caution:
+    """What is additive and still wants a look before it meets a busy table."""
+
+    rule: str
+    why: str
+    hint: str
+    table: str | None = None
+    schema: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """One statement, read without regard to the statements before it."""
+
+    text: str
+    label: str
+    """What a person would call it, in capitals: 'DROP COLUMN', 'CREATE FUNCTION', 'DO', 'CALL'."""
+    base: Kind = Kind.ADDITIVE
+    effects: tuple[Effect, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    cautions: tuple[Caution, ...] = ()
     concurrent: bool = False
     """Must run outside a transaction."""
-    cautions: frozenset[str] = frozenset()
-    """What else to look at when its table is not new: 'blocks', 'rewrites', 'scans', 'unnamed' …"""
+
+    @property
+    def kind(self) -> Kind:
+        """Return the worst that was found, as if every table it names were in use."""
+        kinds = [self.base, *(finding.kind for finding in self.findings)]
+        return max(kinds, key=_WORSE.__getitem__)
+
+    @property
+    def worst(self) -> Finding | None:
+        """Return the finding that decides, the first of the worst."""
+        return max(self.findings, key=lambda each: _WORSE[each.kind], default=None)
+
+    @property
+    def why(self) -> str:
+        """Return why it is not additive; empty when it is."""
+        return self.worst.why if self.worst else ""
+
+    @property
+    def hint(self) -> str | None:
+        """Return the safe way to the same end, where there is one."""
+        return self.worst.hint if self.worst else None

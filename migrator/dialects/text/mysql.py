@@ -13,20 +13,44 @@ SYNTAX = Syntax(
     executable_comments=True,
     types=words(
         """
-        BIGINT BINARY BIT BLOB BOOL BOOLEAN CHAR CHARACTER DATE DATETIME DEC DECIMAL DOUBLE ENUM FIXED
+        BIGINT BINARY BIT BLOB BOOL BOOLEAN CHAR CHARACTER DATE DATETIME DEC DECIMAL DOUBLE ENUM
+        FIXED
         FLOAT GEOMETRY GEOMETRYCOLLECTION INET4 INET6 INT INTEGER JSON LINESTRING LONG LONGBLOB
         LONGTEXT MEDIUMBLOB MEDIUMINT MEDIUMTEXT MULTILINESTRING MULTIPOINT MULTIPOLYGON NATIONAL
         NCHAR NUMERIC NVARCHAR POINT POLYGON REAL SERIAL SET SMALLINT TEXT TIME TIMESTAMP TINYBLOB
         TINYINT TINYTEXT UUID VARBINARY VARCHAR VECTOR YEAR
         """
     ),
-    settings=frozenset(
-        ["LOCK_WAIT_TIMEOUT", "INNODB_LOCK_WAIT_TIMEOUT", "MAX_STATEMENT_TIME", "MAX_EXECUTION_TIME", "WAIT_TIMEOUT", "NET_READ_TIMEOUT", "NET_WRITE_TIMEOUT"]
+    settings=words(
+        """
+        INNODB_LOCK_WAIT_TIMEOUT LOCK_WAIT_TIMEOUT MAX_EXECUTION_TIME MAX_STATEMENT_TIME
+        NET_READ_TIMEOUT NET_WRITE_TIMEOUT WAIT_TIMEOUT
+        """
     ),
-    functions=frozenset(
-        ["BIN_TO_UUID", "CONNECTION_ID", "CONVERT", "CURDATE", "CURRENT_USER", "DATABASE", "DATE_ADD", "DATE_FORMAT", "DATE_SUB", "FORMAT", "GROUP_CONCAT", "HEX", "IF", "IFNULL", "INSTR", "ISNULL", "JSON_EXTRACT", "JSON_UNQUOTE", "JSON_VALID", "LPAD", "MD5", "RPAD", "SCHEMA", "UNHEX", "UNIX_TIMESTAMP", "USER", "UTC_TIMESTAMP", "VERSION"]
+    functions=words(
+        """
+        BIN_TO_UUID CONNECTION_ID CONVERT CURDATE CURRENT_USER DATABASE DATE_ADD
+        DATE_FORMAT DATE_SUB FORMAT GROUP_CONCAT HEX IF IFNULL INSTR ISNULL JSON_EXTRACT
+        JSON_UNQUOTE JSON_VALID LPAD MD5 RPAD SCHEMA UNHEX UNIX_TIMESTAMP USER
+        UTC_TIMESTAMP VERSION
+        """
     ),
-    volatile=frozenset(["RAND", "RANDOM_BYTES", "SYS_GUID", "SYSDATE", "UUID", "UUID_SHORT", "UUID_TO_BIN"]),
+    volatile=words("RAND RANDOM_BYTES SYS_GUID SYSDATE UUID UUID_SHORT UUID_TO_BIN"),
+    inline_indexes=True,
+    implicit_timestamps=True,
+    blocking={
+        "check": "the table is copied while nobody can write",
+        "foreign key": "the table is copied while nobody can write",
+        "unique": "the index is built by the statement that adds the column",
+        "stored": "the table is copied while nobody can write",
+        "volatile": "the table is copied while nobody can write",
+        "numbered": "the table is copied while nobody can write",
+    },
+    recipes={
+        "check": "check it in the application, or add it while the table is small",
+        "foreign key": "add it while the table is small",
+        "unique": "add the column alone, then CREATE UNIQUE INDEX",
+    },
 )
 
 CATALOGUE_OF_TABLES = """

@@ -6,13 +6,22 @@ from migrator.dialects.syntax import Syntax, words
 
 SYNTAX = Syntax(
     quotes={'"': '"', "`": "`", "[": "]"},
-    pragmas=frozenset(
-        ["COMPILE_OPTIONS", "DATABASE_LIST", "FOREIGN_KEY_CHECK", "FOREIGN_KEY_LIST", "FREELIST_COUNT", "INDEX_INFO", "INDEX_LIST", "INDEX_XINFO", "INTEGRITY_CHECK", "PAGE_COUNT", "QUICK_CHECK", "TABLE_INFO", "TABLE_LIST", "TABLE_XINFO"]
+    pragmas=words(
+        """
+        COMPILE_OPTIONS DATABASE_LIST FOREIGN_KEY_CHECK FOREIGN_KEY_LIST FREELIST_COUNT
+        INDEX_INFO INDEX_LIST INDEX_XINFO INTEGRITY_CHECK PAGE_COUNT QUICK_CHECK
+        TABLE_INFO TABLE_LIST TABLE_XINFO
+        """
     ),
-    functions=frozenset(
-        ["CHANGES", "GROUP_CONCAT", "HEX", "IFNULL", "IIF", "INSTR", "JSON_EXTRACT", "JSON_VALID", "PRINTF", "QUOTE", "SQLITE_VERSION", "STRFTIME", "TOTAL", "TYPEOF", "UNICODE"]
+    functions=words(
+        """
+        CHANGES GROUP_CONCAT HEX IFNULL IIF INSTR JSON_EXTRACT JSON_VALID PRINTF QUOTE
+        SQLITE_VERSION STRFTIME TOTAL TYPEOF UNICODE
+        """
     ),
-    volatile=frozenset(["RANDOM", "RANDOMBLOB"]),
+    volatile=words("RANDOM RANDOMBLOB"),
+    blocking={"unique": "SQLite cannot add a column that is unique"},
+    recipes={"unique": "add the column alone, then CREATE UNIQUE INDEX"},
 )
 
 CATALOGUE = """

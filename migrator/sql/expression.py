@@ -1,0 +1,221 @@
+"""Expressions and queries: whether they only compute and read, token by token."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from migrator.dialects.syntax import words
+from migrator.sql import known
+from migrator.sql.statement import Finding, Kind
+from migrator.sql.tokens import Sort, Token, UnreadableText
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from migrator.dialects.syntax import Syntax
+    from migrator.sql.reader import Reader
+
+_LOCKS = ("UPDATE", "SHARE", "NO", "KEY")
+_CONSTANTS = (
+    known.TYPES
+    | known.STABLE
+    | words(
+        """
+    ARRAY AS AT CURRENT_USER DAY FALSE HOUR LOCAL MINUTE MONTH NULL SECOND SESSION_USER TRUE
+    USER WITHOUT ZONE
+    """
+    )
+)
+"""Words that may stand in a default outside of calls."""
+_COMPARING = frozenset(("=", "<>", "!=", "<", ">", "<=", ">="))
+_CALM_SIGNS = _COMPARING | {"||", "(", ")", ",", "."}
+_RESTLESS = known.WRITES | known.ACTS | {"SELECT", "LIKE", "ILIKE", "SIMILAR", "REGEXP", "RLIKE"}
+
+
+def query(
+    tokens: Sequence[Token], syntax: Syntax, label: str, *, runs: bool = True
+) -> list[Finding]:
+    """Return why the query *tokens* may do more than read.
+
+    When it *runs* now, the functions that it calls have to be known to be harmless.
+    """
+    found = [_act(tokens, place, label) for place in range(len(tokens))]
+    if runs:
+        found += [_call(tokens, place, syntax) for place in range(len(tokens))]
+    return [finding for finding in found if finding is not None]
+
+
+def _act(tokens: Sequence[Token], place: int, label: str) -> Finding | None:
+    """Return what the word at *place* does, if it does more than read."""
+    token = tokens[place]
+    after = tokens[place + 1] if place + 1 < len(tokens) else token
+    if token.sort is Sort.WORD and _follows(tokens, place, "."):
+        return None
+    kind, said, why = Kind.UNREADABLE, f"{label} … {token.value}", ""
+    if token.is_sign(":="):
+        why = "it sets a variable"
+    elif token.is_word("FOR") and after.is_word(*_LOCKS):
+        said, why = f"{label} FOR UPDATE", "it locks rows"
+    elif token.is_word("NEXT") and after.is_word("VALUE"):
+        said, why = "NEXT VALUE", "it advances a sequence"
+    elif token.is_word(*known.WRITES) and not (token.is_word("REPLACE") and _calls(after)):
+        kind, why = Kind.DATA, "it writes rows while it reads"
+    elif token.is_word(*known.ACTS):
+        why = f"what {token.value} does inside of it cannot be read"
+    return Finding(kind=kind, label=said, why=why, opaque=True) if why else None
+
+
+def _call(tokens: Sequence[Token], place: int, syntax: Syntax) -> Finding | None:
+    """Return the call at *place* if its function is not known to be harmless."""
+    token = tokens[place]
+    if token.sort not in (Sort.WORD, Sort.NAME) or place + 1 == len(tokens):
+        return None
+    if not _calls(tokens[place + 1]) or _is_harmless(tokens, place, syntax):
+        return None
+    why = f"what the function {token.text} does cannot be read"
+    return Finding(kind=Kind.UNREADABLE, label=f"{token.value}()", why=why, opaque=True)
+
+
+def _is_harmless(tokens: Sequence[Token], place: int, syntax: Syntax) -> bool:
+    """Return whether what stands before the parenthesis at *place* + 1 is known to be harmless."""
+    token = tokens[place]
+    if _follows(tokens, place, "."):
+        schema = tokens[place - 2] if place > 1 else None
+        catalogue = schema is not None and schema.value in ("PG_CATALOG", "pg_catalog")
+        return catalogue and token.value in syntax.functions | known.FUNCTIONS
+    if token.sort is Sort.NAME:
+        return place > 0 and tokens[place - 1].is_word("AS")
+    listed = known.FUNCTIONS | known.BEFORE_PARENTHESIS | syntax.functions | syntax.types
+    if token.value in listed or (place > 0 and tokens[place - 1].is_word("AS")):
+        return True
+    return token.value in syntax.volatile - {"NEXTVAL"}
+
+
+def default(tokens: Sequence[Token], syntax: Syntax) -> str:
+    """Return what the default *tokens* is: 'null', 'constant' or 'volatile'.
+
+    Raises UnreadableText when it calls what is not known, or looks at another column.
+    """
+    if not tokens:
+        raise UnreadableText("a default has no value")
+    if tokens[0].is_word("NULL") and (len(tokens) == 1 or tokens[1].is_sign("::")):
+        return "null"
+    kinds = {_default_word(tokens, place, syntax) for place in _words(tokens)}
+    return "volatile" if "volatile" in kinds else "constant"
+
+
+def _words(tokens: Sequence[Token]) -> Iterator[int]:
+    """Yield the places of words and names that are not the type of a cast."""
+    for place, token in enumerate(tokens):
+        if token.is_sign(":="):
+            raise UnreadableText("a default sets a variable")
+        if token.sort in (Sort.WORD, Sort.NAME) and not _is_type(tokens, place):
+            yield place
+
+
+def _is_type(tokens: Sequence[Token], place: int) -> bool:
+    """Return whether the name at *place* is the type of a cast: ::mood or ::app.mood."""
+    if _follows(tokens, place, "."):
+        place -= 2
+    if place + 1 < len(tokens) and tokens[place + 1].is_sign(".") and place + 2 < len(tokens):
+        return _follows(tokens, place, "::")
+    return place > 0 and _follows(tokens, place, "::")
+
+
+def _default_word(tokens: Sequence[Token], place: int, syntax: Syntax) -> str:
+    """Return what the word at *place* makes of a default."""
+    token = tokens[place]
+    called = place + 1 < len(tokens) and _calls(tokens[place + 1])
+    if token.sort is Sort.NAME or _follows(tokens, place, "."):
+        raise UnreadableText(f"a default refers to {token.text}")
+    if called and token.value in syntax.volatile:
+        return "volatile"
+    listed = known.FUNCTIONS | syntax.functions if called else _CONSTANTS | syntax.types
+    if token.value not in listed:
+        raise UnreadableText(f"a default refers to {token.text}")
+    return "constant"
+
+
+def total(tokens: Sequence[Token]) -> bool:
+    """Return whether the expression *tokens* has a value whatever a row holds."""
+    for place, token in enumerate(tokens):
+        if token.sort is Sort.SIGN and token.value not in _CALM_SIGNS:
+            return False
+        if token.sort not in (Sort.WORD, Sort.NAME):
+            continue
+        called = place + 1 < len(tokens) and _calls(tokens[place + 1])
+        if called and token.value not in known.TOTAL | known.BEFORE_PARENTHESIS:
+            return False
+        if token.is_word(*_RESTLESS):
+            return False
+    return True
+
+
+_SHAPES = {
+    "AND": "&",
+    "OR": "&",
+    "IN": "I",
+    "BETWEEN": "B",
+    "LIKE": "=",
+    "NOT": "!",
+    "TRUE": "l",
+    "FALSE": "l",
+}
+_COMPARISON = r"\(*(?:T=l|l=T|T!?I\(l(?:,l)*\)|T!?Bl&l|T!=l|cZ)\)*".replace("T", r"(?:f\(c\)|c)")
+_NULL_PASSES = re.compile(f"{_COMPARISON}(?:&{_COMPARISON})*")
+
+
+def null_passes(tokens: Sequence[Token], reader: Reader) -> frozenset[str] | None:
+    """Return the columns that, when all are NULL, make the check *tokens* pass.
+
+    None when that cannot be read from it: of `a > 0 AND b IN (1, 2)` it can.
+    """
+    shape: list[str] = []
+    columns: set[str] = set()
+    place = 0
+    while place < len(tokens):
+        letter, taken = _shape(tokens, place)
+        if letter == "c":
+            columns.add(reader.kept(tokens[place]))
+        shape.append(letter)
+        place += taken
+    return frozenset(columns) if _NULL_PASSES.fullmatch("".join(shape)) else None
+
+
+def _shape(tokens: Sequence[Token], place: int) -> tuple[str, int]:
+    """Return a letter for what stands at *place*, and how many tokens that takes."""
+    token = tokens[place]
+    after = tokens[place + 1] if place + 1 < len(tokens) else token
+    if token.sort in (Sort.STRING, Sort.NUMBER):
+        return "l", 1
+    if token.sort is Sort.SIGN:
+        return _shape_of_sign(token, after)
+    if token.is_word("IS") and after.is_word("NULL"):
+        return "Z", 2
+    called = token.is_word(*known.STRICT) and _calls(after)
+    return ("f" if called else _SHAPES.get(token.value, "c") if _is_plain(token) else "c"), 1
+
+
+def _is_plain(token: Token) -> bool:
+    """Return whether *token* is a word without quotes."""
+    return token.sort is Sort.WORD
+
+
+def _shape_of_sign(token: Token, after: Token) -> tuple[str, int]:
+    """Return a letter for a sign; a cast to a type leaves none, a minus is one with its number."""
+    if token.value == "::" and after.sort is Sort.WORD:
+        return "", 2
+    if token.value == "-" and after.sort is Sort.NUMBER:
+        return "l", 2
+    return ("=" if token.value in _COMPARING else token.value), 1
+
+
+def _calls(token: Token | None) -> bool:
+    """Return whether *token* is the parenthesis that opens the arguments of a call."""
+    return token is not None and token.is_sign("(")
+
+
+def _follows(tokens: Sequence[Token], place: int, sign: str) -> bool:
+    """Return whether the token at *place* comes right after *sign*."""
+    return place > 0 and tokens[place - 1].is_sign(sign)
