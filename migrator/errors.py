@@ -137,12 +137,15 @@ class DatabaseError(MigratorError):
 def error_code(error: BaseException) -> str | None:
     """Return the SQLSTATE, the server's error number or SQLite's error name of *error*."""
     original = getattr(error, "orig", None) or error
+    first = original.args[0] if original.args else None
+    if isinstance(first, int):
+        # Before PyMySQL's SQLSTATE, which is HY000 for most of what a server refuses.
+        return str(first)
     for attribute in ("sqlstate", "pgcode", "sqlite_errorname"):
         code = getattr(original, attribute, None)
         if code:
             return str(code)
-    first = original.args[0] if original.args else None
-    return str(first) if isinstance(first, int) else None
+    return None
 
 
 def describe_database_error(error: SQLAlchemyError) -> str:
