@@ -110,20 +110,25 @@ def reflect(connection: Connection, transition: Transition) -> sa.Table:
     Raises TransitionError when the table, its key or a column named by the
     transition is missing: the expand has not been applied, or the names are wrong.
     """
+    inspector = sa.inspect(connection)
     try:
-        table = sa.Table(
-            transition.table,
-            sa.MetaData(),
-            schema=transition.schema,
-            autoload_with=connection,
-            resolve_fks=False,
-        )
+        # Its columns and key are enough; a constraint that is not validated yet, as a
+        # fence of the guard, is something that SQLAlchemy cannot reflect.
+        found = inspector.get_columns(transition.table, schema=transition.schema)
+        key = inspector.get_pk_constraint(transition.table, schema=transition.schema)
     except sa.exc.NoSuchTableError as error:
         raise TransitionError(
             f"there is no table {transition.table!r}",
             migration=transition.name or None,
             hint="apply the expand first: migrator sync --expand-only",
         ) from error
+    table = sa.Table(
+        transition.table,
+        sa.MetaData(),
+        *(sa.Column(each["name"], each["type"], nullable=each["nullable"]) for each in found),
+        sa.PrimaryKeyConstraint(*key["constrained_columns"]),
+        schema=transition.schema,
+    )
     missing = [name for name in transition.columns if name not in table.c]
     if missing:
         raise TransitionError(
