@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from migrator.dialects.syntax import words
-from migrator.sql import additions
+from migrator.sql import additions, expression
 from migrator.sql.columns import Column, column, references
 from migrator.sql.create import Read, index_body, index_cautions
 from migrator.sql.reader import items
@@ -99,13 +99,25 @@ def _alter_table(reader: Reader) -> Read:
         reader.words("NOWAIT")
     found = Found()
     for action in items(reader.rest()):
-        _action(reader.within(action), table, found)
+        try:
+            _action(reader.within(action), table, found)
+        except UnreadableText as error:
+            found.findings.append(_unknown(action, str(error)))
     return Read(
         label=found.label or "ALTER TABLE",
         effects=tuple(found.effects),
         findings=tuple(found.findings),
         cautions=tuple(found.cautions),
     )
+
+
+def _unknown(action: Sequence[Token], why: str) -> Finding:
+    """Return the finding of an action that is not known."""
+    said = [token.value for token in action[:2] if token.sort is Sort.WORD]
+    label = " ".join(["ALTER TABLE", *said[:1]])
+    hint = f"if it only adds, write allow = [{label!r}] and the reason"
+    kind = Kind.DESTRUCTIVE if _CHANGES.intersection(said) else Kind.UNREADABLE
+    return Finding(kind=kind, label=label, why=why, hint=hint, opaque=True)
 
 
 def _action(reader: Reader, table: additions.Table, found: Found) -> None:
@@ -353,18 +365,35 @@ def _drop(reader: Reader, table: additions.Table, found: Found) -> None:
     rest = reader.rest()
     label = f"DROP {thing.upper()}"
     detail = "cascade" if any(token.is_word("CASCADE") for token in rest) else ""
-    found.label = label
+    found.label = found.label or label
     found.effects.append(_effect(table, "drop", thing, name, detail))
     found.findings.append(changes(label, "it drops what is there"))
 
 
 def _change(reader: Reader, table: additions.Table, found: Found) -> None:
     """Read an action that changes what is there; contracts want to know what."""
+    default = _sets_default(reader)
     label, effect = _changed(reader, table)
     reader.rest()
-    found.label = label
+    found.label = found.label or label
     found.effects.append(effect)
-    found.findings.append(changes(label))
+    finding = changes(label)
+    if default and effect.name:
+        finding = replace(finding, table=table.name, schema=table.schema, columns=(effect.name,))
+    found.findings.append(finding)
+
+
+def _sets_default(reader: Reader) -> bool:
+    """Return whether ALTER COLUMN sets a default that is known to be harmless."""
+    ahead = 1 if reader.peek(1).is_word("COLUMN") else 0
+    if not (reader.peek(ahead + 2).is_word("SET") and reader.peek(ahead + 3).is_word("DEFAULT")):
+        return False
+    value = [reader.peek(place) for place in range(ahead + 4, reader.left)]
+    try:
+        expression.default(value, reader.dialect.syntax)
+    except UnreadableText:
+        return False
+    return reader.peek().is_word("ALTER")
 
 
 def _changed(reader: Reader, table: additions.Table) -> tuple[str, Effect]:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from migrator.dialects.syntax import words
 from migrator.sql import alter, create, drop, session
-from migrator.sql.create import Read
 from migrator.sql.reader import Reader
 from migrator.sql.split import runs
 from migrator.sql.statement import Finding, Kind, Statement
@@ -16,13 +15,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from migrator.dialects import Dialect
+    from migrator.sql.create import Read
     from migrator.sql.tokens import Token
 
 MAX_LETTERS = 4_000_000
 UNCLEAR = "UNCLEAR TEXT"
 """Label of what cannot even be cut into statements."""
 
-_UNSURE = "what it does cannot be read"
+_DROPPING = words("CHANGE DROP MODIFY RENAME REVOKE TRUNCATE")
+"""Words that a statement may not have to which `allow` is meant to apply."""
 _LABEL_WORDS = 2
 
 
@@ -37,7 +38,7 @@ def read(text: str, dialect: Dialect) -> Statement:
     worst = max(statements, key=lambda each: list(Kind).index(each.kind), default=None)
     return Statement(
         text=text,
-        label=worst.label if worst else "NOTHING",
+        called=worst.called if worst else "NOTHING",
         base=worst.base if worst else Kind.HARMLESS,
         effects=tuple(effect for each in statements for effect in each.effects),
         findings=tuple(finding for each in statements for finding in each.findings),
@@ -64,10 +65,10 @@ def _read_one(text: str, run: Sequence[Token], dialect: Dialect) -> Statement:
         found = _dispatch(reader)
         reader.finish()
     except UnreadableText as error:
-        return _unreadable(text, _label(run), str(error))
+        return _unreadable(text, _label(run), str(error), run)
     return Statement(
         text=text,
-        label=found.label,
+        called=found.label,
         base=found.base,
         effects=found.effects,
         findings=found.findings,
@@ -76,22 +77,24 @@ def _read_one(text: str, run: Sequence[Token], dialect: Dialect) -> Statement:
     )
 
 
-def _unreadable(text: str, label: str, why: str) -> Statement:
-    """Return a statement that cannot be read."""
+def _unreadable(text: str, label: str, why: str, run: Sequence[Token] = ()) -> Statement:
+    """Return a statement that cannot be read; one that names a way to drop may not be allowed."""
     finding = Finding(
-        kind=Kind.UNREADABLE,
+        kind=Kind.DESTRUCTIVE
+        if any(token.is_word(*_DROPPING) for token in run)
+        else Kind.UNREADABLE,
         label=label,
-        why=why or _UNSURE,
+        why=why,
         hint=f"if it only adds, write allow = [{label!r}] and the reason",
         opaque=True,
     )
-    return Statement(text=text, label=label, findings=(finding,))
+    return Statement(text=text, called=label, findings=(finding,))
 
 
 def _label(run: Sequence[Token]) -> str:
     """Return what to call a statement that is not known: its first words."""
-    said = []
-    for token in run[:_LABEL_WORDS]:
+    said: list[str] = []
+    for token in run[: 1 if run[0].is_word(*_LONE) else _LABEL_WORDS]:
         if token.sort is not Sort.WORD:
             break
         said.append(token.value)
@@ -107,18 +110,7 @@ def _dispatch(reader: Reader) -> Read:
         return _BY_WORD[word](reader)
     if word in _TOLD_WORD:
         return _TOLD_WORD[word](reader, word)
-    label = word if word in _LONE else ""
-    if label:
-        reader.rest()
-        finding = Finding(
-            kind=Kind.UNREADABLE,
-            label=label,
-            why=_UNSURE,
-            hint=f"if it only adds, write allow = [{label!r}] and the reason",
-            opaque=True,
-        )
-        return Read(label=label, findings=(finding,))
-    raise UnreadableText(_UNSURE)
+    raise UnreadableText("what it does cannot be read")
 
 
 def _explain(reader: Reader) -> Read:
@@ -132,7 +124,7 @@ def _explain(reader: Reader) -> Read:
         return session.harmless("EXPLAIN")
     if found.base is Kind.DATA:
         return found
-    raise UnreadableText(_UNSURE)
+    raise UnreadableText("what it explains cannot be read")
 
 
 def _analyze(reader: Reader) -> Read:

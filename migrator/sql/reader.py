@@ -36,6 +36,11 @@ class Reader:
         """Return whether every token is taken."""
         return self._at >= len(self._tokens)
 
+    @property
+    def left(self) -> int:
+        """Return how many tokens are left."""
+        return len(self._tokens) - self._at
+
     def peek(self, ahead: int = 0) -> Token:
         """Return the next token, or the one *ahead* of it; an empty sign after the last."""
         at = self._at + ahead

@@ -115,10 +115,11 @@ def analyze(reader: Reader) -> Read:
     return harmless("ANALYZE")
 
 
-def transaction(_: Reader, word: str) -> Read:
+def transaction(reader: Reader, word: str) -> Read:
     """Refuse what begins or ends a transaction."""
+    reader.rest()
     why = "the runner holds the transaction, and what fails in it leaves nothing behind"
-    return harmless(word, Finding(kind=Kind.DESTRUCTIVE, label=word, why=why))
+    return harmless(word, Finding(kind=Kind.DESTRUCTIVE, label=word, why=why, opaque=True))
 
 
 def revoke(reader: Reader, word: str) -> Read:

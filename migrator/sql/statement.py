@@ -79,7 +79,7 @@ class Finding:
     type: str | None = None
     """Additive after all when the same migration made this type, of plain values."""
     opaque: bool = False
-    """Not even what it does now can be read."""
+    """Not even a contract may do it: what it does now cannot be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,8 +98,8 @@ class Statement:
     """One statement, read without regard to the statements before it."""
 
     text: str
-    label: str
-    """What a person would call it, in capitals: 'DROP COLUMN', 'CREATE FUNCTION', 'DO', 'CALL'."""
+    called: str
+    """What a person would call it if nothing is found, in capitals: 'ADD COLUMN'."""
     base: Kind = Kind.ADDITIVE
     effects: tuple[Effect, ...] = ()
     findings: tuple[Finding, ...] = ()
@@ -112,6 +112,11 @@ class Statement:
         """Return the worst that was found, as if every table it names were in use."""
         kinds = [self.base, *(finding.kind for finding in self.findings)]
         return max(kinds, key=_WORSE.__getitem__)
+
+    @property
+    def label(self) -> str:
+        """Return what a person would call it: 'ADD COLUMN', 'CREATE FUNCTION', 'DO', 'CALL'."""
+        return self.worst.label if self.worst else self.called
 
     @property
     def worst(self) -> Finding | None:
