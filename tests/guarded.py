@@ -80,8 +80,7 @@ def contract(
         transitions,
         work,
         record=HistoryRecord(migration=made, statements=statements, started_at=datetime.now(UTC)),
-        on_event=lines.append,
-        **{"lock_timeout": 1.0, "attempts": 5, **options},
+        **{"lock_timeout": 1.0, "attempts": 5, "on_event": lines.append, **options},
     )
     return lines
 

@@ -11,7 +11,7 @@ from migrator.errors import TransitionError
 from migrator.guard.reach import Reach, reach
 from migrator.guard.value import Blocker, Place
 from migrator.services import LiveService, alive
-from migrator.transitions.batch import key_of, reflect
+from migrator.transitions.batch import reflect
 from migrator.worker import remaining
 
 if TYPE_CHECKING:
@@ -168,9 +168,9 @@ def _pending(transition: Transition, rows: sa.FromClause) -> sa.ColumnElement[bo
 
 def _sample(connection: Connection, transition: Transition, rows: sa.FromClause) -> tuple[str, ...]:
     """Return up to SAMPLE keys of pending rows, in the order of the key."""
-    try:
-        names = key_of(transition, reflect(connection, transition))
-    except TransitionError:
+    primary = sa.inspect(connection).get_pk_constraint(transition.table, schema=transition.schema)
+    names = transition.key or tuple(primary["constrained_columns"])
+    if not names:
         return ()
     columns = [rows.c[name] for name in names]
     query = sa.select(*columns).where(_pending(transition, rows)).order_by(*columns).limit(SAMPLE)
