@@ -82,10 +82,13 @@ def present(effect: Effect, catalogue: Catalogue) -> bool | None:
 
 
 def _holds(catalogue: Catalogue, effect: Effect, name: str) -> bool:
-    """Return whether a thing like that of *effect*, called *name*, is in *catalogue*."""
-    wanted = (effect.thing, _folded(effect.table), name.casefold())
+    """Return whether a thing like that of *effect*, called *name*, is in *catalogue*.
+
+    DROP INDEX names no table where the index belongs to the schema.
+    """
     return any(
-        (key.thing, _folded(key.table), key.name.casefold()) == wanted
+        (key.thing, key.name.casefold()) == (effect.thing, name.casefold())
+        and (effect.table is None or _folded(key.table) == _folded(effect.table))
         and effect.schema in (None, key.schema)
         for key in catalogue.definitions
     )
