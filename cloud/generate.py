@@ -70,7 +70,12 @@ def made(table: str, numbers: Iterable[int], share: float) -> Iterator[Values]:
     """Yield the rows of *table* for *numbers*, a *share* of them in the new form."""
     make = MAKERS[table]
     for number in numbers:
-        yield from make(number, moved=number * 7919 % 1000 < share * 1000)
+        yield from make(number, moved=is_moved(number, share))
+
+
+def is_moved(number: int, share: float) -> bool:
+    """Return whether the rows of *number* are in the new form when a *share* of all is."""
+    return number * 7919 % 1000 < share * 1000
 
 
 def write(connection: Connection, table: sa.Table, rows: Iterator[Values]) -> int:

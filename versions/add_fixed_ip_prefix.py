@@ -39,6 +39,7 @@ fixed_ip_prefix = split(
         "address": expression(sql=address, python=lambda row: cut(row.cidr)[0]),
         "prefix": expression(sql=prefix, python=lambda row: cut(row.cidr)[1]),
     },
+    types={"cidr": sa.String(64)},
 )
 
 

@@ -24,6 +24,7 @@ flavor_visibility = merge(
     ("disabled", "is_public"),
     to="visibility",
     up=expression(sql=visibility, python=visibility_of),
+    types={"disabled": sa.Boolean(), "is_public": sa.Boolean()},
 )
 
 

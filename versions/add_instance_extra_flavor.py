@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.functions import GenericFunction
+from sqlalchemy.sql.functions import FunctionElement
 
 from migrator import Row, expression, python
 
@@ -153,7 +153,7 @@ def write(connection: Connection, metadata: Mapping[str, Iterable[Pair]]) -> Non
 # Read and written by models.
 
 
-class pairs_as_json(GenericFunction[str]):  # noqa: N801 - it is a function of SQL
+class pairs_as_json(FunctionElement[str]):  # noqa: N801 - it is a function of SQL
     """JSON object of the keys and values of a group."""
 
     type = sa.Text()

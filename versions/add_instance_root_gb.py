@@ -14,6 +14,7 @@ instance_root_gb = retype(
     to="root_gb",
     up=lambda row: row.root_mb / MB_PER_GB,
     down=lambda row: row.root_gb * MB_PER_GB,
+    types={"root_mb": sa.Integer()},
 )
 
 
