@@ -10,12 +10,12 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.pool import NullPool
 
-from migrator.errors import ConfigurationError, wrap
+from migrator.errors import CONNECTING, ConfigurationError, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlalchemy.engine import Connection, Engine
+    from sqlalchemy.engine import Connection, Engine, ExceptionContext
 
 APPLICATION_NAME = "migrator"
 CONNECT_TIMEOUT_SECONDS = 10
@@ -46,11 +46,18 @@ def open_engine(url: str | sa.URL, *, writes: bool = True) -> Engine:
             f"the driver of {parsed.drivername!r} is not installed: no module named {error.name!r}",
             hint="install migrator with its extra: postgresql, psycopg, mysql or mysqlclient",
         ) from error
+    event.listen(engine, "handle_error", _mark_connecting)
     if engine.dialect.name == "sqlite":
         if not writes:
             _refuse_missing(parsed)
         begin_for_real(engine, "BEGIN IMMEDIATE" if writes else "BEGIN")
     return engine
+
+
+def _mark_connecting(context: ExceptionContext) -> None:
+    """Mark an error that was raised before there was a connection."""
+    if context.connection is None and context.sqlalchemy_exception is not None:
+        setattr(context.sqlalchemy_exception, CONNECTING, True)
 
 
 def _unreadable() -> ConfigurationError:

@@ -148,9 +148,18 @@ def error_code(error: BaseException) -> str | None:
     return None
 
 
+CONNECTING = "migrator_connecting"
+"""Attribute of an error that was raised before there was a connection: it knows no rows."""
+
+
 def describe_database_error(error: SQLAlchemyError) -> str:
-    """Return what may be said in public of *error*: class, code and names of objects."""
+    """Return what may be said in public of *error*: class, code and names of objects.
+
+    Why a connection was refused is said in the driver's words.
+    """
     original = getattr(error, "orig", None) or error
+    if getattr(error, CONNECTING, False):
+        return next(iter(str(original.args[-1]).strip().splitlines()), type(original).__name__)
     code = error_code(error)
     diagnostics = getattr(original, "diag", None)
     names = [

@@ -76,11 +76,5 @@ def _contract(contract: Pending, blockers: tuple[Blocker, ...]) -> Iterator[str]
         return
     yield f"{title} is blocked:"
     for blocker in blockers:
-        yield from wrap(
-            f"- {blocker}; {blocker.command}",
-            WIDTH,
-            initial_indent="  ",
-            subsequent_indent="    ",
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
+        yield from wrap(str(blocker), WIDTH, initial_indent="  ", subsequent_indent="    ")
+        yield f"    run: {blocker.command}"

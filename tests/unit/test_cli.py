@@ -1,0 +1,71 @@
+"""The command line: help, errors and exit codes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from migrator.cli import COMMANDS, run
+
+COMMAND_FILES = {
+    path.stem.replace("_", "-")
+    for path in (Path(__file__).parents[2] / "migrator" / "commands").glob("[!_]*.py")
+}
+
+
+def test_every_command_has_its_file() -> None:
+    assert set(COMMANDS) == COMMAND_FILES
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([name, "--help"]) == 0
+
+    out = capsys.readouterr().out
+    assert "Usage: migrator" in out
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_unknown_command_is_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["snyc"]) == 2
+    assert "snyc" in capsys.readouterr().err
+
+
+def test_error_and_hint_go_to_stderr(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MIGRATOR_DATABASE_URL", raising=False)
+    (tmp_path / "versions.json").write_text("{\n}\n")
+
+    assert run(["status"]) == 2
+
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "error: no database is given" in printed.err
+    assert "hint: set MIGRATOR_DATABASE_URL or give --database URL" in printed.err
+
+
+def test_password_is_never_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "versions.json").write_text("{\n}\n")
+    url = "postgresql+psycopg2://me:hunter2@127.0.0.1:1/none"
+
+    for command in (["status"], ["sync"], ["guard"], ["online-migrate"], ["services"]):
+        assert run(["--database", url, *command]) == 2
+
+    printed = capsys.readouterr()
+    assert "hunter2" not in printed.out + printed.err
+
+
+def test_module_is_the_command() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "migrator", "--help"], capture_output=True, text=True, check=True
+    )
+
+    assert "Usage: migrator" in done.stdout

@@ -1,0 +1,71 @@
+"""How a database is opened."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import sqlalchemy as sa
+
+from migrator.database import open_engine, read_only
+from migrator.errors import ConfigurationError, DatabaseError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.parametrize("url", ["nonsense", "oracle9://x", "", "postgresql+nodriver://x/y"])
+def test_url_that_cannot_be_read_is_said_so(url: str) -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        open_engine(url)
+
+    assert raised.value.hint
+
+
+def test_sqlite_rolls_back_ddl(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path / 'x.db'}")
+    with engine.connect() as connection:
+        connection.exec_driver_sql("CREATE TABLE t (id INTEGER)")
+        connection.rollback()
+
+    assert sa.inspect(engine).get_table_names() == []
+    engine.dispose()
+
+
+def test_reading_makes_no_file(tmp_path: Path) -> None:
+    with (
+        pytest.raises(ConfigurationError, match="there is no database"),
+        read_only(f"sqlite:///{tmp_path / 'mistyped.db'}"),
+    ):
+        pass
+
+    assert not (tmp_path / "mistyped.db").exists()
+
+
+def test_reader_does_not_keep_the_writer_out(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'x.db'}"
+    writer = open_engine(url)
+    with writer.begin() as connection:
+        connection.exec_driver_sql("PRAGMA journal_mode = DELETE")
+        connection.exec_driver_sql("CREATE TABLE t (id INTEGER)")
+    with read_only(url) as reader:
+        reader.begin()
+        with writer.begin() as connection:
+            connection.exec_driver_sql("INSERT INTO t VALUES (1)")
+    writer.dispose()
+
+
+def test_error_while_reading_is_ours(tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+    path.write_bytes(b"this is no database" * 100)
+
+    with pytest.raises(DatabaseError), read_only(f"sqlite:///{path}") as connection:
+        connection.exec_driver_sql("SELECT * FROM sqlite_schema")
+
+
+def test_why_a_connection_is_refused_is_said() -> None:
+    with (
+        pytest.raises(DatabaseError, match="Connection refused"),
+        read_only("postgresql+psycopg2://me:hunter2@127.0.0.1:1/none"),
+    ):
+        pass
