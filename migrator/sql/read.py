@@ -79,13 +79,12 @@ def _read_one(text: str, run: Sequence[Token], dialect: Dialect) -> Statement:
 
 def _unreadable(text: str, label: str, why: str, run: Sequence[Token] = ()) -> Statement:
     """Return a statement that cannot be read; one that names a way to drop may not be allowed."""
+    drops = any(token.is_word(*_DROPPING) for token in run)
     finding = Finding(
-        kind=Kind.DESTRUCTIVE
-        if any(token.is_word(*_DROPPING) for token in run)
-        else Kind.UNREADABLE,
+        kind=Kind.DESTRUCTIVE if drops else Kind.UNREADABLE,
         label=label,
         why=why,
-        hint=f"if it only adds, write allow = [{label!r}] and the reason",
+        hint=None if drops else f"if it only adds, write allow = [{label!r}] and the reason",
         opaque=True,
     )
     return Statement(text=text, called=label, findings=(finding,))

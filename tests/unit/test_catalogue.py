@@ -20,7 +20,9 @@ def connection():
     engine.dispose()
 
 
-def change(connection, *statements, tables=None):
+def change(
+    connection: sa.Connection, *statements: str, tables: list[str] | None = None
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     before = snapshot(connection, SQLITE, tables)
     for statement in statements:
         connection.exec_driver_sql(statement)
