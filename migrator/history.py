@@ -76,6 +76,9 @@ HISTORY = sa.Table(
 """One row a migration. *statement* counts those that are done while it is being applied,
 *digest* is over their text; *intent* is the digest of the one that was about to be sent."""
 
+_INSERT = HISTORY.insert()
+_UPDATE = HISTORY.update().where(HISTORY.c.version == sa.bindparam("number"))
+
 RUNNER = sa.Table(
     "migrator_runner",
     METADATA,
@@ -119,7 +122,8 @@ def accept(connection: Connection, applied: Applied, *, name: str, hash: str) ->
     """Take the files of an applied migration as they are now, and keep a note of it."""
     said = f"edited since; accepted {_now():%Y-%m-%d %H:%M} UTC, was {applied.name} {applied.hash}"
     note = f"{applied.note}\n{said}" if applied.note else said
-    _update(connection, applied.version, name=name, hash=hash, note=note)
+    values = {"name": name, "hash": hash, "note": note}
+    connection.execute(_UPDATE, {"number": applied.version, **values})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,10 +137,12 @@ class HistoryRecord:
     statements: Sequence[str] = ()
     """What the migration sends; empty when that is only known while it runs."""
     started_at: datetime
+    fresh: bool = False
+    """Whether no run has written the row before."""
 
     def record(self, connection: Connection) -> None:
         """Note that a migration that was never begun is applied."""
-        connection.execute(HISTORY.insert(), self._values(APPLIED))
+        connection.execute(_INSERT, self._values(APPLIED))
 
     def done(self, connection: Connection) -> int | None:
         """Return how many statements an earlier run finished, None when it never began."""
@@ -160,15 +166,19 @@ class HistoryRecord:
 
     def applied(self, connection: Connection, note: str | None = None) -> None:
         """Note that the migration is applied, whether or not it was begun before."""
-        values = self._values(APPLIED, note=note)
-        if not _update(connection, self.migration.number, **values):
-            connection.execute(HISTORY.insert(), values)
+        self._write(connection, self._values(APPLIED, note=note), new=False)
 
     def _at(self, connection: Connection, done: int, *, intent: str | None = None) -> None:
-        known = values_of(self.migration, self.statements, state=APPLYING, done=done, intent=intent)
+        known = values_of(
+            self.migration, self.statements, state=APPLYING, done=done, intent=intent
+        )
         values = self._values(APPLYING) | known
-        if not _update(connection, self.migration.number, **values):
-            connection.execute(HISTORY.insert(), values)
+        self._write(connection, values, new=self.fresh and not done)
+
+    def _write(self, connection: Connection, values: dict[str, Any], *, new: bool) -> None:
+        number = self.migration.number
+        if new or not connection.execute(_UPDATE, {"number": number, **values}).rowcount:
+            connection.execute(_INSERT, values)
 
     def _values(self, state: str, *, note: str | None = None) -> dict[str, Any]:
         finished = _now() if state == APPLIED else None
@@ -204,12 +214,6 @@ def values_of(
         "digest": digest(statements[:done]),
         "intent": None if intent is None else digest([intent]),
     }
-
-
-def _update(connection: Connection, number: int, **values: Any) -> int:
-    """Write *values* into the row of *number*; return how many rows there are."""
-    written = connection.execute(HISTORY.update().where(HISTORY.c.version == number), values)
-    return written.rowcount
 
 
 def _now() -> datetime:

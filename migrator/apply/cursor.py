@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import event
 
-from migrator.lint import additive
+from migrator.lint.additive import Judge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +30,7 @@ class CursorJudge:
 
     engine: Engine
     dialect: Dialect
-    _migration: Migration | None = None
+    _judge_of: Judge | None = None
     _passed: frozenset[str] = frozenset()
     _thread: int = field(default_factory=threading.get_ident)
 
@@ -46,16 +46,16 @@ class CursorJudge:
     @contextmanager
     def judging(self, migration: Migration, passed: frozenset[str] = frozenset()) -> Iterator[None]:
         """Judge what is sent while the body runs; *passed* has been judged word for word."""
-        self._migration, self._passed = migration, passed
+        self._judge_of, self._passed = Judge(migration, self.dialect), passed
         try:
             yield
         finally:
-            self._migration, self._passed = None, frozenset()
+            self._judge_of, self._passed = None, frozenset()
 
     def _judge(self, *sent: object) -> None:
         """Raise NotAdditiveError or UnreadableError for what an expand must not send."""
         statement = str(sent[2])
-        if self._migration is None or threading.get_ident() != self._thread:
+        if self._judge_of is None or threading.get_ident() != self._thread:
             return
         if statement not in self._passed:
-            additive.refuse(self._migration, statement, self.dialect)
+            self._judge_of.refuse(statement)

@@ -10,12 +10,13 @@ from migrator import sql
 from migrator.dialects import dialect_of
 from migrator.errors import UnreadableError
 from migrator.lint import additive
-from migrator.migration import Phase, hash_files, load_all, render
+from migrator.migration import hash_files, load_all, render
+from migrator.migration.module import importable
 from migrator.plan import Edited, Plan, Step, edited, pending, plan, refuse_edited, target_of
 from migrator.sql import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from sqlalchemy.engine import Dialect as SQLAlchemyDialect
 
@@ -120,16 +121,17 @@ def prepare(
     found = edited(manifest, applied, _hashes(manifest, applied))
     refuse_edited(found, options.accepted)
     numbers = [entry.number for entry in pending(manifest, applied, target)]
-    migrations = load_all(manifest, numbers)
-    made = plan(migrations, applied, target=target, expand_only=options.expand_only)
-    declared = _declared(manifest, made)
-    return Prepared(
-        applied=tuple(applied),
-        edited=found,
-        plan=made,
-        jobs=tuple(_job(step, dialect, declared) for step in made.steps),
-        left=tuple(_job(Step(migration=each), dialect, declared) for each in made.left),
-    )
+    with importable(manifest.folder):
+        migrations = load_all(manifest, numbers)
+        made = plan(migrations, applied, target=target, expand_only=options.expand_only)
+        declared = _declared(manifest, made)
+        return Prepared(
+            applied=tuple(applied),
+            edited=found,
+            plan=made,
+            jobs=tuple(_job(step, dialect, declared) for step in made.steps),
+            left=tuple(_job(Step(migration=each), dialect, declared) for each in made.left),
+        )
 
 
 def _hashes(manifest: Manifest, applied: Sequence[Applied]) -> Mapping[int, str]:
@@ -152,7 +154,7 @@ def _declared(manifest: Manifest, made: Plan) -> Mapping[str, Transition]:
 def _job(step: Step, dialect: SQLAlchemyDialect, declared: Mapping[str, Transition]) -> Job:
     migration = step.migration
     statements = _statements(migration, dialect)
-    if statements is not None and migration.phase is Phase.EXPAND:
+    if statements is not None:
         additive.enforce(migration, statements, dialect_of(dialect))
     return Job(
         step=step,

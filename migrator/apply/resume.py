@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
 
 from migrator.apply import concurrent
 from migrator.apply.job import tables_of
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from migrator.dialects import Dialect
     from migrator.plan import Applied
     from migrator.sql import Statement
+
+Name: TypeAlias = tuple[str, str, str]
+"""What kind of thing, of which table, called what."""
 
 SAY = "then say: migrator sync --interrupted ran, or --interrupted missing"
 
@@ -61,6 +65,45 @@ def ran(connection: Connection, dialect: Dialect, statement: Statement) -> bool 
     known = snapshot(connection, dialect, tables)
     found = {present(each, known) for each in statement.effects}
     return found.pop() if len(found) == 1 else None
+
+
+@dataclass(slots=True)
+class Known:
+    """What the catalogue held when it was first asked, and what has been added since."""
+
+    _names: set[Name] | None = None
+
+    def holds(self, connection: Connection, dialect: Dialect, statement: Statement) -> bool:
+        """Return whether all that *statement* adds is there before it is sent.
+
+        Then it is refused or does nothing, and nothing could be told from the catalogue.
+        """
+        index = concurrent.index_of(statement) if statement.concurrent else None
+        if index is not None:
+            return concurrent.valid(connection, dialect, index)
+        if self._names is None:
+            held = snapshot(connection, dialect).definitions
+            self._names = {_name(key.thing, key.table, key.name) for key in held}
+        added = _added(statement)
+        return bool(added) and added <= self._names
+
+    def add(self, statement: Statement) -> None:
+        """Remember that *statement* was done."""
+        if self._names is not None:
+            self._names |= _added(statement)
+
+
+def _added(statement: Statement) -> set[Name]:
+    return {
+        _name(each.thing, each.table, each.name)
+        for each in statement.effects
+        if each.verb == "add" and each.name is not None
+    }
+
+
+def _name(thing: str, table: str | None, name: str) -> Name:
+    """Return a name without regard to case: one catalogue folds it, another does not."""
+    return thing, (table or "").casefold(), name.casefold()
 
 
 def _check_done(job: Job, half: Applied) -> None:

@@ -59,7 +59,12 @@ class Patience:
         """
 
         def attempt() -> Result:
-            with self.watching(waiting):
+            # Somebody is in the way now and then only: the first attempt is not looked at.
+            tried = retrying.statistics.get("attempt_number", 1)
+            if waiting is None and tried == 1 < self.attempts:
+                self.seen = ()
+                return work()
+            with self._watching(waiting):
                 return work()
 
         retrying = Retrying(
@@ -78,7 +83,9 @@ class Patience:
             raise self._locked(version, error) from None
 
     @contextmanager
-    def watching(self, tell: Callable[[tuple[Session, ...]], None] | None = None) -> Iterator[None]:
+    def _watching(
+        self, tell: Callable[[tuple[Session, ...]], None] | None = None
+    ) -> Iterator[None]:
         """Look from another session, while the body runs, whom ours waits for."""
         self.seen = ()
         if self.session is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NoReturn
 
@@ -14,6 +14,7 @@ from migrator.apply import live
 from migrator.apply.connection import send
 from migrator.apply.event import Finished, Noted, Started
 from migrator.apply.foresee import work_of
+from migrator.apply.resume import Known
 from migrator.apply.stepwise import apply_stepwise
 from migrator.apply.whole import apply_whole
 from migrator.dialects import Transient, transient
@@ -42,6 +43,7 @@ class Runner:
     patience: Patience
     options: Options
     on_event: Listener
+    known: Known = field(default_factory=Known)
     index: int | None = None
     """Statement that was sent last, counted from 0."""
 
@@ -100,6 +102,7 @@ class Runner:
             override=self.options.override,
             on_event=lambda line: self.note(job, line),
         )
+        self.known = Known()
 
     def _refused(self, job: Job, error: sa.exc.SQLAlchemyError) -> NoReturn:
         """Raise StepError for what the database refused, without what a driver says of rows."""
@@ -127,5 +130,8 @@ class Runner:
 
 def _record(job: Job) -> HistoryRecord:
     return HistoryRecord(
-        migration=job.migration, statements=job.texts, started_at=datetime.now(UTC)
+        migration=job.migration,
+        statements=job.texts,
+        started_at=datetime.now(UTC),
+        fresh=job.step.resumes is None,
     )

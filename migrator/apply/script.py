@@ -102,8 +102,9 @@ class Writer:
         values |= {"applied_at": now} if finished else {}
         if new:
             return self._text(HISTORY.insert().values(values | {"started_at": now}))
+        told = {"state", "applied_at", "statement", "digest", "intent"}
         row = HISTORY.update().where(HISTORY.c.version == job.migration.number)
-        return self._text(row.values(values))
+        return self._text(row.values({key: values[key] for key in told & values.keys()}))
 
     def _text(self, construct: sa.ClauseElement) -> str:
         options = {"literal_binds": True} if isinstance(construct, sa.UpdateBase) else {}

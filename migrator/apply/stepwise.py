@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from migrator.apply import concurrent
 from migrator.apply.connection import outside_transaction, transaction
 from migrator.apply.event import Waiting
-from migrator.apply.resume import first_statement, ran
+from migrator.apply.resume import first_statement
 from migrator.dialects import Transient, transient
 from migrator.errors import MigratorError
 
@@ -111,7 +111,7 @@ def _between_notes(runner: Runner, job: Job, record: HistoryRecord, index: int) 
 
     def note() -> None:
         with transaction(connection):
-            if ran(connection, runner.dialect, statement):
+            if runner.known.holds(connection, runner.dialect, statement):
                 record.stopped(connection, index)
             else:
                 record.intend(connection, index, statement.text)
@@ -124,6 +124,7 @@ def _between_notes(runner: Runner, job: Job, record: HistoryRecord, index: int) 
             with suppress(sa.exc.SQLAlchemyError), transaction(connection):
                 record.stopped(connection, index)
         raise
+    runner.known.add(statement)
 
 
 def _lost(runner: Runner, error: Exception) -> bool:

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from migrator.database import open_engine
 from migrator.errors import LockedError
 from migrator.history import RUNNER
-from migrator.lock import FileLock, blockers, runner_lock
+from migrator.lock import FileLock, Session, blockers, runner_lock
 from tests.databases import fresh
 
 if TYPE_CHECKING:
@@ -157,8 +157,8 @@ def drop(connection: Connection, table: sa.Table) -> None:
     connection.commit()
 
 
-def wait_for_blockers(engine: Engine, number: int) -> tuple[object, ...]:
-    found: tuple[object, ...] = ()
+def wait_for_blockers(engine: Engine, number: int) -> tuple[Session, ...]:
+    found: tuple[Session, ...] = ()
     while not found:
         with engine.connect() as connection:
             found = blockers(connection, number)
