@@ -1,0 +1,1 @@
+"""The demo: one change from expand to contract under an application that keeps writing."""

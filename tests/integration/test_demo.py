@@ -1,0 +1,132 @@
+"""The demo: its story ends well, and its checks would tell if it did not."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import sqlalchemy as sa
+from click.testing import CliRunner
+
+from cloud.generate import fill
+from demo.__main__ import main
+from demo.application import Application
+from demo.check import check
+from demo.log import Log, read
+from demo.releases import COUNTED, SHARED, counted, shared
+from migrator.manifest import Manifest
+from migrator.migration import load_all
+from migrator.online import migrate
+from migrator.testing import walk_to
+
+if TYPE_CHECKING:
+    from demo.check import Checked
+    from tests.databases import Database
+
+ROOT = Path(__file__).parent.parent.parent
+ROWS = 40
+ROUNDS = 3
+
+
+def tell(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "demo", "--rows", "500", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_the_story_ends_well_and_can_be_read() -> None:
+    told = tell()
+
+    assert told.returncode == 0, told.stdout + told.stderr
+    assert "Nothing was lost" in told.stdout
+    assert "is blocked, nothing was changed" in told.stdout
+    assert max(map(len, told.stdout.splitlines())) <= 80
+
+
+@pytest.mark.slow
+def test_the_story_ends_well_on_every_database(database: Database) -> None:
+    told = tell("--database", database.url)
+    assert told.returncode == 0, told.stdout + told.stderr
+
+
+def test_a_database_that_holds_something_is_left_alone(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'mine.db'}"
+    with sa.create_engine(url).begin() as connection:
+        connection.execute(sa.text("CREATE TABLE mine (id INTEGER)"))
+    result = CliRunner().invoke(main, ["--database", url])
+    assert (result.exit_code, "is not empty" in result.output) == (2, True)
+
+
+@pytest.fixture
+def written(engine: sa.Engine, tmp_path: Path) -> dict[str, Path]:
+    """Logs of the three releases, which took turns on a database that went to liberty."""
+    logs = {release: tmp_path / f"{release}.log" for release in ("juno", "kilo", "liberty")}
+    walk_to(engine, "juno")
+    flavors = sa.table("flavors", sa.column("flavorid"), sa.column("memory_mb"))
+    names = [*map(shared, range(SHARED)), *map(counted, range(COUNTED))]
+    with engine.begin() as connection:
+        fill(connection, ROWS)
+        rows = [{"flavorid": name, "memory_mb": 0} for name in names]
+        connection.execute(sa.insert(flavors), rows)
+    work(engine, logs, "juno", 0)
+    walk_to(engine, "kilo")
+    work(engine, logs, "kilo", 0)
+    work(engine, logs, "juno", ROUNDS)
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE instances SET task_state = NULL"))
+    migrations = load_all(Manifest.load(ROOT / "versions.json"), range(1, 12))
+    migrate(engine, [each for migration in migrations for each in migration.transitions])
+    walk_to(engine, "liberty")
+    work(engine, logs, "liberty", 0)
+    return logs
+
+
+def work(engine: sa.Engine, logs: dict[str, Path], release: str, first: int) -> None:
+    with logs[release].open("a", encoding="utf-8") as file:
+        application = Application(release, engine, Log(file), ROWS)
+        for number in range(first, first + ROUNDS):
+            application.work(number)
+
+
+def checked(bind: sa.Engine | sa.Connection, logs: dict[str, Path]) -> dict[str, Checked]:
+    start = {counted(number): 0 for number in range(COUNTED)}
+    return {each.what: each for each in check(bind, logs, rows=ROWS, counted=start)}
+
+
+def test_every_promise_is_kept(engine: sa.Engine, written: dict[str, Path]) -> None:
+    found = checked(engine, written)
+    assert [each for each in found.values() if not each.holds] == []
+    assert found["instances added by juno"].promised == 2 * ROUNDS
+    assert len(list(read(written["juno"]))) == 4 * ROUNDS
+
+
+LOSSES = {
+    "flavors generated": "UPDATE flavors SET foobars = NULL WHERE flavorid = 'flavor-3'",
+    "instances generated": "UPDATE instances SET root_gb = 0 WHERE id = 2",
+    "instance_extra generated": "DELETE FROM instance_extra WHERE id = 1",
+    "services generated": "UPDATE services SET queue = '' WHERE id = 2",
+    "fixed_ips generated": "UPDATE fixed_ips SET prefix = 1 WHERE prefix = 0",
+    "instances added by juno": "DELETE FROM services WHERE host = 'juno-1'",
+    "instances added by kilo": "UPDATE instances SET root_gb = 1 WHERE uuid = 'kilo-0'",
+    "instances added by liberty": "UPDATE fixed_ips SET prefix = 7 WHERE address = 'liberty-2'",
+    "flavors overwritten by all": "UPDATE flavors SET foobars = 1 WHERE flavorid LIKE 'shared%'",
+    "counted up by new code": "UPDATE flavors SET foobars = 9 WHERE flavorid = 'counted-1'",
+    "old columns dropped": "ALTER TABLE flavors ADD COLUMN memory_mb INTEGER",
+}
+
+
+def test_each_loss_is_told(engine: sa.Engine, written: dict[str, Path]) -> None:
+    for what, loss in LOSSES.items():
+        with engine.connect() as connection:
+            connection.execute(sa.text(loss))
+            found = checked(connection, written)
+            connection.rollback()
+        assert what in {name for name, each in found.items() if not each.holds}
+
+
+def test_a_wrong_read_is_told(engine: sa.Engine, written: dict[str, Path]) -> None:
+    with written["kilo"].open("a", encoding="utf-8") as file:
+        Log(file).write("read", "kilo", 1, begun=0.0, wrong=1)
+    assert not checked(engine, written)["objects read by new code"].holds
