@@ -222,7 +222,11 @@ def save_with_row(
 
     It is given the values of *columns*, which say which row it is.
     """
-    names = {name: mapper.get_property_by_column(column).key for name, column in columns.items()}
+    names = {
+        name: mapper.get_property_by_column(column).key
+        for name, column in columns.items()
+        if _is_mapped(mapper, column)
+    }
 
     def flushed(_mapper: Any, connection: Connection, target: Any) -> None:
         history = sa.inspect(target).attrs[key].history
