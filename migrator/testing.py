@@ -71,15 +71,20 @@ def walk_to(engine: sa.Engine, target: int | str, *, manifest: Path | str | None
 
 
 def check_transition(
-    engine: sa.Engine, transition: Transition, rows: Sequence[tuple[Values, Values]]
+    engine: sa.Engine,
+    transition: Transition | str,
+    rows: Sequence[tuple[Values, Values]],
+    *,
+    manifest: Path | str | None = None,
 ) -> None:
     """Assert that *transition* makes of each row what is said: pairs of before and after.
 
     A row is inserted as it is before. A mapped class with the converter shows it, and
     finds it, as it shall be after, while it is pending and once a batch has moved it; then
     its columns hold that. Exactly the rows that change are moved, and none of them twice.
+    *transition* may be the name of one that a migration of *manifest* declares.
     """
-    named = transition if transition.name else replace(transition, name=UNNAMED)
+    named = _named(transition, manifest)
     changing = sum(_changes(before, after) for before, after in rows)
     if not changing:
         raise AssertionError("no row of the starting set changes: nothing would be tested")
@@ -133,6 +138,17 @@ def _load(manifest: Path | str | None) -> Manifest:
     return Manifest.load(
         load_settings(Path.cwd(), None if manifest is None else Path(manifest)).manifest
     )
+
+
+def _named(transition: Transition | str, manifest: Path | str | None) -> Transition:
+    """Return the transition that is meant, with a name."""
+    if not isinstance(transition, str):
+        return transition if transition.name else replace(transition, name=UNNAMED)
+    for migration in load_all(_load(manifest)):
+        for declared in migration.transitions:
+            if declared.name == transition:
+                return declared
+    raise AssertionError(f"no migration declares a transition {transition!r}")
 
 
 def _completed(manifest: Manifest, contract: str) -> list[Transition]:
