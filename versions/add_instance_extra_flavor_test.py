@@ -1,4 +1,5 @@
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -101,6 +102,22 @@ def test_what_old_code_writes_later_counts(expanded: sa.Engine) -> None:
     migrate(expanded, [instance_flavor])
 
     assert flavors(expanded)["a"]["cur"] == {"foobars": 0, "id": 1}
+
+
+@pytest.mark.requires("row_locks")
+def test_what_old_code_is_writing_counts(expanded: sa.Engine) -> None:
+    with expanded.begin() as connection:
+        insert(connection, "a", {"instance_type_memory_mb": "1"})
+
+    with expanded.connect() as writer, ThreadPoolExecutor(1) as threads:
+        writer.execute(sa.update(METADATA).values(value="2"))
+        moved = threads.submit(migrate, expanded, [instance_flavor])
+        with pytest.raises(TimeoutError):
+            moved.result(timeout=0.5)
+        writer.commit()
+        assert moved.result()[0].completed == 1
+
+    assert flavors(expanded)["a"]["cur"] == {"foobars": 2}
 
 
 def test_a_flavor_that_is_none_stays_where_it_is(expanded: sa.Engine) -> None:
