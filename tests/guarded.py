@@ -14,7 +14,7 @@ from migrator.history import HISTORY, HistoryRecord
 from migrator.migration import Migration, Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from migrator.guard import Work
     from migrator.transitions import Transition
@@ -26,6 +26,8 @@ MARKED: Transition = replace(
 )
 FILLED: Transition = replace(fill("flavors", "foobars", value=1), name="flavor_foobars")
 DROP = "ALTER TABLE flavors DROP COLUMN memory_mb"
+
+CATALOGUES = ("information_schema", "pg_catalog", "pg_class", "PRAGMA", "sqlite_master", "DESCRIBE")
 
 METADATA = sa.MetaData()
 FLAVORS = sa.Table(
@@ -52,7 +54,7 @@ def contract_of(
     )
 
 
-def expanded(database: Database, *rows: dict[str, int | None]) -> sa.Engine:
+def expanded(database: Database, *rows: Mapping[str, int | None]) -> sa.Engine:
     """Return an engine on *database* with flavors after the expand, holding *rows*."""
     engine = open_engine(database.url)
     with engine.begin() as connection:
@@ -110,3 +112,49 @@ def fences(engine: sa.Engine) -> list[str]:
         return []
     with engine.connect() as connection:
         return list(connection.execute(sa.text(query)).scalars())
+
+
+def remove(engine: sa.Engine) -> None:
+    """Remove flavors and the history, so that the next run starts afresh."""
+    with engine.begin() as connection:
+        METADATA.drop_all(connection)
+        connection.execute(HISTORY.delete())
+
+
+class Points:
+    """Calls *act* at point *at* of what *engine* does.
+
+    A point is before a session has done anything, before a statement and after it.
+    Statements that only read the catalogue are no points: there, nothing is different
+    from the point before.
+    """
+
+    def __init__(self, engine: sa.Engine, at: int | None, act: Callable[[], None]) -> None:
+        self.engine = engine
+        self.at = at
+        self.act = act
+        self.passed = 0
+
+    def __enter__(self) -> Points:
+        sa.event.listen(self.engine, "connect", self._count)
+        for name in ("before_cursor_execute", "after_cursor_execute"):
+            sa.event.listen(self.engine, name, self._pass)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        sa.event.remove(self.engine, "connect", self._count)
+        for name in ("before_cursor_execute", "after_cursor_execute"):
+            sa.event.remove(self.engine, name, self._pass)
+
+    def _pass(self, *sent: Any) -> None:
+        statement = str(sent[2])
+        if "flavors" not in statement and "migrator_history" not in statement:
+            return
+        if any(each in statement for each in CATALOGUES) or statement.startswith("SHOW"):
+            return
+        self._count()
+
+    def _count(self, *_sent: object) -> None:
+        self.passed += 1
+        if self.passed - 1 == self.at:
+            self.act()

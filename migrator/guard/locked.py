@@ -21,7 +21,7 @@ from migrator.guard.reach import under_lock
 from migrator.guard.step import LateWriterError, Step, execute, refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from sqlalchemy.engine import Connection
 
@@ -29,11 +29,27 @@ if TYPE_CHECKING:
     from migrator.guard.value import Blocker
 
 
-@dataclass(slots=True)
-class Progress:
+@dataclass(slots=True, kw_only=True)
+class Run:
+    """One run: a session that locks and drops, and another that keeps the history."""
+
+    step: Step
+    connection: Connection
+    notes: Connection
+    """Open from the start: while tables are locked there is no time to connect."""
+    done: int = 0
     """How many statements are done, by this run or an earlier one."""
 
-    done: int
+    def write(self, work: Callable[[Connection], None]) -> None:
+        """Write into the history; its session may have been idle for too long."""
+        try:
+            with self.notes.begin():
+                work(self.notes)
+        except sa.exc.DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+            with self.notes.begin():
+                work(self.notes)
 
 
 def run(step: Step, overridden: tuple[Blocker, ...]) -> None:
@@ -45,26 +61,28 @@ def run(step: Step, overridden: tuple[Blocker, ...]) -> None:
             number=step.migration.number,
             hint="write it so that it can be rendered, or as a .sql file for this database",
         )
-    with step.patience.connection(isolation_level="AUTOCOMMIT") as connection:
+    with (
+        step.patience.connection(isolation_level="AUTOCOMMIT") as connection,
+        step.patience.connection() as notes,
+    ):
+        this = Run(step=step, connection=connection, notes=notes, done=step.done(notes))
         if step.override is None:
             _raise_fences(step, connection)
             _look(step, connection)
-        _run(step, connection)
-    note = step.note(overridden)
-    step.write(lambda other: step.record.applied(other, note))
+        _run(this)
+        this.write(partial(step.record.applied, note=step.note(overridden)))
 
 
-def _run(step: Step, connection: Connection) -> None:
-    progress = Progress(step.begun() or 0)
-    for segment in step.segments(under_lock):
-        if not segment.together:
-            _send(step, connection, segment.indexes, progress)
-            continue
-        step.patience.run(
-            connection,
-            partial(_locked, step, connection, segment, progress),
-            doing=f"contract {step.migration.number}",
-        )
+def _run(this: Run) -> None:
+    for segment in this.step.segments(under_lock):
+        if segment.together:
+            this.step.patience.run(
+                this.connection,
+                partial(_locked, this, segment),
+                doing=f"contract {this.step.migration.number}",
+            )
+        else:
+            _send(this, segment.indexes)
 
 
 def _raise_fences(step: Step, connection: Connection) -> None:
@@ -99,8 +117,9 @@ def _look(step: Step, connection: Connection) -> None:
             raise LateWriterError(transition.name)
 
 
-def _locked(step: Step, connection: Connection, segment: Segment, progress: Progress) -> None:
+def _locked(this: Run, segment: Segment) -> None:
     """Lock, look, take the fences away, drop, unlock."""
+    step, connection = this.step, this.connection
     looks = [pending_query(connection, each, step.reached) for each in step.transitions]
     locks = lock_statements(step, connection)
     fences = standing(connection, step.transitions)
@@ -108,45 +127,47 @@ def _locked(step: Step, connection: Connection, segment: Segment, progress: Prog
         for statement in locks:
             execute(connection, statement)
         if step.override is None:
-            _prove(step, connection, [look for look in looks if look is not None])
+            _prove(this, [look for look in looks if look is not None])
         for name, fence in fences.items():
             execute(connection, step.dialect.lift_fence(fence.table, name))
-        _send(step, connection, segment.indexes, progress)
+        _send(this, segment.indexes)
     finally:
         _unlock(step, connection)
 
 
-def _prove(step: Step, connection: Connection, looks: Sequence[sa.Select[tuple[object]]]) -> None:
+def _prove(this: Run, looks: Sequence[sa.Select[tuple[object]]]) -> None:
     """Look once more, where nobody can write any more."""
-    if any(connection.execute(look).first() is not None for look in looks):
+    if any(this.connection.execute(look).first() is not None for look in looks):
         raise LateWriterError
-    with step.patience.connection() as other, other.begin():
-        services = tuple(mapped(other, step.reached))
+    with this.notes.begin():
+        services = tuple(mapped(this.notes, this.step.reached))
     if services:
-        raise refusal(step.migration, services)
+        raise refusal(this.step.migration, services)
 
 
-def _send(step: Step, connection: Connection, indexes: Iterable[int], progress: Progress) -> None:
+def _send(this: Run, indexes: Iterable[int]) -> None:
     """Send each statement that is left between two notes in the history."""
-    left = [index for index in indexes if index >= progress.done]
-    catalogue = step.catalogue(connection) if left else None
+    step = this.step
+    left = [index for index in indexes if index >= this.done]
+    catalogue = step.catalogue(this.connection) if left else None
     for index in left:
         text = step.reached.statements[index].text
-        step.write(partial(step.record.intend, index=index, statement=text))
+        this.write(partial(step.record.intend, index=index, statement=text))
         if catalogue and step.gone(index, catalogue):
             step.say(f"statement {index + 1} finds its work done")
         else:
-            _send_one(step, connection, index)
-        step.write(partial(step.record.did, index=index))
-        progress.done = index + 1
+            _send_one(this, index)
+        this.write(partial(step.record.did, index=index))
+        this.done = index + 1
 
 
-def _send_one(step: Step, connection: Connection, index: int) -> None:
+def _send_one(this: Run, index: int) -> None:
+    step = this.step
     try:
-        step.send(connection, index)
+        step.send(this.connection, index)
     except sa.exc.DBAPIError as error:
         if not error.connection_invalidated:
-            step.write(lambda other: step.record.stopped(other, index))
+            this.write(partial(step.record.stopped, index=index))
         if step.may_pass(error):
             raise
         raise step.refused(error, index) from error

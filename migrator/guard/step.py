@@ -101,10 +101,10 @@ class Step:
         with self.patience.connection() as connection, self.patience.transaction(connection):
             work(connection)
 
-    def begun(self) -> int | None:
-        """Return how many statements an earlier run has finished, None when there was none."""
-        with self.patience.connection() as connection, self.patience.transaction(connection):
-            return self.record.done(connection)
+    def done(self, connection: Connection) -> int:
+        """Return how many statements an earlier run has finished."""
+        with self.patience.transaction(connection):
+            return self.record.done(connection) or 0
 
     def gone(self, index: int, catalogue: Catalogue) -> bool:
         """Return whether what statement *index* takes away is away already."""

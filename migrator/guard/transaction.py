@@ -52,7 +52,7 @@ def raise_fences(step: Step, connection: Connection) -> Fences:
 
 
 def _run(step: Step, connection: Connection, fences: Fences, note: str | None) -> None:
-    done = step.begun() or 0
+    done = step.done(connection)
     segments = list(step.segments(lambda statement: not statement.concurrent))
     for segment in segments:
         last = segment is segments[-1]
