@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from migrator.migration.load import hash_files, load, load_all
 from migrator.migration.migration import Migration, Phase, PythonSource, Source, SqlSource
-from migrator.migration.render import render
+from migrator.migration.render import render, write
 
 __all__ = [
     "Migration",
@@ -16,4 +16,5 @@ __all__ = [
     "load",
     "load_all",
     "render",
+    "write",
 ]

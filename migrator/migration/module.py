@@ -146,7 +146,8 @@ def _bound(body: Iterable[ast.stmt]) -> Iterator[tuple[str, int]]:
 def _leads_to(package: ModuleType, folder: Path) -> bool:
     """Return whether the modules of *package* are the files of *folder*."""
     return any(
-        Path(each).resolve() == folder.resolve() for each in getattr(package, "__path__", ())
+        each == str(folder) or Path(each).resolve() == folder.resolve()
+        for each in getattr(package, "__path__", ())
     )
 
 

@@ -16,8 +16,6 @@ from migrator.migration.migration import SqlSource
 from migrator.migration.module import explain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from alembic.operations import Operations
     from alembic.runtime.migration import MigrationContext
     from sqlalchemy.engine import Dialect as SQLAlchemyDialect
@@ -37,22 +35,28 @@ def render(
     """Return the statements that *migration* sends to *dialect*, each without its terminator.
 
     Their text is what the database is to receive: a percent sign is one sign, a colon is a
-    colon. Send it with `connection.execution_options(no_parameters=True)
-    .exec_driver_sql(text)`: without that option drivers look for parameters and take `%`
-    for one. *sqlalchemy_dialect*, of an engine, knows the server's version; without it the
-    text is for the current one.
+    colon. Send it with `connection.exec_driver_sql(text, execution_options={"no_parameters":
+    True})`: without that option drivers look for parameters and take `%` for one.
+    *sqlalchemy_dialect*, of an engine, knows the server's version; without it the text is
+    for the current one.
 
     Raises UnreadableError when the phase function asks the database something,
     MigrationError when it fails.
     """
     from migrator.sql import split
 
+    texts = write(migration, dialect, sqlalchemy_dialect)
+    return tuple(statement for text in texts for statement in split(text, dialect))
+
+
+def write(
+    migration: Migration, dialect: Dialect, sqlalchemy_dialect: SQLAlchemyDialect | None = None
+) -> list[str]:
+    """Return the text that `render` cuts into statements: a file, or what each operation sends."""
     source = migration.source(dialect)
     if isinstance(source, SqlSource):
-        written = [source.text]
-    else:
-        written = _write(source, _literal(sqlalchemy_dialect or _plain(dialect)))
-    return tuple(statement for text in written for statement in split(text, dialect))
+        return [source.text]
+    return _write(source, _literal(sqlalchemy_dialect or _plain(dialect)))
 
 
 def _write(source: PythonSource, dialect: SQLAlchemyDialect) -> list[str]:
@@ -164,9 +168,14 @@ def _at(error: Exception, ours: UnreadableError) -> UnreadableError:
 
 
 def _plain(dialect: Dialect) -> SQLAlchemyDialect:
-    """Return SQLAlchemy's dialect, of no particular server."""
-    made: Callable[..., SQLAlchemyDialect] = sa.make_url(f"{dialect.sqlalchemy}://").get_dialect()
-    return made(paramstyle="named")
+    """Return SQLAlchemy's dialect, of a server with the usual settings."""
+    made: Any = sa.make_url(f"{dialect.sqlalchemy}://").get_dialect()
+    plain: SQLAlchemyDialect = made(paramstyle="named")
+    # SQLAlchemy 2.0 takes a server that it has not met for one before PostgreSQL 9.1, where
+    # a backslash escaped without E'…'.
+    escapes = dialect.syntax.backslashes and not dialect.syntax.escape_strings
+    plain._backslash_escapes = escapes  # type: ignore[attr-defined]  # noqa: SLF001
+    return plain
 
 
 def _literal(dialect: SQLAlchemyDialect) -> SQLAlchemyDialect:
