@@ -42,6 +42,7 @@ class Catalogue:
             f"{key.describe()} {'is changed' if key in after.definitions else 'is gone'}"
             for key, definition in self.definitions.items()
             if not _kept(key, definition, after.definitions.get(key))
+            and not (key not in after.definitions and _was_of_constraint(key, after))
         )
 
     def gained_in(self, after: Catalogue) -> tuple[str, ...]:
@@ -104,6 +105,14 @@ def _kept(key: Key, before: str, after: str | None) -> bool:
     if after is None or before == after:
         return before == after
     return key.thing == "table" and _grown(before, after)
+
+
+def _was_of_constraint(key: Key, after: Catalogue) -> bool:
+    """Return whether an index that is gone was only there for a constraint that still is.
+
+    MariaDB makes an index for a foreign key, and takes it away when another can serve.
+    """
+    return key.thing == "index" and key._replace(thing="constraint") in after.definitions
 
 
 def _grown(before: str, after: str) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from migrator.dialects.syntax import words
 from migrator.sql import additions, expression
 from migrator.sql.columns import Column, column, references
-from migrator.sql.create import Read, index_body, index_cautions
+from migrator.sql.create import LOCKING, Read, index_body, index_cautions, locking
 from migrator.sql.reader import items
 from migrator.sql.statement import Caution, Effect, Finding, Kind
 from migrator.sql.tokens import Sort, UnreadableText
@@ -22,10 +22,6 @@ if TYPE_CHECKING:
 _CONTRACT = "leave it in the expand and drop or change it in a contract: migrator new --contract"
 _CONSTRAINT_WORDS = ("CHECK", "EXCLUDE", "FOREIGN", "PRIMARY", "UNIQUE")
 _INDEX_WORDS = ("FULLTEXT", "INDEX", "KEY", "SPATIAL")
-_OPTIONS = {
-    "ALGORITHM": ("DEFAULT", "INPLACE", "INSTANT", "NOCOPY"),
-    "LOCK": ("DEFAULT", "NONE", "SHARED"),
-}
 _CHANGES = words(
     """
     ALTER ATTACH AUTO_INCREMENT CHANGE CLUSTER COALESCE COMMENT CONVERT DETACH DISABLE
@@ -123,8 +119,8 @@ def _unknown(action: Sequence[Token], why: str) -> Finding:
 def _action(reader: Reader, table: additions.Table, found: Found) -> None:
     """Read one action."""
     word = reader.peek().value if reader.peek().sort is Sort.WORD else ""
-    if word in _OPTIONS and reader.dialect.syntax.inline_indexes:
-        _option(reader)
+    if word in LOCKING and reader.dialect.syntax.inline_indexes:
+        locking(reader, reader.take().value)
     elif reader.words("ADD"):
         _add(reader, table, found)
     elif reader.words("VALIDATE", "CONSTRAINT"):
@@ -138,14 +134,6 @@ def _action(reader: Reader, table: additions.Table, found: Found) -> None:
     else:
         raise UnreadableText(f"{reader.found()} is not known in ALTER TABLE")
     reader.finish()
-
-
-def _option(reader: Reader) -> None:
-    """Take ALGORITHM = or LOCK =, which may not ask for a copy."""
-    word = reader.take().value
-    reader.sign("=")
-    if not reader.word(*_OPTIONS[word]):
-        raise UnreadableText(f"{word} {reader.found()} locks or copies the table")
 
 
 def _effect(
@@ -215,7 +203,7 @@ def _constraint(
     word = reader.word(*_CONSTRAINT_WORDS)
     if not word:
         raise UnreadableText(f"{reader.found()} is not known as a constraint")
-    detail, columns, findings = _CONSTRAINTS[word](reader, table)
+    detail, columns, findings = _CONSTRAINTS[word](reader, table, name)
     found.label = found.label or f"ADD {detail.upper()}"
     effect = Effect(
         verb="add", thing="constraint", name=name, table=table.name, schema=table.schema,
@@ -246,7 +234,7 @@ def _late(reader: Reader) -> bool:
     return late
 
 
-def _check(reader: Reader, table: additions.Table) -> Constraint:
+def _check(reader: Reader, table: additions.Table, _: str | None) -> Constraint:
     """Read a check."""
     inside = reader.group()
     findings = additions.of_check(inside, table, late=_late(reader))
@@ -258,7 +246,7 @@ def _check(reader: Reader, table: additions.Table) -> Constraint:
     return "check", looks_at, list(findings)
 
 
-def _foreign_key(reader: Reader, table: additions.Table) -> Constraint:
+def _foreign_key(reader: Reader, table: additions.Table, _: str | None) -> Constraint:
     """Read a foreign key."""
     if not reader.words("KEY"):
         raise UnreadableText(f"{reader.found()} stands where KEY is expected")
@@ -272,12 +260,14 @@ def _foreign_key(reader: Reader, table: additions.Table) -> Constraint:
     return "foreign key", columns, list(findings)
 
 
-def _unique(reader: Reader, table: additions.Table) -> Constraint:
+def _unique(reader: Reader, table: additions.Table, name: str | None) -> Constraint:
     """Read a unique constraint, of columns or of an index that is there."""
     if reader.words("USING", "INDEX"):
-        reader.name()
+        index = reader.name()
         _late(reader)
-        return "unique", (), []
+        why = f"it renames the index {index}"
+        renames = changes("ADD UNIQUE USING INDEX", why, f"call the constraint {index} as well")
+        return "unique", (), [] if name in (None, index) else [renames]
     equal = reader.words("NULLS", "NOT", "DISTINCT")
     if not equal:
         reader.words("NULLS", "DISTINCT")
@@ -295,19 +285,19 @@ def _unique(reader: Reader, table: additions.Table) -> Constraint:
     return "unique", columns, findings
 
 
-def _primary_key(reader: Reader, table: additions.Table) -> Constraint:
+def _primary_key(reader: Reader, table: additions.Table, _: str | None) -> Constraint:
     """Read a primary key."""
     reader.rest()
     return "primary key", (), list(additions.of_primary_key(table))
 
 
-def _exclude(reader: Reader, table: additions.Table) -> Constraint:
+def _exclude(reader: Reader, table: additions.Table, _: str | None) -> Constraint:
     """Read an exclude constraint."""
     reader.rest()
     return "exclude", (), list(additions.of_key("exclude", (), table))
 
 
-_CONSTRAINTS: dict[str, Callable[[Reader, additions.Table], Constraint]] = {
+_CONSTRAINTS: dict[str, Callable[[Reader, additions.Table, str | None], Constraint]] = {
     "CHECK": _check,
     "EXCLUDE": _exclude,
     "FOREIGN": _foreign_key,

@@ -44,7 +44,7 @@ class Column:
     not_null: bool = False
     null: bool = False
     default: str = ""
-    """'', 'null', 'constant' or 'volatile'."""
+    """'', 'null', 'constant', 'computed' or 'volatile'."""
     unique: bool = False
     nulls_equal: bool = False
     primary: bool = False

@@ -36,12 +36,11 @@ _ITEM_WORDS = words(
 """Words that begin something else than a column in the body of CREATE TABLE."""
 _TABLE_OPTIONS = words(
     """
-    ALWAYS AND ARIA AUTO_INCREMENT BTREE BY CHARACTER CHARSET CHECKSUM COLLATE COLUMNS
-    COMMENT COMPACT COMPRESSED DEFAULT DYNAMIC ENGINE FROM HASH HEAP IN INNODB KEY
-    KEY_BLOCK_SIZE LESS LINEAR LIST MAXVALUE MINVALUE NO OFF ON PARTITION PARTITIONS RANGE
-    REDUNDANT ROCKSDB ROWID ROW_FORMAT SET STATS_AUTO_RECALC STATS_PERSISTENT
-    STATS_SAMPLE_PAGES STRICT SUBPARTITION SUBPARTITIONS TABLESPACE THAN USING VALUES WITH
-    WITHOUT
+    ARIA AUTO_INCREMENT BTREE BY CHARACTER CHARSET CHECKSUM COLLATE COLUMNS COMMENT COMPACT
+    COMPRESSED DEFAULT DYNAMIC ENGINE HASH HEAP INNODB KEY KEY_BLOCK_SIZE LINEAR LIST
+    PARTITION PARTITIONS RANGE REDUNDANT ROCKSDB ROWID ROW_FORMAT SET STATS_AUTO_RECALC
+    STATS_PERSISTENT STATS_SAMPLE_PAGES STRICT SUBPARTITION SUBPARTITIONS TABLESPACE USING
+    WITH WITHOUT
     """
 )
 """Words that may follow the body of CREATE TABLE; what is named there is not looked at."""
@@ -64,7 +63,7 @@ def create(reader: Reader) -> Read:
         return _routine(reader, thing, label)
     if replaces:
         return _replaced(reader, thing, label)
-    if not _ACCEPTED.get(thing, frozenset()).issuperset(modifiers):
+    if thing not in _MAKERS or not _ACCEPTED[thing].issuperset(modifiers):
         raise UnreadableText(f"{label} is not known to be additive")
     return _MAKERS[thing](reader, label, modifiers)
 
@@ -163,7 +162,7 @@ def _table(reader: Reader, label: str, _: Sequence[str]) -> Read:
         reader.rest()
         return Read(label="CREATE TABLE AS", effects=(effect,), findings=copies)
     body = reader.group()
-    if not body or body[0].is_sign("(") or body[0].is_word("SELECT", "TABLE", "VALUES", "WITH"):
+    if _is_query(body):
         return Read(label="CREATE TABLE AS", effects=(effect,), findings=copies)
     columns = _body(reader, body)
     found = Effect(
@@ -177,7 +176,7 @@ def _table(reader: Reader, label: str, _: Sequence[str]) -> Read:
 def _body(reader: Reader, tokens: Sequence[Token]) -> tuple[str, ...]:
     """Return the columns in the body of CREATE TABLE."""
     columns = []
-    for item in items(tokens):
+    for item in items(tokens) if tokens else ():
         if not item or item[0].sort not in (Sort.WORD, Sort.NAME):
             raise UnreadableText("something else than a column stands in the body of CREATE TABLE")
         if not item[0].is_word(*_ITEM_WORDS):
@@ -192,12 +191,21 @@ def _options(reader: Reader) -> bool:
             reader.rest()
             return False
         if reader.peek().is_sign("("):
-            reader.group()
+            if _is_query(reader.group()):
+                return False
         elif reader.word(*_NAMES_FOLLOW):
             _option_name(reader)
         elif not (reader.word(*_TABLE_OPTIONS) or reader.sign("=", ",") or reader.literal()):
             raise UnreadableText(f"{reader.found()} is not known after CREATE TABLE")
     return True
+
+
+def _is_query(tokens: Sequence[Token]) -> bool:
+    """Return whether *tokens*, that stood in parentheses, are a query whose rows are copied."""
+    first = tokens[0] if tokens else None
+    return first is not None and (
+        first.is_sign("(") or first.is_word("SELECT", "TABLE", "VALUES", "WITH")
+    )
 
 
 def _option_name(reader: Reader) -> None:
@@ -249,7 +257,7 @@ def index_body(
     label = "CREATE UNIQUE INDEX" if unique else "CREATE INDEX"
     if reader.words("USING"):
         reader.name()
-    body = reader.group()
+    body = _without_lengths(reader.group(), reader)
     computed = not expression.total(body)
     equal = _index_options(reader)
     if reader.words("WHERE"):
@@ -264,6 +272,19 @@ def index_body(
     if unique:
         findings.append(table.narrows(label, () if equal else columns))
     return columns, findings
+
+
+def _without_lengths(tokens: Sequence[Token], reader: Reader) -> list[Token]:
+    """Return *tokens* of an index without the lengths of prefixes: note(10) is note."""
+    kept: list[Token] = []
+    place = 0
+    while place < len(tokens):
+        kept.append(tokens[place])
+        after = tokens[place + 1 : place + 4]
+        shape = [each.value if each.sort is Sort.SIGN else each.sort for each in after]
+        length = reader.dialect.syntax.inline_indexes and shape == ["(", Sort.NUMBER, ")"]
+        place += 4 if length else 1
+    return kept
 
 
 def _is_column(item: Sequence[Token]) -> bool:
@@ -283,6 +304,20 @@ def _index_options(reader: Reader) -> bool:
     return equal
 
 
+LOCKING = {
+    "ALGORITHM": ("DEFAULT", "INPLACE", "INSTANT", "NOCOPY"),
+    "LOCK": ("DEFAULT", "NONE", "SHARED"),
+}
+"""Options of MySQL, and what they may say without asking for a copy or a lock."""
+
+
+def locking(reader: Reader, word: str) -> None:
+    """Take what the option *word* of LOCKING says."""
+    reader.sign("=")
+    if not reader.word(*LOCKING[word]):
+        raise UnreadableText(f"{word} {reader.found()} locks or copies the table")
+
+
 def _index_option(reader: Reader) -> None:
     """Take one option of an index that changes nothing but its storage."""
     word = reader.word(
@@ -293,7 +328,9 @@ def _index_option(reader: Reader) -> None:
         raise UnreadableText(f"{reader.found()} is not known in an index")
     if word in ("INCLUDE", "WITH") and reader.peek().is_sign("("):
         reader.group()
-    elif word in ("ALGORITHM", "KEY_BLOCK_SIZE", "LOCK", "COMMENT", "USING", "TABLESPACE", "WAIT"):
+    elif word in LOCKING:
+        locking(reader, word)
+    elif word in ("KEY_BLOCK_SIZE", "COMMENT", "USING", "TABLESPACE", "WAIT"):
         reader.sign("=")
         reader.take()
 

@@ -59,17 +59,24 @@ def _act(tokens: Sequence[Token], place: int, label: str) -> Finding | None:
         said, why = f"{label} FOR UPDATE", "it locks rows"
     elif token.is_word("NEXT") and after.is_word("VALUE"):
         said, why = "NEXT VALUE", "it advances a sequence"
-    elif token.is_word(*known.WRITES) and not (token.is_word("REPLACE") and _calls(after)):
+    elif token.is_word(*known.WRITES) and not _is_no_write(tokens, place):
         kind, why = Kind.DATA, "it writes rows while it reads"
     elif token.is_word(*known.ACTS):
         why = f"what {token.value} does inside of it cannot be read"
     return Finding(kind=kind, label=said, why=why, opaque=True) if why else None
 
 
+def _is_no_write(tokens: Sequence[Token], place: int) -> bool:
+    """Return whether the word at *place*, that often writes, is a function or locks rows."""
+    if tokens[place].is_word("REPLACE"):
+        return place + 1 < len(tokens) and _calls(tokens[place + 1])
+    return tokens[place].is_word("UPDATE") and place > 0 and tokens[place - 1].is_word("FOR", "KEY")
+
+
 def _call(tokens: Sequence[Token], place: int, syntax: Syntax) -> Finding | None:
     """Return the call at *place* if its function is not known to be harmless."""
     token = tokens[place]
-    if token.sort not in (Sort.WORD, Sort.NAME) or place + 1 == len(tokens):
+    if token.sort in (Sort.NUMBER, Sort.SIGN) or place + 1 == len(tokens):
         return None
     if not _calls(tokens[place + 1]) or _is_harmless(tokens, place, syntax):
         return None
@@ -84,7 +91,7 @@ def _is_harmless(tokens: Sequence[Token], place: int, syntax: Syntax) -> bool:
         schema = tokens[place - 2] if place > 1 else None
         catalogue = schema is not None and schema.value in ("PG_CATALOG", "pg_catalog")
         return catalogue and token.value in syntax.functions | known.FUNCTIONS
-    if token.sort is Sort.NAME:
+    if token.sort is not Sort.WORD:
         return place > 0 and tokens[place - 1].is_word("AS")
     listed = known.FUNCTIONS | known.BEFORE_PARENTHESIS | syntax.functions | syntax.types
     if token.value in listed or (place > 0 and tokens[place - 1].is_word("AS")):
@@ -93,16 +100,17 @@ def _is_harmless(tokens: Sequence[Token], place: int, syntax: Syntax) -> bool:
 
 
 def default(tokens: Sequence[Token], syntax: Syntax) -> str:
-    """Return what the default *tokens* is: 'null', 'constant' or 'volatile'.
+    """Return what the default *tokens* is: 'null', 'constant', 'computed' or 'volatile'.
 
-    Raises UnreadableText when it calls what is not known, or looks at another column.
+    What is computed may be NULL. Raises UnreadableText when it calls what is not known, or
+    looks at another column.
     """
     if not tokens:
         raise UnreadableText("a default has no value")
     if tokens[0].is_word("NULL") and (len(tokens) == 1 or tokens[1].is_sign("::")):
         return "null"
     kinds = {_default_word(tokens, place, syntax) for place in _words(tokens)}
-    return "volatile" if "volatile" in kinds else "constant"
+    return next((kind for kind in ("volatile", "computed") if kind in kinds), "constant")
 
 
 def _words(tokens: Sequence[Token]) -> Iterator[int]:
@@ -134,7 +142,8 @@ def _default_word(tokens: Sequence[Token], place: int, syntax: Syntax) -> str:
     listed = known.FUNCTIONS | syntax.functions if called else _CONSTANTS | syntax.types
     if token.value not in listed:
         raise UnreadableText(f"a default refers to {token.text}")
-    return "constant"
+    surely = known.STABLE | known.TYPES | {"CAST"} if called else listed - {"NULL"}
+    return "constant" if token.value in surely else "computed"
 
 
 def total(tokens: Sequence[Token]) -> bool:

@@ -119,11 +119,9 @@ def _explain(reader: Reader) -> Read:
         return session.harmless("EXPLAIN")
     session.explained(reader)
     found = _dispatch(reader)
-    if found.base is Kind.HARMLESS and not found.findings:
-        return session.harmless("EXPLAIN")
-    if found.base is Kind.DATA:
-        return found
-    raise UnreadableText("what it explains cannot be read")
+    if found.base is Kind.ADDITIVE:
+        raise UnreadableText("what it explains cannot be read")
+    return found
 
 
 def _analyze(reader: Reader) -> Read:

@@ -29,6 +29,7 @@ def select(reader: Reader, word: str) -> Read:
 
 def show(reader: Reader, word: str) -> Read:
     """Read SHOW, DESCRIBE and their like."""
+    reader.words("CREATE")
     return select(reader, word)
 
 
