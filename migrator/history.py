@@ -67,7 +67,7 @@ HISTORY = sa.Table(
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("started_at", UtcDateTime, nullable=False),
     sa.Column("applied_at", UtcDateTime),
-    sa.Column("duration_ms", sa.Integer),
+    sa.Column("duration_ms", sa.BigInteger),
     sa.Column("statement", sa.Integer, nullable=False, server_default="0"),
     sa.Column("digest", sa.String(64)),
     sa.Column("intent", sa.String(64)),

@@ -15,7 +15,7 @@ from migrator.apply.event import (
 )
 from migrator.apply.foresee import Left
 from migrator.apply.job import ATTEMPTS, LOCK_TIMEOUT_SECONDS, Job, Options, Prepared, prepare
-from migrator.apply.sync import Outcome, look, sync, write_script
+from migrator.apply.request import Outcome, look, sync, write_script
 
 __all__ = [
     "ATTEMPTS",

@@ -41,7 +41,13 @@ def session_number(connection: Connection, dialect: Dialect) -> int | None:
 
 @contextmanager
 def transaction(connection: Connection) -> Iterator[None]:
-    """Run the body in a transaction, also with a driver that would leave DDL out of it."""
+    """Run the body in a transaction, also with a driver that would leave DDL out of it.
+
+    A transaction that has begun already goes on.
+    """
+    if connection.in_transaction():
+        yield
+        return
     with connection.begin():
         driver = connection.connection.driver_connection
         if getattr(driver, "in_transaction", None) is False:

@@ -10,7 +10,7 @@ from migrator import sql
 from migrator.dialects import dialect_of
 from migrator.errors import UnreadableError
 from migrator.lint import additive
-from migrator.migration import hash_files, load_all, render
+from migrator.migration import hash_files, load_all, write
 from migrator.migration.module import importable
 from migrator.plan import Edited, Plan, Step, edited, pending, plan, refuse_edited, target_of
 from migrator.sql import Kind
@@ -167,12 +167,12 @@ def _statements(migration: Migration, dialect: SQLAlchemyDialect) -> tuple[State
     """Return what *migration* sends, or None when it may run unseen and has to."""
     ours = dialect_of(dialect)
     try:
-        texts = render(migration, ours, dialect)
+        texts = write(migration, ours, dialect)
     except UnreadableError:
         if LIVE in migration.allow:
             return None
         raise
-    return tuple(sql.read(text, ours) for text in texts)
+    return tuple(statement for text in texts for statement in sql.read_all(text, ours))
 
 
 def tables_of(effects: Iterable[Effect]) -> frozenset[str] | None:

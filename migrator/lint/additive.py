@@ -39,7 +39,7 @@ class Judge:
 
     def findings(self, statement: Statement | str) -> Iterator[tuple[Finding, bool]]:
         """Yield what is wrong with *statement*, and whether the migration vouches for it."""
-        parts = read_all(statement if isinstance(statement, str) else statement.text, self.dialect)
+        parts = read_all(statement, self.dialect) if isinstance(statement, str) else (statement,)
         for part in parts:
             self._made.add(part)
             for finding in part.findings:

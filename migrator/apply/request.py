@@ -1,4 +1,4 @@
-"""Sync: bring a database to a version, one runner at a time."""
+"""A request: what an operator asks for – to bring a database to a version, or only to look."""
 
 from __future__ import annotations
 
@@ -126,7 +126,8 @@ def _sync(
 def _runner(
     connection: Connection, dialect: Dialect, options: Options, on_event: Listener
 ) -> Runner:
-    level = dialect.isolation_level()
+    together = dialect.capabilities.transactional_ddl
+    level = dialect.isolation_level() if together else "AUTOCOMMIT"
     if level is not None:
         connection.execution_options(isolation_level=level)
     limit_waiting(connection, dialect, options.lock_timeout)
