@@ -107,6 +107,16 @@ def raising(fence: Fence, there: Mapping[str, object], dialect: Dialect) -> Iter
     )
 
 
+def lift_fences(connection: Connection, transitions: Iterable[Transition]) -> tuple[str, ...]:
+    """Take away every fence on the tables of *transitions*; return their names."""
+    with connection.begin():
+        fences = standing(connection, transitions)
+        for name, fence in fences.items():
+            statement = dialect_of(connection.dialect).lift_fence(fence.table, name)
+            connection.exec_driver_sql(statement)
+    return tuple(fences)
+
+
 def _is_plain(part: visitors.ExternallyTraversible, table: sa.FromClause) -> bool:
     kind = part.__visit_name__
     if kind not in PLAIN:

@@ -10,9 +10,9 @@ from migrator.dialects import dialect_of
 from migrator.errors import TransitionError
 from migrator.guard.reach import Reach, reach
 from migrator.guard.value import Blocker, Place
+from migrator.remaining import remaining
 from migrator.services import LiveService, alive
 from migrator.transitions.batch import reflect
-from migrator.worker import remaining
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -9,10 +9,10 @@ import sqlalchemy as sa
 
 from migrator.dialects import dialect_of
 from migrator.guard import locked, transaction
-from migrator.guard.fence import standing
+from migrator.guard.fence import lift_fences
 from migrator.guard.patience import Patience
 from migrator.guard.reach import reach
-from migrator.guard.step import LateWriterError, Step, execute, late, refusal
+from migrator.guard.step import LateWriterError, Step, late, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -89,25 +89,20 @@ def _contract(step: Step) -> None:
         raise step.refused(error) from error
 
 
-def lift(step: Step) -> tuple[str, ...]:
-    """Take away every fence on the tables of *step* and return their names.
+def lift(step: Step) -> None:
+    """Take away every fence on the tables of *step*.
 
     It runs after a failure, so what fails here is only told.
     """
     try:
         with step.patience.connection(isolation_level="AUTOCOMMIT") as connection:
-            fences = standing(connection, step.transitions)
-            for name, fence in fences.items():
-                statement = step.dialect.lift_fence(fence.table, name)
-                step.patience.run(
-                    connection,
-                    partial(execute, connection, statement),
-                    doing="taking the fence away",
-                )
-            return tuple(fences)
+            step.patience.run(
+                connection,
+                partial(lift_fences, connection, step.transitions),
+                doing="taking the fence away",
+            )
     except Exception as error:  # the first error is the one to tell
         step.say(
             f"a fence may still stand ({type(error).__name__}): "
             f"take it away with migrator guard {step.migration.name} --lift"
         )
-        return ()

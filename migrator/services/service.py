@@ -1,14 +1,4 @@
-"""Services: the live processes, what they map, and until when they count as alive.
-
-A process registers itself and keeps its row fresh from a thread of its own; the clock
-that decides is the database's. One that cannot be asked counts as alive until its lease
-is over::
-
-    with register(engine, name="api", models=Base, release="kilo"):
-        serve()
-
-Importing this module pulls in SQLAlchemy and nothing else.
-"""
+"""A service: this process in the registry, and the thread that keeps it alive there."""
 
 from __future__ import annotations
 
@@ -17,25 +7,27 @@ import logging
 import os
 import socket
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
 import sqlalchemy as sa
-from sqlalchemy.orm import registry
 
 from migrator.dialects import dialect_of
 from migrator.errors import ConfigurationError, DatabaseError, describe_database_error, wrap
-from migrator.history import METADATA
+from migrator.services.mapped import mapped_columns
+from migrator.services.table import SERVICE, delete, over
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
     from types import TracebackType
 
     from sqlalchemy.engine import Connection, Engine
     from sqlalchemy.ext.asyncio import AsyncEngine
 
-__all__ = ["LiveService", "Service", "alive", "forget", "listed", "mapped_columns", "register"]
+    from migrator.services.mapped import Models
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -46,50 +38,6 @@ LONGEST_PAUSE_SECONDS = 5.0
 """How long the heartbeat waits at most before it tries a failing database again."""
 KEEP_SECONDS = 86_400.0
 """How long after its lease the row of a dead process can still be seen."""
-
-_LONG = sa.Text().with_variant(sa.Text(2**24 - 1), "mysql", "mariadb")
-
-SERVICE = sa.Table(
-    "migrator_service",
-    METADATA,
-    sa.Column("id", sa.String(36), primary_key=True),
-    sa.Column("name", sa.String(255), nullable=False),
-    sa.Column("host", sa.String(255), nullable=False),
-    sa.Column("pid", sa.Integer, nullable=False),
-    sa.Column("release", sa.String(255)),
-    sa.Column("versions", _LONG, nullable=False),
-    sa.Column("columns", _LONG, nullable=False),
-    sa.Column("started_at", sa.Double, nullable=False),
-    sa.Column("last_seen", sa.Double, nullable=False),
-    sa.Column("lease_seconds", sa.Double, nullable=False),
-)
-"""One row a process. Moments are seconds since 1970 by the clock of the database."""
-
-Models: TypeAlias = "registry | type | Iterable[type]"
-"""What a process maps: a registry, a declarative base, or the mapped classes themselves."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LiveService:
-    """One process as the registry knows it; *age* is in seconds since it was last seen."""
-
-    id: str
-    name: str
-    host: str
-    pid: int
-    release: str | None
-    versions: Mapping[str, str]
-    columns: frozenset[str]
-    """Columns that its models map, as 'table.column' or 'schema.table.column'."""
-    started_at: float
-    last_seen: float
-    lease_seconds: float
-    age: float
-
-    @property
-    def alive(self) -> bool:
-        """Whether its lease is still running."""
-        return self.age < self.lease_seconds
 
 
 @dataclass(slots=True, kw_only=True)
@@ -148,34 +96,34 @@ class Service:
         if self._thread is not None:
             self._thread.join()
         try:
-            _transact(self.engine, lambda connection: _delete(connection, self.id))
+            _transact(self.engine, lambda connection: delete(connection, self.id))
         except (sa.exc.SQLAlchemyError, OSError) as error:
             log.warning("service %s could not sign off: %s", self.id, _describe(error))
 
     def _enter(self) -> None:
-        fresh = str(uuid4())
-        values = {**self.row, "id": fresh, "lease_seconds": self.lease_seconds}
+        """Write a row under a new id, and sweep away those of the long dead."""
+        lost, self.id = self.id, str(uuid4())
+        _doing("registering a service", self._insert)
+        with suppress(sa.exc.SQLAlchemyError, OSError):
+            _transact(self.engine, partial(_sweep, lost=lost))
 
+    def _insert(self) -> None:
         def insert(connection: Connection) -> None:
-            SERVICE.create(connection, checkfirst=True)
             now = dialect_of(connection.dialect).now()
-            old = sa.or_(SERVICE.c.id == self.id, _over(now, KEEP_SECONDS))
-            connection.execute(sa.delete(SERVICE).where(old))
+            values = {**self.row, "id": self.id, "lease_seconds": self.lease_seconds}
             connection.execute(sa.insert(SERVICE).values(**values, started_at=now, last_seen=now))
 
-        def twice() -> None:
-            try:
-                _transact(self.engine, insert)
-            except sa.exc.SQLAlchemyError:
-                # Two processes that start together may both find the table missing.
-                _transact(self.engine, insert)
-
-        _doing("registering a service", twice)
-        self.id = fresh
+        try:
+            _transact(self.engine, insert)
+        except sa.exc.DBAPIError:
+            # The table may be missing; another process may make it at this moment.
+            with suppress(sa.exc.DBAPIError):
+                _transact(self.engine, partial(SERVICE.create, checkfirst=True))
+            _transact(self.engine, insert)
 
     def _renew(self, connection: Connection) -> bool:
         now = dialect_of(connection.dialect).now()
-        mine = sa.and_(SERVICE.c.id == self.id, sa.not_(_over(now)))
+        mine = sa.and_(SERVICE.c.id == self.id, sa.not_(over(now)))
         connection.execute(sa.update(SERVICE).where(mine).values(last_seen=now))
         return connection.execute(sa.select(SERVICE.c.id).where(mine)).first() is not None
 
@@ -219,72 +167,10 @@ def register(  # noqa: PLR0913 - each is said by its name
     return service
 
 
-def mapped_columns(models: Models) -> frozenset[str]:
-    """Return every column of every table that *models* map, as 'table.column'.
-
-    Columns that a converter keeps out of sight are among them: they stand in the table.
-    """
-    tables: set[sa.FromClause] = set()
-    for known in _registries(models):
-        known.configure()
-        tables.update(known.metadata.tables.values())
-        tables.update(table for mapper in known.mappers for table in mapper.tables)
-    if not tables:
-        raise ConfigurationError("the models of this service map no table")
-    return frozenset(
-        f"{table.fullname}.{column.name}"
-        for table in tables
-        if isinstance(table, sa.Table)
-        for column in table.columns
-    )
-
-
-def listed(connection: Connection) -> tuple[LiveService, ...]:
-    """Return every process in the registry, also those whose lease is over."""
-    if not sa.inspect(connection).has_table(SERVICE.name):
-        return ()
-    age = (dialect_of(connection.dialect).now() - SERVICE.c.last_seen).label("age")
-    query = sa.select(SERVICE, age).order_by(SERVICE.c.name, SERVICE.c.host, SERVICE.c.pid)
-    return tuple(_service(row) for row in connection.execute(query).mappings())
-
-
-def alive(connection: Connection) -> tuple[LiveService, ...]:
-    """Return the processes whose lease is still running, by the database's clock."""
-    return tuple(service for service in listed(connection) if service.alive)
-
-
-def forget(connection: Connection, service: LiveService) -> None:
-    """Take *service* out of the registry; the caller knows that the process is dead."""
-    _delete(connection, service.id)
-
-
-def _service(row: sa.RowMapping) -> LiveService:
-    values = {
-        **row,
-        "versions": json.loads(row["versions"]),
-        "columns": frozenset(json.loads(row["columns"])),
-        "age": float(row["age"]),
-    }
-    return LiveService(**values)
-
-
-def _over(now: sa.ColumnElement[float], beyond: float = 0.0) -> sa.ColumnElement[bool]:
-    return SERVICE.c.last_seen + SERVICE.c.lease_seconds + beyond <= now
-
-
-def _delete(connection: Connection, id_: str) -> None:
-    connection.execute(sa.delete(SERVICE).where(SERVICE.c.id == id_))
-
-
-def _registries(models: Models) -> Iterable[registry]:
-    if isinstance(models, registry):
-        return (models,)
-    if isinstance(models, type):
-        known = getattr(models, "registry", None) or getattr(models, "_sa_registry", None)
-        if not isinstance(known, registry):
-            raise ConfigurationError(f"{models.__name__} is no declarative base or mapped class")
-        return (known,)
-    return {sa.inspect(model).registry: None for model in models}
+def _sweep(connection: Connection, lost: str) -> None:
+    now = dialect_of(connection.dialect).now()
+    query = sa.select(SERVICE.c.id).where(over(now, KEEP_SECONDS))
+    delete(connection, *connection.execute(query).scalars(), lost)
 
 
 def _doing(what: str, work: Callable[[], T]) -> T:
