@@ -16,6 +16,9 @@ MigratorError                     catch this to catch all of ours
 ├── OnlineError                   an online migration could not run
 ├── ConverterError                a transition cannot be attached to a model
 └── DatabaseError                 the database refused a statement or could not be reached
+    ├── BusyError                 it did not give the locks, or the time, that were needed
+    ├── LostError                 it could not be reached
+    └── RowError                  it refused the data of a row
 
 An error's text never holds row data: a driver's message may, so it is replaced by
 the exception's class, its SQLSTATE or number, and the names of objects.
@@ -27,8 +30,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from sqlalchemy.exc import SQLAlchemyError
 
 
 class MigratorError(Exception):
@@ -134,6 +135,18 @@ class DatabaseError(MigratorError):
         self.code = code
 
 
+class BusyError(DatabaseError):
+    """The database did not give the locks, or the time, that were needed: others have them."""
+
+
+class LostError(DatabaseError):
+    """The database could not be reached, or was there no more."""
+
+
+class RowError(DatabaseError):
+    """The database refused the data of a row; another row may fare better."""
+
+
 def error_code(error: BaseException) -> str | None:
     """Return the SQLSTATE, the server's error number or SQLite's error name of *error*."""
     original = getattr(error, "orig", None) or error
@@ -152,7 +165,7 @@ CONNECTING = "migrator_connecting"
 """Attribute of an error that was raised before there was a connection: it knows no rows."""
 
 
-def describe_database_error(error: SQLAlchemyError) -> str:
+def describe_database_error(error: Exception) -> str:
     """Return what may be said in public of *error*: class, code and names of objects.
 
     Why a connection was refused is said in the driver's words.
@@ -171,8 +184,8 @@ def describe_database_error(error: SQLAlchemyError) -> str:
     return " on ".join([said, ", ".join(names)]) if names else said
 
 
-def wrap(error: SQLAlchemyError, *, doing: str) -> DatabaseError:
+def wrap(
+    error: Exception, *, doing: str, kind: type[DatabaseError] = DatabaseError
+) -> DatabaseError:
     """Return *error* as ours, without the row data that a driver's message may hold."""
-    return DatabaseError(
-        f"{doing} failed: {describe_database_error(error)}", code=error_code(error)
-    )
+    return kind(f"{doing} failed: {describe_database_error(error)}", code=error_code(error))

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from migrator.errors import DatabaseError, LostError, MigratorError, OnlineError, TransitionError
 from migrator.history import ensure
+from migrator.remaining import Remaining
 from migrator.session import ATTEMPTS, Retry, Session
-from migrator.worker import Batch, Waiting, Worker, remaining
+from migrator.worker import Batch, Waiting, Worker
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from sqlalchemy.engine import Engine
 
     from migrator.transitions.transition import Transition
 
-Event = Batch | Retry | Waiting
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """A transition is about to be run; *movable* is None where nobody wanted it counted."""
+
+    transition: str
+    table: str
+    movable: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,16 +35,21 @@ class Outcome:
 
     transition: str
     table: str
-    completed: int
-    skipped: int
-    failed: int
-    movable: int
-    seconds: float
+    completed: int = 0
+    skipped: int = 0
+    failed: int = 0
+    movable: int = 0
+    seconds: float = 0.0
+    error: MigratorError | None = None
+    """Why it stopped: then nothing is known of the rows."""
 
     @property
     def needed(self) -> int:
         """Rows that needed the transition: moved by this run, or pending after it."""
         return self.completed + self.skipped + self.failed + self.movable
+
+
+Event = Started | Batch | Retry | Waiting | Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +62,13 @@ class Options:
     """Rows of a batch; None: adapted to the time that a batch takes."""
     retry_failed: bool = False
     """Try the rows in quarantine again."""
+    count_first: bool = False
+    """Count the movable rows before they are moved, for somebody who watches."""
+    keep_going: bool = False
+    """Run the next transition when one cannot go on; its outcome has the error."""
     attempts: int = ATTEMPTS
     """How often a transaction is tried that meets a lock, a deadlock or a lost connection."""
-    sleep: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
 
 
 def migrate(
@@ -62,17 +81,20 @@ def migrate(
     """Run *transitions* in batches until they are done or *max_count* rows are moved.
 
     It may run beside the application, and beside itself: ranges of keys are leased in the
-    database. A process that is killed leaves a lease behind, which runs out.
+    database. A process that is killed leaves a lease behind, which the next one ends.
     """
     chosen = options or Options()
     left = chosen.max_count
     outcomes = []
-    with Session(engine, on_retry=on_event, attempts=chosen.attempts, sleep=chosen.sleep) as session:
-        session.run(ensure)
+    with Session(
+        engine, on_retry=on_event, attempts=chosen.attempts, sleep=chosen.sleep
+    ) as session:
+        session.run(ensure, doing="creating migrator's own tables")
         for transition in transitions:
             outcome = _migrate(session, transition, left, chosen, on_event)
             left = None if left is None else max(0, left - outcome.completed)
             outcomes.append(outcome)
+            on_event(outcome)
     return tuple(outcomes)
 
 
@@ -85,19 +107,28 @@ def _migrate(
 ) -> Outcome:
     """Run one transition within what is *left* of the count."""
     started = time.perf_counter()
-    worker = Worker(session, transition, batch_size=options.batch_size)
-    worker.start(retry_failed=options.retry_failed)
-    completed = 0
-    for event in worker.batches(left):
-        completed += event.completed if isinstance(event, Batch) else 0
-        on_event(event)
-    movable, skipped, failed = session.run(lambda c: remaining(c, transition))
+    completed, rest, stopped = 0, Remaining(0, 0, 0), None
+    try:
+        worker = Worker(
+            session, transition, batch_size=options.batch_size, retry_failed=options.retry_failed
+        )
+        movable = worker.remaining().movable if options.count_first else None
+        on_event(Started(transition=transition.name, table=transition.table, movable=movable))
+        for event in worker.batches(left):
+            completed += event.completed if isinstance(event, Batch) else 0
+            on_event(event)
+        rest = worker.remaining()
+    except (TransitionError, OnlineError, DatabaseError) as error:
+        if not options.keep_going or isinstance(error, LostError):
+            raise
+        stopped = error
     return Outcome(
         transition=transition.name,
         table=transition.table,
         completed=completed,
-        skipped=skipped,
-        failed=failed,
-        movable=movable,
+        skipped=rest.skipped,
+        failed=rest.failed,
+        movable=rest.movable,
         seconds=time.perf_counter() - started,
+        error=stopped,
     )

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 import sqlalchemy as sa
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_after_delay
 from tenacity.wait import wait_random_exponential
 
-from migrator.dialects import Dialect, Transient, dialect_of, transient
-from migrator.errors import wrap
+from migrator.dialects import Transient, dialect_of, is_about_a_row, transient
+from migrator.errors import BusyError, LostError, RowError, error_code, wrap
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy.engine import Connection, Engine
+    from tenacity import RetryCallState
+
+    from migrator.dialects import Dialect
+    from migrator.errors import DatabaseError
 
 LOCK_TIMEOUT_SECONDS = 5.0
 ATTEMPTS = 10
 FIRST_WAIT_SECONDS = 0.1
 LONGEST_WAIT_SECONDS = 10.0
+RECONNECT_SECONDS = 300.0
+"""How long a server that was there may be away: a failover, or its recovery from a crash."""
 
 Result = TypeVar("Result")
 
@@ -36,7 +43,7 @@ class Retry:
 class Session:
     """One connection to *engine*, opened when it is needed and again when it is lost.
 
-    Use it as a context manager. *retries* counts the transactions that were run again.
+    Use it as a context manager. *retries* counts what was tried again.
     """
 
     def __init__(
@@ -53,6 +60,7 @@ class Session:
         self.sleep = sleep
         self.retries = 0
         self._connection: Connection | None = None
+        self._was_connected = False
 
     def __enter__(self) -> Session:
         return self
@@ -62,104 +70,152 @@ class Session:
 
     @property
     def dialect(self) -> Dialect:
-        """The database at the other end, once there was a connection."""
-        return dialect_of(self._connected().dialect)
+        """The database at the other end; MariaDB is known as such once there was a connection."""
+        return dialect_of(self.engine.dialect)
 
     def run(
         self,
         work: Callable[[Connection], Result],
         *,
+        doing: str = "a transaction",
         was_done: Callable[[Connection], bool] | None = None,
     ) -> Result:
         """Return what *work* returns, committed.
 
         When the connection breaks during the commit, *was_done* looks up whether the
         server carried it out; without it the work is repeated, so it has to bear that.
-        Raises DatabaseError, without row data, for what will not pass or did not.
+        Raises DatabaseError, without row data, for what will not pass or did not: a
+        BusyError when others are in the way, a RowError when it can be the data of a row.
         """
-        done: list[Result] = []
+        unanswered: list[Result] = []
 
         def attempt() -> Result:
-            if done and was_done is not None and self._look(was_done):
-                return done.pop()
-            done.clear()
-            return self._once(work, done)
+            if unanswered and was_done is not None and self._transact(was_done):
+                return unanswered[0]
+            unanswered.clear()
+            return self._transact(work, unanswered)
 
-        retrying = Retrying(
-            retry=retry_if_exception(self._may_pass),
-            stop=stop_after_attempt(self.attempts),
+        try:
+            return self._patiently(self._may_pass, stop_after_attempt(self.attempts))(attempt)
+        except sa.exc.SQLAlchemyError as error:
+            raise self._told(error, doing) from None
+
+    def _transact(
+        self, work: Callable[[Connection], Result], unanswered: list[Result] | None = None
+    ) -> Result:
+        """Run *work* in one transaction; *unanswered* takes the result when COMMIT got no reply."""
+        sent: list[Result] = []
+        try:
+            connection = self._connected()
+            with connection.begin():
+                begin_for_real(connection)
+                result = work(connection)
+                sent.append(result)
+        except sa.exc.SQLAlchemyError as error:
+            if self._reason(error) is Transient.LOST:
+                self._drop()
+                if unanswered is not None:
+                    unanswered.extend(sent)
+            raise
+        return result
+
+    def _connected(self) -> Connection:
+        """Return the connection; a server that was there before is waited for."""
+        if self._connection is None:
+            driver_error = self.engine.dialect.loaded_dbapi.Error
+            errors = (sa.exc.SQLAlchemyError, driver_error)
+            reconnect = self._patiently(
+                lambda error: self._was_connected and isinstance(error, errors),
+                stop_after_delay(RECONNECT_SECONDS),
+            )
+            try:
+                self._connection = reconnect(self._open)
+            except errors as error:
+                raise wrap(error, doing="connecting", kind=LostError) from None
+            self._was_connected = True
+        return self._connection
+
+    def _open(self) -> Connection:
+        """Return a new connection, told at which level to work and how long to wait for locks."""
+        connection = self.engine.connect()
+        try:
+            if (level := self.dialect.isolation_level()) is not None:
+                connection = connection.execution_options(isolation_level=level)
+            limit_waiting(connection, self.dialect, LOCK_TIMEOUT_SECONDS)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _drop(self) -> None:
+        """Close the connection, whatever state it is in."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            try:
+                connection.close()
+            except sa.exc.SQLAlchemyError:
+                connection.invalidate()
+
+    def _patiently(
+        self, may_pass: Callable[[BaseException], bool], stop: Callable[[RetryCallState], bool]
+    ) -> Retrying:
+        """Return what calls a function again while its errors *may_pass*, until *stop*."""
+        return Retrying(
+            retry=retry_if_exception(may_pass),
+            stop=stop,
             wait=wait_random_exponential(multiplier=FIRST_WAIT_SECONDS, max=LONGEST_WAIT_SECONDS),
             before_sleep=self._before_sleep,
             sleep=self.sleep,
             reraise=True,
         )
-        try:
-            return retrying(attempt)
-        except sa.exc.SQLAlchemyError as error:
-            raise wrap(error, doing="a transaction") from None
-
-    def _once(self, work: Callable[[Connection], Result], done: list[Result]) -> Result:
-        """Run *work* in one transaction; its result is in *done* once COMMIT is sent."""
-        try:
-            connection = self._connected()
-            with connection.begin():
-                result = work(connection)
-                done.append(result)
-        except sa.exc.SQLAlchemyError as error:
-            if self._reason(error) is Transient.LOST:
-                self._drop()
-            else:
-                done.clear()
-            raise
-        except BaseException:
-            done.clear()
-            raise
-        return result
-
-    def _look(self, was_done: Callable[[Connection], bool]) -> bool:
-        """Return whether a commit that got no answer was carried out."""
-        try:
-            connection = self._connected()
-            with connection.begin():
-                return was_done(connection)
-        except sa.exc.SQLAlchemyError as error:
-            if self._reason(error) is Transient.LOST:
-                self._drop()
-            raise
-
-    def _connected(self) -> Connection:
-        """Return the connection, opened and told how long to wait for locks."""
-        if self._connection is None:
-            connection = self.engine.connect()
-            dialect = dialect_of(connection.dialect)
-            if (level := dialect.isolation_level()) is not None:
-                connection = connection.execution_options(isolation_level=level)
-            if (limit := dialect.set_lock_timeout(LOCK_TIMEOUT_SECONDS)) is not None:
-                connection.exec_driver_sql(limit)
-                connection.commit()
-            self._connection = connection
-        return self._connection
-
-    def _drop(self) -> None:
-        """Close the connection, whatever state it is in."""
-        connection, self._connection = self._connection, None
-        if connection is None:
-            return
-        try:
-            connection.close()
-        except sa.exc.SQLAlchemyError:
-            connection.invalidate()
 
     def _may_pass(self, error: BaseException) -> bool:
-        return isinstance(error, sa.exc.SQLAlchemyError) and self._reason(error) is not None
+        return self._reason(error) is not None
 
-    def _reason(self, error: sa.exc.SQLAlchemyError) -> Transient | None:
-        return transient(dialect_of(self.engine.dialect), error)
+    def _reason(self, error: BaseException) -> Transient | None:
+        if not isinstance(error, sa.exc.SQLAlchemyError):
+            return None
+        return transient(self.dialect, error)
 
     def _before_sleep(self, state: RetryCallState) -> None:
-        """Tell that the transaction is run again, and why."""
+        """Tell that something is tried again, and why."""
         self.retries += 1
         error = state.outcome.exception() if state.outcome else None
-        reason = self._reason(error) if isinstance(error, sa.exc.SQLAlchemyError) else None
+        reason = (error and self._reason(error)) or Transient.LOST
         wait = state.next_action.sleep if state.next_action else 0.0
-        self.on_retry(Retry(reason=reason.value if reason else "unknown", wait_seconds=wait))
+        self.on_retry(Retry(reason=reason.value, wait_seconds=wait))
+
+    def _told(self, error: sa.exc.SQLAlchemyError, doing: str) -> DatabaseError:
+        """Return *error* as ours, of the kind that tells what can be done about it."""
+        reason = self._reason(error)
+        if reason is Transient.LOST:
+            return wrap(error, doing=doing, kind=LostError)
+        if reason is not None or error_code(error) in self.dialect.timeouts:
+            return wrap(error, doing=doing, kind=BusyError)
+        if is_about_a_row(self.dialect, error):
+            return wrap(error, doing=doing, kind=RowError)
+        return wrap(error, doing=doing)
+
+
+def limit_waiting(connection: Connection, dialect: Dialect, seconds: float) -> None:
+    """Let every later statement of this session wait for locks *seconds* at the most; 0: no limit.
+
+    It is said to the driver, because a transaction on SQLite may itself have to wait.
+    """
+    statement = dialect.set_lock_timeout(seconds)
+    if statement is None:
+        return
+    driver = connection.connection
+    cursor = driver.cursor()
+    try:
+        cursor.execute(statement)
+    finally:
+        cursor.close()
+    driver.commit()
+
+
+def begin_for_real(connection: Connection) -> None:
+    """Begin the transaction that SQLAlchemy thinks it is in, where the driver did not."""
+    driver = connection.connection.driver_connection
+    if getattr(driver, "in_transaction", None) is False:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -13,8 +13,8 @@ from migrator.errors import TransitionError
 from migrator.guard import Blocker, blockers
 from migrator.migration import Phase, hash_files, load_all
 from migrator.plan import edited, refuse_edited
+from migrator.remaining import remaining
 from migrator.transitions.batch import reflect
-from migrator.worker import remaining
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence

@@ -34,6 +34,8 @@ LAYERS = (
     "history",
     "lock",
     "checkpoint",
+    "remaining",
+    "ranges",
     "worker",
     "services",
     "guard",

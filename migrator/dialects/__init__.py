@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sqlalchemy.exc import OperationalError, StatementError
+
 from migrator.dialects.base import Capabilities, Dialect, Transient
 from migrator.dialects.mariadb import MariaDB
 from migrator.dialects.mysql import MySQL
@@ -22,6 +24,7 @@ __all__ = [
     "Transient",
     "dialect_named",
     "dialect_of",
+    "is_about_a_row",
     "transient",
 ]
 
@@ -49,3 +52,14 @@ def transient(dialect: Dialect, error: SQLAlchemyError) -> Transient | None:
     if getattr(error, "connection_invalidated", False):
         return Transient.LOST
     return dialect.transient.get(error_code(error) or "")
+
+
+def is_about_a_row(dialect: Dialect, error: SQLAlchemyError) -> bool:
+    """Return whether the data of one row can be the cause of *error*, so that others may do better.
+
+    Without a code it was the driver that could not send a value.
+    """
+    code = error_code(error)
+    if code is not None:
+        return code.startswith(dialect.row_errors)
+    return isinstance(error, StatementError) and not isinstance(error, OperationalError)

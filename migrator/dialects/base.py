@@ -65,6 +65,10 @@ class Dialect:
     syntax: ClassVar[Syntax]
     transient: ClassVar[dict[str, Transient]]
     """SQLSTATE, error number or error name → why it may pass."""
+    timeouts: ClassVar[frozenset[str]] = frozenset()
+    """Codes of the errors by which a statement is ended that takes too long."""
+    row_errors: ClassVar[tuple[str, ...]]
+    """Beginnings of the codes of errors that the data of a single row can cause."""
 
     def now(self) -> sa.ColumnElement[float]:
         """Return the moment in seconds since 1970, by the clock of the database."""

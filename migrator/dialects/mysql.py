@@ -16,6 +16,15 @@ from migrator.dialects.text.mysql import CATALOGUE_OF_ALL, CATALOGUE_OF_TABLES, 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+ROW_ERRORS = (
+    *("1048", "1062", "1169", "1451", "1452", "1586", "3819", "4025"),  # constraints
+    *("1264", "1265", "1292", "1366", "1406", "1416", "1525", "1690"),  # what a column takes
+    *("1300", "1367", "1411", "1441", "1977", "3854", "3988"),  # what text can be read as
+    *("1139", "1242", "1301", "1365"),  # what an expression can work with
+    *("3140", "3141", "3143", "3146", "3156", "4038"),  # what JSON is
+    "1644",  # SIGNAL in a trigger
+)
+
 # Locks are the server's, not the database's, and their names are short.
 RUNNER_LOCK = "CONCAT('migrator.', SHA1(DATABASE()))"
 
@@ -61,6 +70,8 @@ class MySQL(Dialect):
         "2006": Transient.LOST,
         "2013": Transient.LOST,
     }
+    timeouts: ClassVar[frozenset[str]] = frozenset({"1317", "1969", "3024"})
+    row_errors: ClassVar[tuple[str, ...]] = ROW_ERRORS
 
     @override
     def now(self) -> sa.ColumnElement[float]:

@@ -72,6 +72,10 @@ class PostgreSQL(Dialect):
         "08003": Transient.LOST,
         "08006": Transient.LOST,
     }
+    timeouts = frozenset({"57014"})
+    # Data, constraints, CHECK OPTION; more than one row from a subquery; an index entry
+    # that is too long; RAISE in a trigger.
+    row_errors = ("22", "23", "44", "21000", "54000", "P0001")
 
     @override
     def now(self) -> sa.ColumnElement[float]:

@@ -37,6 +37,9 @@ class SQLite(Dialect):
         "SQLITE_BUSY_SNAPSHOT": Transient.SERIALIZATION,
         "SQLITE_LOCKED": Transient.LOCKED,
     }
+    timeouts = frozenset({"SQLITE_INTERRUPT"})
+    # SQLITE_ERROR is what a function raises: malformed JSON, an integer that overflows.
+    row_errors = ("SQLITE_CONSTRAINT", "SQLITE_MISMATCH", "SQLITE_TOOBIG", "SQLITE_ERROR")
 
     @override
     def now(self) -> sa.ColumnElement[float]:

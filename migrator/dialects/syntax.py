@@ -57,6 +57,12 @@ class Syntax:
     recipes: Mapping[str, str] = field(default_factory=dict)
     """What may be added, or is refused → the safe way to the same end here."""
 
+    def same_column(self, one: str | None, other: str | None) -> bool:
+        """Return whether two names mean one column, where a column's case may not matter."""
+        if self.folds or one is None or other is None:
+            return one == other
+        return one.casefold() == other.casefold()
+
 
 def words(text: str) -> frozenset[str]:
     """Return the words of *text*, which are parted by space."""

@@ -34,5 +34,5 @@ SELECT 'column', NULL, m.name, c.name,
        'column ' || coalesce(c.type, '') || ' not null ' || c."notnull" || ' key ' || c.pk
        || ' hidden ' || c.hidden || ' default ' || coalesce(c.dflt_value, 'none')
   FROM sqlite_master m JOIN pragma_table_xinfo(m.name) c
- WHERE m.type IN ('table', 'view') AND {condition}
+ WHERE m.type = 'table' AND {condition}
 """
