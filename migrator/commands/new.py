@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import click
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from migrator.config import Settings
+
+WIDTH = 80
 
 HELP = {
     "rename": "Give a column another name.",
@@ -68,7 +71,7 @@ def command(
     for path in (*written.files, written.manifest.path):
         click.echo(f"Wrote {os.path.relpath(path)}")
     for note in written.notes:
-        click.echo(f"Note: {note}.", err=True)
+        click.echo(fill(f"Note: {note}.", WIDTH, break_on_hyphens=False), err=True)
 
 
 def _write(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import click
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from migrator.config import Settings
+
+
+WIDTH = 80
 
 
 @click.command("renumber")
@@ -62,5 +66,6 @@ def _look(url: str | None) -> tuple[Mapping[str, int], str | None]:
             return applied_numbers(url), show_url(url)
         except MigratorError as error:
             why = error.message
-    click.echo(f"Could not look whether an entry is applied already: {why}.", err=True)
+    said = f"Could not look whether an entry is applied already: {why}."
+    click.echo(fill(said, WIDTH, break_on_hyphens=False, break_long_words=False), err=True)
     return {}, None

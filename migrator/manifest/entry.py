@@ -105,9 +105,7 @@ def dialect_in(file: str) -> str | None:
 def check_file(file: str) -> None:
     """Raise ManifestError unless *file* may be listed: NAME.py, NAME.DIALECT.py or .sql."""
     if not file or set(file) & {"/", "\\", "\0"} or file in (".", ".."):
-        raise ManifestError(
-            f"{shown(file)} is a path, expected the name of a file in the manifest's folder"
-        )
+        raise ManifestError(f"{shown(file)} is a path, expected a plain file name")
     if file.endswith("_test.py"):
         raise ManifestError(
             f"{shown(file)} is a test, expected a migration",

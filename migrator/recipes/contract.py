@@ -165,7 +165,7 @@ def _type(declared: Declared, known: Known, column: str) -> tuple[Type, str | No
             return found.type, None
     made = guessed()
     where = f"{declared.table}.{column}"
-    return made, f"no migration says what type {where} has: {made.text} is a guess"
+    return made, f"no migration says the type of {where}: {made.text} is a guess"
 
 
 def _needs(declared: Declared, known: Known) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:

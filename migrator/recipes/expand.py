@@ -97,7 +97,7 @@ def _retype(place: Place) -> Part:
 
 
 CUT = '''\
-def cut(value):
+def {name}(value):
     """Return the parts of {source}, as many as there are columns for them."""
     parts = value.split(" ", {last})
     return [*parts, *[None] * ({count} - len(parts))]'''
@@ -113,8 +113,9 @@ def _split(place: Place) -> Part:
                 hint="add the columns with --add and declare split(…, to={…}) by hand",
             )
     names = [name for name, _ in targets]
+    cut = f"cut_{place.name}"
     made = [
-        (name, f"expression(python=lambda row: cut(row.{place.source})[{number}])")
+        (name, f"expression(python=lambda row: {cut}(row.{place.source})[{number}])")
         for number, name in enumerate(names)
     ]
     whole = [quoted(name) for name in names]
@@ -135,8 +136,8 @@ def _split(place: Place) -> Part:
                 (whole[0], dict(zip(names, alone, strict=True))),
                 (quoted(""), dict(zip(names, nothing, strict=True))),
             ],
-            helper=CUT.format(source=place.where, last=len(names) - 1, count=len(names)),
-            notes=(f"cut() splits {place.where} at spaces: say there where to split it",),
+            helper=CUT.format(name=cut, source=place.where, last=len(names) - 1, count=len(names)),
+            notes=(f"{cut}() splits {place.where} at spaces: say there where to split it",),
         ),
     )
 
@@ -250,7 +251,7 @@ def _test_imports(rows: Rows) -> tuple[str, ...]:
 def _notes(place: Place) -> Iterator[str]:
     """Yield what the author has to know of the column that is there."""
     if place.guessed:
-        yield f"no migration says what type {place.where} has: {place.type.text} is a guess"
+        yield f"no migration says the type of {place.where}: {place.type.text} is a guess"
     if place.column is not None and place.column.unique:
         new = place.recipe.targets[0][0]
         yield f"{place.where} is unique: add a unique index on {new} once all rows are moved"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from textwrap import indent
 from typing import TYPE_CHECKING
 
-from migrator.errors import ManifestError
+from migrator.errors import ConfigurationError, ManifestError
 from migrator.manifest import Manifest
 from migrator.manifest.entry import check_name
 from migrator.recipes.contract import completed, contract_part
@@ -47,6 +47,7 @@ def write_expand(path: Path, name: str, recipes: Sequence[Recipe] = ()) -> Writt
     """
     manifest = _manifest(path, name)
     known = read(manifest)
+    _refuse_twice(recipes)
     parts: list[Part] = []
     taken = set(known.transitions)
     for recipe in recipes:
@@ -79,6 +80,20 @@ def _manifest(path: Path, name: str) -> Manifest:
             if file.name.partition(".")[0].lower() in (name.lower(), f"{name}_test".lower()):
                 raise ManifestError(f"{file} is there already", hint="choose another name")
     return manifest
+
+
+def _refuse_twice(recipes: Sequence[Recipe]) -> None:
+    """Raise ConfigurationError when two recipes name one column."""
+    seen: set[tuple[str, str]] = set()
+    for recipe in recipes:
+        names = [name for name, _ in recipe.targets]
+        for place in [(recipe.table, name) for name in (recipe.source, *names) if name]:
+            if place in seen:
+                raise ConfigurationError(
+                    f"{recipe.option}: {'.'.join(place)} is in two recipes",
+                    hint="make them two migrations",
+                )
+            seen.add(place)
 
 
 def _write(

@@ -106,7 +106,7 @@ def refuse_applied(mended: Mended, applied: Mapping[str, int], where: str) -> No
             continue
         other = {Keeps.OURS: "--theirs-first", Keeps.THEIRS: "--ours-first"}
         raise HistoryDivergedError(
-            f"{move.name} is applied as version {applied[move.name]} in {where}, "
+            f"{move.name} is applied as {applied[move.name]} in {where}, "
             f"it cannot become {move.after}",
             hint=f"let the other side move: migrator renumber {other[mended.order.keeps]}"
             if mended.order

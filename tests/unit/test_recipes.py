@@ -317,7 +317,7 @@ def test_it_begins_in_an_empty_folder(
         "Wrote versions.json",
     ]
     assert printed.err == (
-        "Note: no migration says what type flavors.memory_mb has: sa.Integer() is a guess.\n"
+        "Note: no migration says the type of flavors.memory_mb: sa.Integer() is a guess.\n"
     )
     assert passes(tmp_path / "versions.json", "add_foobars") == 1
 
@@ -517,6 +517,22 @@ def test_what_moves_already_is_not_moved_twice(shop: Path) -> None:
     write_expand(shop, "change", [read_recipe("rename", "orders.pieces:amount")])
     with pytest.raises(ConfigurationError, match="order_amount of change moves it already"):
         write_expand(shop, "again", [read_recipe("rename", "orders.pieces:count")])
+
+
+def test_one_column_is_in_one_recipe(shop: Path) -> None:
+    recipes = [
+        read_recipe("rename", "orders.pieces:amount"),
+        read_recipe("fill", "orders.amount:Integer"),
+    ]
+    with pytest.raises(ConfigurationError, match=r"orders\.amount is in two recipes"):
+        write_expand(shop, "change", recipes)
+
+
+def test_two_columns_may_be_split_in_one_migration(shop: Path) -> None:
+    recipes = ("--split", "addresses.street:road,house", "--split", "orders.note:first,rest")
+    new(shop, "change", *recipes)
+
+    assert passes(shop, "change") == 2
 
 
 def test_what_a_contract_dropped_may_come_again(shop: Path) -> None:

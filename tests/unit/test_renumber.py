@@ -380,7 +380,7 @@ def test_an_applied_entry_keeps_its_number(tmp_path: Path) -> None:
     with pytest.raises(HistoryDivergedError) as raised:
         refuse_applied(found, applied, "staging")
 
-    assert raised.value.message == ("mine_1 is applied as version 2 in staging, it cannot become 3")
+    assert raised.value.message == ("mine_1 is applied as 2 in staging, it cannot become 3")
     assert raised.value.hint == "let the other side move: migrator renumber --ours-first"
 
 
@@ -445,7 +445,7 @@ def test_the_command_refuses_what_is_applied_and_writes_nothing(
     code = run(["--database", database(tmp_path, a=2), "renumber"])
 
     assert code == 2
-    assert "a is applied as version 2 in sqlite:///" in capsys.readouterr().err
+    assert "a is applied as 2 in sqlite:///" in capsys.readouterr().err
     assert path.read_text() == before
 
 
