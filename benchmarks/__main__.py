@@ -44,20 +44,20 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--database", action="append", choices=DATABASES)
     chosen = parser.parse_args()
-    wanted = tuple(chosen.sections) or SECTIONS
     print(
         f"{os.cpu_count()} cores, Python {platform.python_version()}, SQLAlchemy {sa.__version__}"
     )
-    if "imports" in wanted:
+    if "imports" in (chosen.sections or SECTIONS):
         print("\n## import migrator\n")
         history.compare_imports(max(chosen.runs, 11))
     for name in chosen.database or DATABASES:
         with database(name) as url, tempfile.TemporaryDirectory() as folder:
-            _on(name, url, Path(folder), wanted, chosen.rows, chosen.runs)
+            _on(name, url, Path(folder), chosen)
 
 
-def _on(name: str, url: str, folder: Path, wanted: tuple[str, ...], rows: int, runs: int) -> None:
-    """Run the *wanted* sections on one database."""
+def _on(name: str, url: str, folder: Path, chosen: argparse.Namespace) -> None:
+    """Run the chosen sections on one database."""
+    rows, runs = chosen.rows, chosen.runs
     sections: dict[str, tuple[str, Callable[[], None]]] = {
         "online": (f"{rows:,} rows", lambda: online.compare(url, rows, runs)),
         "python": (
@@ -78,7 +78,7 @@ def _on(name: str, url: str, folder: Path, wanted: tuple[str, ...], rows: int, r
         ),
     }
     for section, (title, run) in sections.items():
-        if section in wanted and (name, section) != ("mariadb", "history"):
+        if section in (chosen.sections or SECTIONS) and (name, section) != ("mariadb", "history"):
             print(f"\n## {name}: {title}\n", flush=True)
             run()
 

@@ -85,8 +85,8 @@ def compare(url: str, fresh: Callable[[], None], folder: Path, count: int, runs:
     timings = in_turn(
         runs,
         {
-            "alembic upgrade head": lambda: process(upgrade, cwd=folder) and None,
-            "migrator sync": lambda: process(sync, cwd=folder) and None,
+            "alembic upgrade head": lambda: process(upgrade, cwd=folder),
+            "migrator sync": lambda: process(sync, cwd=folder),
         },
         before=fresh,
     )
@@ -96,8 +96,8 @@ def compare(url: str, fresh: Callable[[], None], folder: Path, count: int, runs:
     starts = in_turn(
         max(runs, 5),
         {
-            "alembic current": lambda: process(current, cwd=folder) and None,
-            "migrator status": lambda: process(status, cwd=folder) and None,
+            "alembic current": lambda: process(current, cwd=folder),
+            "migrator status": lambda: process(status, cwd=folder),
         },
     )
     head("command", "seconds (median)", "of alembic's")
@@ -114,8 +114,8 @@ def compare_imports(runs: int) -> None:
     timings = in_turn(
         runs,
         {
-            "SQLAlchemy": lambda: process(plain) and None,
-            "and migrator": lambda: process(ours) and None,
+            "SQLAlchemy": lambda: process(plain),
+            "and migrator": lambda: process(ours),
         },
     )
     head("imported", "milliseconds (median)", "more")

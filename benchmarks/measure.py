@@ -37,10 +37,10 @@ class Timing:
 
 def in_turn(
     runs: int,
-    contenders: dict[str, Callable[[], None]],
+    contenders: dict[str, Callable[[], object]],
     before: Callable[[], None] = lambda: None,
 ) -> dict[str, Timing]:
-    """Time *contenders* in turn, A B C A B C, each after *before*; the machine's drift is shared."""
+    """Time *contenders* in turn, A B C A B C, each after *before*, to share the drift."""
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(runs):
         for name, contender in contenders.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import sqlalchemy as sa
 
 from migrator.errors import (
@@ -36,10 +37,9 @@ def test_wrapped_error_holds_no_row_data() -> None:
     with engine.begin() as connection:
         connection.exec_driver_sql("CREATE TABLE t (mail TEXT UNIQUE)")
         connection.execute(sa.text("INSERT INTO t VALUES (:mail)"), {"mail": MAIL})
-        try:
+        with pytest.raises(sa.exc.IntegrityError) as raised:
             connection.execute(sa.text("INSERT INTO t VALUES (:mail)"), {"mail": MAIL})
-        except sa.exc.IntegrityError as raised:
-            error = wrap(raised, doing="an insert")
+    error = wrap(raised.value, doing="an insert")
 
     assert MAIL not in str(error)
     assert str(error) == "an insert failed: IntegrityError SQLITE_CONSTRAINT_UNIQUE"
