@@ -13,7 +13,7 @@ from migrator.errors import MigrationError
 from migrator.manifest.entry import dialect_in
 from migrator.migration.declared import declarations, phase_of, refuse_declarations
 from migrator.migration.migration import Migration, PythonSource, Source, SqlSource
-from migrator.migration.module import Module, error_at, run, within
+from migrator.migration.module import Module, error_at, importable, run, within
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -64,11 +64,12 @@ def load_all(manifest: Manifest, numbers: Collection[int] | None = None) -> tupl
     Raises MigrationError as load() does, and when two transitions have one name; with all
     of the manifest loaded, also when a contract completes what no earlier expand declares.
     """
-    loaded = tuple(
-        load(entry, manifest.folder)
-        for entry in manifest.entries
-        if numbers is None or entry.number in numbers
-    )
+    with importable(manifest.folder):
+        loaded = tuple(
+            load(entry, manifest.folder)
+            for entry in manifest.entries
+            if numbers is None or entry.number in numbers
+        )
     _check_transitions(loaded, whole=numbers is None)
     return loaded
 

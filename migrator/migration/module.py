@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import functools
-import importlib
 import sys
 import traceback
 from contextlib import contextmanager
@@ -78,14 +77,17 @@ def importable(folder: Path) -> Iterator[None]:
     if not folder.name.isidentifier() or (package is not None and _leads_to(package, folder)):
         yield
         return
-    hidden = _modules_of(folder.name)
+    hidden = _modules_of(folder.name) if package is not None else {}
     _forget(hidden)
-    importlib.invalidate_caches()
+    # A file may have been written a moment ago, in the same tick as the last look.
+    sys.path_importer_cache.pop(str(folder), None)
+    before = len(sys.modules)
     try:
         _import_package(folder)
         yield
     finally:
-        _forget(_modules_of(folder.name))
+        more = len(sys.modules) > before + 1
+        _forget(_modules_of(folder.name) if more else [folder.name])
         sys.modules.update(hidden)
 
 
@@ -178,4 +180,7 @@ def _import_package(folder: Path) -> None:
     assert spec is not None  # noqa: S101 - a path that ends with .py has a loader
     assert spec.loader is not None  # noqa: S101
     sys.modules[folder.name] = module_from_spec(spec)
-    spec.loader.exec_module(sys.modules[folder.name])
+    try:
+        spec.loader.exec_module(sys.modules[folder.name])
+    except Exception as error:
+        raise explain(error, init) from error

@@ -183,6 +183,7 @@ def _literal(dialect: SQLAlchemyDialect) -> SQLAlchemyDialect:
     if dialect.paramstyle == "named":
         return dialect
     literal = copy.copy(dialect)
+    literal.__dict__.pop("_type_memos", None)  # how the other one doubles signs in texts
     literal.paramstyle = "named"
     literal.positional = False
     preparer = copy.copy(dialect.identifier_preparer)

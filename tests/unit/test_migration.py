@@ -417,6 +417,13 @@ def test_load_all_loads_all_or_some(tmp_path: Path) -> None:
     assert [each.name for each in load_all(written, {3, 2})] == ["m2", "m3"]
 
 
+def test_an_init_that_fails_is_an_error_with_its_line(tmp_path: Path) -> None:
+    written = manifest(tmp_path, EXPAND)
+    write(tmp_path, {"__init__.py": "\nfoo\n"})
+    with pytest.raises(MigrationError, match=r"__init__\.py, line 2: NameError: name 'foo'"):
+        load_all(written)
+
+
 def test_two_transitions_of_one_name_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(
         MigrationError, match="m2: the transition 'flavor_foobars' is declared by 'm1' too"
