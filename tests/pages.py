@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 ROOT = Path(__file__).parent.parent
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
@@ -23,6 +23,7 @@ BLOCK = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 FILE = re.compile(r"(?:#|--) (?P<path>[\w./-]+\.(?:py|sql|toml))\n")
+EXPORT = re.compile(r"^(\$ export MIGRATOR_DATABASE_URL=)sqlite:\S+$", re.MULTILINE)
 PROMPT, MORE = "$ ", "> "
 END = "\x1e"
 """What stands between the outputs of two commands."""
@@ -74,9 +75,11 @@ class Block:
             yield _command(at, said, shown)
 
 
-def blocks(page: Path) -> tuple[Block, ...]:
-    """Return the fenced blocks of *page*."""
+def blocks(page: Path, *, url: str | None = None) -> tuple[Block, ...]:
+    """Return the fenced blocks of *page*, with *url* in place of the database that it exports."""
     text = page.read_text()
+    if url is not None:
+        text = EXPORT.sub(lambda found: f"{found[1]}{shlex.quote(url)}", text)
     return tuple(
         Block(
             line=text.count("\n", 0, found.start("text")) + 1,
@@ -93,16 +96,16 @@ def is_session(block: Block) -> bool:
     return block.language == "console" and block.not_run is None
 
 
-def run(page: Path, folder: Path, environment: Mapping[str, str]) -> list[tuple[Command, str]]:
-    """Write the files of *page* in *folder*, run its commands there, and return what they print.
+def run(
+    found: Sequence[Block], folder: Path, environment: Mapping[str, str]
+) -> list[tuple[Command, str]]:
+    """Write the files of *found* in *folder*, run its commands there; return what they print.
 
     One bash runs them all, so that the folder, `$?` and variables last from one to the next.
     """
-    commands = [
-        command for block in blocks(page) if is_session(block) for command in block.commands()
-    ]
+    commands = [command for block in found if is_session(block) for command in block.commands()]
     done = subprocess.run(
-        ["bash", "-c", "\n".join(_script(page))],
+        ["bash", "-c", "\n".join(_script(found))],
         cwd=folder,
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -158,9 +161,9 @@ def _command(line: int, said: list[str], shown: list[str]) -> Command:
     return Command(line=line, text="\n".join(said), output=output)
 
 
-def _script(page: Path) -> Iterator[str]:
-    """Yield the script of *page*: its files and commands in their order."""
-    for block in blocks(page):
+def _script(found: Sequence[Block]) -> Iterator[str]:
+    """Yield the script of a page: its files and commands in their order."""
+    for block in found:
         if block.not_run is None and block.path is not None:
             folder = shlex.quote(str(PurePosixPath(block.path).parent))
             text = shlex.quote(block.text.split("\n", 1)[1])

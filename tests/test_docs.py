@@ -22,11 +22,15 @@ from migrator.cli import COMMANDS, group
 from tests.pages import PAGES, ROOT, blocks, is_session, newcomer, run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from tests.databases import Database
+    from tests.pages import Command
 
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 WIDTH = 80
+TUTORIAL = ROOT / "docs" / "tutorial.md"
 TEXTS = (*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md")
 LANGUAGES = {"console", "json", "python", "sql", "text", "toml"}
 LINK = re.compile(r"\[[^\]]*\]\((?!https?:)(?P<file>[^)#\s]*)(?:#(?P<heading>[^)\s]+))?\)")
@@ -46,16 +50,23 @@ SESSIONS = tuple(page for page in PAGES if any(map(is_session, blocks(page))))
 
 @each(SESSIONS)
 def test_a_page_shows_what_happens(page: Path, tmp_path: Path) -> None:
-    for command, printed in run(page, tmp_path, newcomer(tmp_path)):
-        expect(page, command.line, command.text, command.output, printed)
+    expect(page, run(blocks(page), tmp_path, newcomer(tmp_path)))
 
 
-def expect(page: Path, line: int, command: str, wanted: str, printed: str) -> None:
+@pytest.mark.parametrize("database", ["postgresql", "mariadb"], indirect=True)
+def test_the_tutorial_is_the_same_on_a_server(database: Database, tmp_path: Path) -> None:
+    expect(TUTORIAL, run(blocks(TUTORIAL, url=database.url), tmp_path, newcomer(tmp_path)))
+
+
+def expect(page: Path, printed: Sequence[tuple[Command, str]]) -> None:
+    """Fail where a command of *page* has not printed what stands under it."""
     checker = doctest.OutputChecker()
-    if not checker.check_output(wanted, printed, FLAGS):
-        example = doctest.Example(command, wanted)
-        difference = checker.output_difference(example, printed, FLAGS | doctest.REPORT_NDIFF)
-        pytest.fail(f"{name_of(page)}:{line}: $ {command}\n{difference}", pytrace=False)
+    for command, output in printed:
+        if not checker.check_output(command.output, output, FLAGS):
+            example = doctest.Example(command.text, command.output)
+            difference = checker.output_difference(example, output, FLAGS | doctest.REPORT_NDIFF)
+            where = f"{name_of(page)}:{command.line}"
+            pytest.fail(f"{where}: $ {command.text}\n{difference}", pytrace=False)
 
 
 @each(TEXTS)
@@ -155,7 +166,7 @@ def spans(page: Path) -> set[str]:
 @each((ROOT / "README.md", ROOT / "CONTRIBUTING.md"))
 def test_targets_of_make_exist(page: Path) -> None:
     makefile = (ROOT / "Makefile").read_text()
-    targets = " ".join(re.findall(r"^([\w. -]+):", makefile, re.MULTILINE)).split()
+    targets = set(" ".join(re.findall(r"^([\w. -]+):", makefile, re.MULTILINE)).split())
     said = re.findall(r"(?:^|\$ |`|&& )make ([a-z][\w-]*)", page.read_text(), re.MULTILINE)
     assert said
     assert set(said) <= targets
