@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from migrator.catalogue import snapshot
 from migrator.dialects import dialect_of
 from migrator.errors import TransitionError
 from migrator.guard.reach import Reach, reach
@@ -129,14 +130,10 @@ def _rows_of(
         return reflect(connection, transition)
     except TransitionError:
         there = _columns(connection, transition)
-        if there is None:
-            if reached.drops(transition.schema, transition.table):
-                return None
+        gone = [name for name in transition.columns if name not in there] if there else [None]
+        if not _are_gone(connection, transition, reached, gone):
             raise
-        gone = [name for name in transition.columns if name not in there]
-        if not all(reached.drops(transition.schema, transition.table, name) for name in gone):
-            raise
-    if transition.sources and set(transition.sources) <= set(gone):
+    if not there or (transition.sources and set(transition.sources) <= set(gone)):
         return None
     table = sa.table(
         transition.table, *(sa.column(name) for name in there), schema=transition.schema
@@ -145,13 +142,33 @@ def _rows_of(
     return sa.select(*table.columns, *missing).subquery("remaining")
 
 
-def _columns(connection: Connection, transition: Transition) -> tuple[str, ...] | None:
-    """Return the columns of the table as it is, None when there is no such table."""
+def _columns(connection: Connection, transition: Transition) -> tuple[str, ...]:
+    """Return the columns of the table as it is; none when there is no such table."""
     inspector = sa.inspect(connection)
     if not inspector.has_table(transition.table, schema=transition.schema):
-        return None
+        return ()
     columns = inspector.get_columns(transition.table, schema=transition.schema)
     return tuple(column["name"] for column in columns)
+
+
+def _are_gone(
+    connection: Connection, transition: Transition, reached: Reach, names: Sequence[str | None]
+) -> bool:
+    """Return whether it is this contract that drops *names*, columns or the table for None.
+
+    The catalogue is asked beside SQLAlchemy: to take for gone what only has another
+    spelling would be to lose it.
+    """
+    found = snapshot(connection, dialect_of(connection.dialect), [transition.table]).definitions
+    kept = {(key.thing, key.name.casefold()) for key in found}
+    whole = ("table", transition.table.casefold())
+    if (whole in kept) == (None in names):
+        return False
+    return all(
+        reached.drops(transition.schema, transition.table, name)
+        and (name is None or ("column", name.casefold()) not in kept)
+        for name in names
+    )
 
 
 def _pending(transition: Transition, rows: sa.FromClause) -> sa.ColumnElement[bool]:

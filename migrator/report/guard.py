@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 WIDTH = 80
 LABEL = 12
 INDENT = 2
+FENCED = "a fence will refuse late writers"
+LOCKED = "a lock will keep writers out"
 
 
 def lines(contracts: Sequence[Explained]) -> Iterator[str]:
@@ -34,7 +36,8 @@ def _contract(contract: Explained) -> Iterator[str]:
     yield from _labelled("abandons", ", ".join(contract.abandons))
     yield from _labelled("left over", ", ".join(contract.fences))
     if not contract.blockers:
-        yield from _labelled("open", f"nothing blocks it; {_way(contract)}")
+        yield from _labelled("open", f"nothing blocks it{_way(contract)}")
+        yield from _labelled("", "run: migrator sync")
     for blocker in contract.blockers:
         yield from _labelled("blocked", str(blocker))
         if blocker.sample:
@@ -45,10 +48,9 @@ def _contract(contract: Explained) -> Iterator[str]:
 def _way(contract: Explained) -> str:
     """Return how late writers are kept out while it runs."""
     if not contract.completes:
-        return "run: migrator sync"
+        return ""
     fenced = set(contract.completes) <= set(contract.fenced)
-    how = "a fence refuses late writers" if fenced else "a lock keeps writers out while it looks"
-    return f"{how}; run: migrator sync"
+    return f"; {FENCED if fenced else LOCKED}"
 
 
 def _labelled(label: str, text: str) -> Iterator[str]:

@@ -467,3 +467,55 @@ def test_what_is_left_of_a_merge_is_still_looked_at(database: Database) -> None:
     (blocker,) = blocked_by(engine, merged, work=(DROP, "ALTER TABLE flavors DROP COLUMN swap"))
 
     assert (blocker.pending, blocker.sample) == (1, ("id=5",))
+
+
+def test_a_column_of_another_spelling_is_not_taken_for_gone(database: Database) -> None:
+    engine = expanded(database, PENDING)
+    transition = replace(rename("flavors", "MEMORY_MB", to="foobars"), name="flavor_foobars")
+    (blocker,) = blocked_by(engine, transition, work=("ALTER TABLE flavors DROP COLUMN MEMORY_MB",))
+
+    assert "no column 'MEMORY_MB'" in blocker.reason
+
+
+# Names.
+
+HOSTILE = """Fl"a`v'o%r: %s"""
+COLUMN = HOSTILE.replace("`", "")
+"""SQLAlchemy reflects a doubled backtick in the name of a column as it stands."""
+
+
+@pytest.mark.parametrize("url", ["", "postgresql+psycopg"])
+def test_hostile_names_and_other_schemas_are_quoted(database: Database, url: str) -> None:
+    if url and not url.startswith(database.name):
+        pytest.skip("another driver of PostgreSQL")
+    engine = expanded(database.through(url) if url else database)
+    schema = "Sche%ma" if database.name == "postgresql" else None
+    table = sa.Table(
+        HOSTILE,
+        sa.MetaData(),
+        sa.Column("Id", sa.Integer, primary_key=True),
+        sa.Column(COLUMN, sa.Integer),
+        sa.Column("new", sa.Integer),
+        schema=schema,
+    )
+    with engine.begin() as connection:
+        if schema:
+            connection.execute(sa.schema.CreateSchema(schema))
+        table.create(connection)
+        connection.execute(table.insert().values({"Id": 1, COLUMN: 0}))
+        preparer = connection.dialect.identifier_preparer
+        names = preparer.format_table(table), preparer.format_column(table.c[1])
+    drop = "ALTER TABLE {} DROP COLUMN {}".format(*names)
+    if engine.dialect.paramstyle in {"format", "pyformat"}:
+        drop = drop.replace("%%", "%")
+    transition = replace(rename(HOSTILE, COLUMN, to="new", schema=schema), name="hostile")
+    with pytest.raises(GuardError, match="1 row still needs hostile"):
+        contract(engine, transition, work=(drop,))
+
+    with engine.begin() as connection:
+        connection.execute(table.update().values({COLUMN: None}))
+    contract(engine, transition, work=(drop,))
+    with engine.connect() as connection:
+        found = sa.inspect(connection).get_columns(HOSTILE, schema=schema)
+        assert [column["name"] for column in found] == ["Id", "new"]
+        connection.execute(sa.schema.DropTable(table))
