@@ -192,10 +192,11 @@ def _lock_of(connection: Connection) -> Lock | None:
     dialect = dialect_of(connection.dialect)
     if dialect.capabilities.advisory_locks:
         return SessionLock(connection, dialect)
-    with connection.begin():
-        path = connection.scalar(
-            sa.text("SELECT file FROM pragma_database_list WHERE name = 'main'")
-        )
+    # Not through SQLAlchemy, which would begin a transaction, and wait for it.
+    cursor = connection.connection.cursor()
+    cursor.execute("SELECT file FROM pragma_database_list WHERE name = 'main'")
+    (path,) = cursor.fetchone()
+    cursor.close()
     return FileLock(Path(f"{path}.migrator-lock")) if path else None
 
 

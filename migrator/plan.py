@@ -79,7 +79,7 @@ def target_of(manifest: Manifest, applied: Iterable[Applied], wanted: str | None
     Raises PlanError when the database is beyond it and nothing up to it is pending.
     """
     target = manifest.latest if wanted is None else manifest.number_of(wanted)
-    at = max((each.version for each in applied), default=0)
+    at = max((each.version for each in applied if each.complete), default=0)
     if at > target and not pending(manifest, applied, target):
         raise PlanError(
             f"the database is at version {at}, beyond the target {target}",

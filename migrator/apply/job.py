@@ -117,9 +117,9 @@ def prepare(
     Raises PlanError where there is no plan, NotAdditiveError and UnreadableError for an
     expand that may not run.
     """
-    target = target_of(manifest, applied, options.target)
     found = edited(manifest, applied, _hashes(manifest, applied))
     refuse_edited(found, options.accepted)
+    target = target_of(manifest, applied, options.target)
     numbers = [entry.number for entry in pending(manifest, applied, target)]
     with importable(manifest.folder):
         migrations = load_all(manifest, numbers)
