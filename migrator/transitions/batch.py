@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from migrator.errors import TransitionError
-from migrator.transitions.transition import Failure, Moved
+from migrator.transitions.transition import Failure, Moved, Row
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
     from sqlalchemy.engine import Connection
 
     from migrator.dialects import Dialect
@@ -67,16 +67,18 @@ class Range:
 def _after(columns: Sequence[sa.Column[Any]], key: Key) -> sa.ColumnElement[bool]:
     """Return the predicate of keys after *key*, spelt so that every engine uses the index."""
     column, value = columns[0], key[0]
+    beyond: sa.ColumnElement[bool] = column > value
     if len(columns) == 1:
-        return column > value
-    return sa.or_(column > value, sa.and_(column == value, _after(columns[1:], key[1:])))
+        return beyond
+    return sa.or_(beyond, sa.and_(column == value, _after(columns[1:], key[1:])))
 
 
 def _up_to(columns: Sequence[sa.Column[Any]], key: Key) -> sa.ColumnElement[bool]:
     """Return the predicate of keys up to and including *key*."""
     column, value = columns[0], key[0]
     if len(columns) == 1:
-        return column <= value
+        within: sa.ColumnElement[bool] = column <= value
+        return within
     return sa.or_(column < value, sa.and_(column == value, _up_to(columns[1:], key[1:])))
 
 
@@ -151,7 +153,7 @@ def key_of(transition: Transition, table: sa.Table) -> tuple[str, ...]:
     return key
 
 
-# – moved by the database –
+# Moved by the database.
 
 
 def move_in_sql(connection: Connection, transition: Columns, rows: Range) -> Moved:
@@ -180,7 +182,7 @@ def _lost(
     return tuple(Failure(key=tuple(row), reason=reason) for row in found)
 
 
-# – moved through Python –
+# Moved through Python.
 
 
 def move_in_python(connection: Connection, transition: Columns, rows: Range) -> Moved:
@@ -211,7 +213,7 @@ def move_in_python(connection: Connection, transition: Columns, rows: Range) -> 
 def _converted(transition: Columns, row: Mapping[str, Any]) -> Mapping[str, Any] | str:
     """Return the new values of *row*, or the reason why it cannot be converted."""
     try:
-        made = transition.convert(SimpleNamespace(**row))
+        made = transition.convert(Row(row))
     except Exception as error:
         # The converter is the user's: whatever it raises concerns this row only, and
         # its text may hold the row's data.
@@ -244,7 +246,7 @@ def _compare_and_set(
         )
         .ordered_values(
             *((table.c[name], value) for name, value in made.items()),
-            *((table.c[name], value) for name, value in transition.clear(table)),
+            *((table.c[name], value) for name, value in transition.clear()),
         )
     )
     return connection.execute(statement).rowcount

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +10,11 @@ from typing_extensions import override
 
 from migrator.errors import TransitionError
 from migrator.transitions.batch import move_in_python, move_in_sql
-from migrator.transitions.transition import Expression, Moved, Row, Transition
+from migrator.transitions.transition import Expression, Moved, Row, Transition, as_stored
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from sqlalchemy.engine import Connection
 
     from migrator.transitions.batch import Range
@@ -38,12 +39,15 @@ class Columns(Transition):
     down: Mapping[str, Expression] | None = None
     """Source → how its value is made from the row in its new form."""
     marker: str | None = None
+    """Column that says which side counts, where the source may not be NULL."""
     also_reads: tuple[str, ...] = ()
     """Columns beside the sources that the expressions in Python use."""
+    through: tuple[str, ...] = ()
+    """Other tables that the expressions read."""
     types: Mapping[str, Any] = field(default_factory=dict)
     """Source → its SQLAlchemy type, for converters whose model no longer declares it."""
     null_ok: bool = False
-    """A value may become NULL by its conversion."""
+    """A value may become NULL by its conversion; otherwise such a row is not moved."""
     filler: Any = None
     """What new rows have in a source that may not be NULL, where *down* gives nothing."""
     identity: bool = False
@@ -55,6 +59,11 @@ class Columns(Transition):
             raise TransitionError(f"{min(both)!r} is both source and target")
         if not self.up:
             raise TransitionError(f"no target column is named for table {self.table!r}")
+        if self.marker is not None and not self.from_:
+            raise TransitionError(f"marker {self.marker!r} has no source to speak of")
+        unknown = {*self.types, *(self.down or {})} - set(self.from_)
+        if unknown:
+            raise TransitionError(f"{min(unknown)!r} is no source of table {self.table!r}")
 
     @property
     @override
@@ -69,8 +78,17 @@ class Columns(Transition):
     @property
     @override
     def columns(self) -> tuple[str, ...]:
-        marker = (self.marker,) if self.marker else ()
-        return (*self.from_, *self.up, *marker, *self.also_reads)
+        return (*self.from_, *self.up, *self.markers, *self.also_reads)
+
+    @property
+    @override
+    def tables(self) -> frozenset[str]:
+        return frozenset({self.table, *self.through})
+
+    @property
+    def markers(self) -> tuple[str, ...]:
+        """The marker, if there is one."""
+        return () if self.marker is None else (self.marker,)
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -90,18 +108,27 @@ class Columns(Transition):
             return sa.or_(*(table.c[name].is_(None) for name in self.up))
         return sa.or_(*(table.c[name].is_not(None) for name in self.from_))
 
+    def made(self, table: sa.FromClause, target: str) -> sa.ColumnElement[Any]:
+        """Return the new value of *target*, in SQL."""
+        return self.up[target].column(Row(table.c), table.c[target].type)
+
     def lost(self, table: sa.FromClause) -> sa.ColumnElement[bool] | None:
-        """Return the predicate of pending rows whose conversion would lose the value."""
+        """Return the predicate of rows whose conversion would lose the value.
+
+        It is true of a row all of whose new values would be NULL. Such a row is set apart
+        by the batches, and readers see what its targets hold. None when there can be no
+        such rows, or when *null_ok* says that they may be moved.
+        """
         if self.identity or self.null_ok:
             return None
         if not self.from_:
             return sa.or_(
                 *(
-                    sa.and_(table.c[name].is_(None), made.column(table).is_(None))
-                    for name, made in self.up.items()
+                    sa.and_(table.c[name].is_(None), self.made(table, name).is_(None))
+                    for name in self.up
                 )
             )
-        every = sa.and_(*(made.column(table).is_(None) for made in self.up.values()))
+        every = sa.and_(*(self.made(table, name).is_(None) for name in self.up))
         if self.marker is None:
             return every
         # A source that is NULL although it may not be: there is nothing to lose.
@@ -110,7 +137,7 @@ class Columns(Transition):
     def value(self, table: sa.FromClause, target: str) -> sa.ColumnElement[Any]:
         """Return what a reader sees in *target*, whichever side of the row counts."""
         now = table.c[target]
-        made = self._as_stored(self.up[target].column(table), now.type)
+        made = self.as_stored(table, target)
         if not self.from_:
             return sa.type_coerce(sa.func.coalesce(now, made), now.type)
         counts = self.pending(table)
@@ -118,13 +145,10 @@ class Columns(Transition):
             counts = sa.and_(counts, sa.not_(lost))
         return sa.type_coerce(sa.case((counts, made), else_=now), now.type)
 
-    def _as_stored(
-        self, made: sa.ColumnElement[Any], type_: sa.types.TypeEngine[Any]
-    ) -> sa.ColumnElement[Any]:
-        """Return *made* rounded as the column will round it, where it is of another type."""
-        if self.identity or not isinstance(type_, sa.Numeric) or isinstance(type_, sa.Float):
-            return made
-        return sa.cast(made, type_)
+    def as_stored(self, table: sa.FromClause, target: str) -> sa.ColumnElement[Any]:
+        """Return the new value of *target* as its column will hold it."""
+        made = self.made(table, target)
+        return made if self.identity else as_stored(made, table.c[target].type)
 
     def assign(self, table: sa.FromClause) -> Iterator[tuple[str, sa.ColumnElement[Any]]]:
         """Yield column and value of the UPDATE that moves a pending row.
@@ -132,44 +156,35 @@ class Columns(Transition):
         Targets come before what clears the source: MySQL reads, on the right of an
         assignment, what an earlier one of the same statement wrote.
         """
-        for name, made in self.up.items():
-            value = made.column(table)
+        for name in self.up:
+            value = self.made(table, name)
             if not self.from_:
                 value = sa.func.coalesce(table.c[name], value)
             yield name, value
-        yield from self.clear(table)
+        yield from self.clear()
 
-    def clear(self, table: sa.FromClause) -> Iterator[tuple[str, sa.ColumnElement[Any]]]:
+    def clear(self) -> Iterator[tuple[str, sa.ColumnElement[Any]]]:
         """Yield the assignments that say that the target counts from now on."""
         if self.marker is not None:
-            yield self.marker, sa.literal_column(str(NEW_COUNTS))
+            yield self.marker, sa.literal_column(str(NEW_COUNTS), sa.SmallInteger())
             return
         for name in self.from_:
             yield name, sa.null()
 
     def convert(self, row: Row) -> dict[str, Any]:
         """Return the new values of a pending *row*, computed in Python."""
-        missing = [name for name, made in self.up.items() if made.python is None]
-        if missing:
-            raise TransitionError(f"{missing[0]!r} has no expression for Python")
-        return {name: _call(made.python, row) for name, made in self.up.items()}
+        return {name: made.value(row) for name, made in self.up.items()}
 
     def is_pending(self, row: Row) -> bool:
         """Return whether *row*, as values in Python, still needs this transition."""
         if self.marker is not None:
-            return bool(getattr(row, self.marker) == OLD_COUNTS)
+            return bool(row[self.marker] == OLD_COUNTS)
         if not self.from_:
-            return any(getattr(row, name) is None for name in self.up)
-        return any(getattr(row, name) is not None for name in self.from_)
+            return any(row[name] is None for name in self.up)
+        return any(row[name] is not None for name in self.from_)
 
     @override
     def move(self, connection: Connection, rows: Range) -> Moved:
         if self.in_sql:
             return move_in_sql(connection, self, rows)
         return move_in_python(connection, self, rows)
-
-
-def _call(function: Callable[[Row], Any] | None, row: Row) -> object:
-    """Return what *function* makes of *row*."""
-    assert function is not None  # noqa: S101 - convert() has looked
-    return function(row)

@@ -17,6 +17,7 @@ from migrator.transitions.transition import (
     Failure,
     Moved,
     Predicate,
+    Row,
     Transition,
 )
 
@@ -55,7 +56,7 @@ class Free(Transition):
 
     @override
     def pending(self, table: sa.FromClause) -> sa.ColumnElement[bool]:
-        return self.where(table.c)
+        return self.where(Row(table.c))
 
     @override
     def move(self, connection: Connection, rows: Range) -> Moved:
@@ -71,9 +72,7 @@ class Free(Transition):
         ]
         return self._after(connection, rows, keys, failures)
 
-    def _call(
-        self, connection: Connection, keys: Sequence[Key], dialect: Dialect
-    ) -> str | None:
+    def _call(self, connection: Connection, keys: Sequence[Key], dialect: Dialect) -> str | None:
         """Move *keys* in a savepoint; return why it failed, or None."""
         try:
             with connection.begin_nested():

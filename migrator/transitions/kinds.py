@@ -107,9 +107,7 @@ def split(
     """Declare that column *source* is split into the columns of *to*."""
     if len(to) < 2:  # noqa: PLR2004 - what a split is
         raise TransitionError(f"a split of {source!r} names at least two target columns")
-    return convert(
-        table, source, to=to, down=None if down is None else {source: down}, **options
-    )
+    return convert(table, source, to=to, down=None if down is None else {source: down}, **options)
 
 
 def merge(
@@ -135,7 +133,7 @@ def fill(
     table: str,
     column: str,
     *,
-    value: Made | Any,  # noqa: ANN401 - a constant of the column's type
+    value: Made | Any,
     also_reads: tuple[str, ...] = (),
     **options: Unpack[Options],
 ) -> Columns:
@@ -145,12 +143,10 @@ def fill(
     it is stored. The contract that follows sets the column NOT NULL.
     """
     made = value if isinstance(value, Expression) or callable(value) else _constant(value)
-    return Columns(
-        table=table, up={column: _expression(made)}, also_reads=also_reads, **options
-    )
+    return Columns(table=table, up={column: _expression(made)}, also_reads=also_reads, **options)
 
 
-def repoint(
+def repoint(  # noqa: PLR0913 - each is said by its name
     table: str,
     source: str,
     *,
@@ -162,17 +158,24 @@ def repoint(
 ) -> Columns:
     """Declare that the reference *source* is replaced by *to*.
 
-    The row of table *through* whose column *match* is the old reference has the new one
-    in its column *take*.
+    The row of table *through* whose column *match*, which is unique, is the old
+    reference has the new one in its column *take*.
     """
+    schema = options.get("schema")
 
     def look_up(row: Row) -> sa.ColumnElement[Any]:
-        other = sa.table(through, sa.column(match), sa.column(take))
-        found = sa.select(other.c[take]).where(other.c[match] == getattr(row, source))
+        there = sa.table(through, sa.column(match), sa.column(take), schema=schema)
+        # An alias, because the table that is looked up may be the table of the row.
+        other = there.alias()
+        found = sa.select(other.c[take]).where(other.c[match] == row[source])
         return found.correlate_except(other).scalar_subquery()
 
     return Columns(
-        table=table, from_=(source,), up={to: Expression(sql=look_up)}, **options
+        table=table,
+        from_=(source,),
+        up={to: Expression(sql=look_up)},
+        through=(through,),
+        **options,
     )
 
 
@@ -200,11 +203,12 @@ def move(
         target=target,
         on=dict(on),
         up=_column(source) if up is None else _expression(up),
+        identity=up is None,
         **options,
     )
 
 
-def python(
+def python(  # noqa: PLR0913 - each is said by its name
     table: str,
     *,
     pending: Predicate,
@@ -236,16 +240,12 @@ def python(
 
 def _column(name: str) -> Expression:
     """Return the expression that is column *name* as it is."""
-
-    def take(row: Row) -> Any:  # noqa: ANN401 - a value in Python, a column in SQL
-        return getattr(row, name)
-
-    return Expression(sql=take, python=take)
+    return _expression(lambda row: row[name])
 
 
 def _constant(value: object) -> Expression:
     """Return the expression that is *value* for every row."""
-    return Expression(sql=lambda _row: sa.literal(value), python=lambda _row: value)
+    return _expression(lambda _row: value)
 
 
 def _expression(made: Made) -> Expression:

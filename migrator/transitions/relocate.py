@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from typing_extensions import override
 
+from migrator.errors import TransitionError
 from migrator.transitions.batch import any_key, lock
-from migrator.transitions.transition import Expression, Moved, Transition
+from migrator.transitions.transition import (
+    Expression,
+    Failure,
+    Moved,
+    Row,
+    Transition,
+    as_stored,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from sqlalchemy.engine import Connection
 
-    from migrator.transitions.batch import Range
+    from migrator.transitions.batch import Key, Range
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +39,19 @@ class Relocate(Transition):
     other: str
     target: str
     on: Mapping[str, str]
+    """Column of the table → column of the other one; both sides are unique."""
     up: Expression
+    identity: bool = False
+    """The target takes the source's value as it is."""
+
+    def __post_init__(self) -> None:
+        if self.other == self.table:
+            raise TransitionError(
+                f"{self.source!r} would move to its own table {self.table!r}",
+                hint="declare it as a rename or a conversion",
+            )
+        if not self.on:
+            raise TransitionError(f"no column says which row of {self.other!r} it is")
 
     @property
     @override
@@ -56,18 +77,29 @@ class Relocate(Transition):
     def pending(self, table: sa.FromClause) -> sa.ColumnElement[bool]:
         return table.c[self.source].is_not(None)
 
+    def lost(self, table: sa.FromClause) -> sa.ColumnElement[bool]:
+        """Return the predicate of rows that have no other row, or whose value would be lost."""
+        nowhere = [table.c[mine].is_(None) for mine in self.on]
+        if self.identity:
+            return sa.or_(*nowhere)
+        return sa.or_(*nowhere, self.up.column(Row(table.c)).is_(None))
+
     def value(self, table: sa.FromClause, other: sa.FromClause) -> sa.ColumnElement[Any]:
         """Return what a reader of *other* sees in the target, wherever the value is."""
         now = other.c[self.target]
-        old = (
-            sa.select(self.up.column(table))
-            .where(self.matches(table, other), self.pending(table))
-            .correlate_except(table)
-            .scalar_subquery()
-        )
-        is_old = sa.exists().where(self.matches(table, other), self.pending(table))
+        counts = sa.and_(self.matches(table, other), self.pending(table), ~self.lost(table))
+        made = self.up.column(Row(table.c), now.type)
+        old = sa.select(made if self.identity else as_stored(made, now.type)).where(counts)
+        is_old = sa.exists().where(counts)
         return sa.type_coerce(
-            sa.case((is_old.correlate_except(table), old), else_=now), now.type
+            sa.case(
+                (
+                    is_old.correlate_except(table),
+                    old.correlate_except(table).scalar_subquery(),
+                ),
+                else_=now,
+            ),
+            now.type,
         )
 
     def matches(self, table: sa.FromClause, other: sa.FromClause) -> sa.ColumnElement[bool]:
@@ -76,24 +108,64 @@ class Relocate(Transition):
 
     @override
     def move(self, connection: Connection, rows: Range) -> Moved:
+        self._look(connection, rows)
         keys = lock(connection, self, rows)
-        if not keys:
-            return Moved(completed=0)
-        table, chosen = rows.table, any_key(rows.key_columns, keys)
+        failures = self._failures(connection, rows, keys)
+        failed = {failure.key for failure in failures}
+        movable = [key for key in keys if key not in failed]
+        if not movable:
+            return Moved(completed=0, failures=failures)
+        table, chosen = rows.table, any_key(rows.key_columns, movable)
         other = sa.table(
             self.other,
-            sa.column(self.target, table.c[self.source].type),
+            sa.column(self.target),
             *(sa.column(theirs, table.c[mine].type) for mine, theirs in self.on.items()),
             schema=self.schema,
         )
         connection.execute(self._insert_missing(table, other, chosen))
         connection.execute(
             sa.update(other)
-            .values({self.target: self.up.column(table)})
+            .values({self.target: self.up.column(Row(table.c))})
             .where(self.matches(table, other), chosen)
         )
-        emptied = sa.update(table).values({self.source: None}).where(chosen, self.pending(table))
-        return Moved(completed=connection.execute(emptied).rowcount)
+        emptied = sa.update(table).values({self.source: sa.null()}).where(chosen)
+        return Moved(completed=connection.execute(emptied).rowcount, failures=failures)
+
+    def _look(self, connection: Connection, rows: Range) -> None:
+        """Refuse a key that two rows may share: one of their values would be lost."""
+        mine = set(self.on)
+        if set(rows.key) <= mine or set(rows.table.primary_key.columns.keys()) <= mine:
+            return
+        inspector = sa.inspect(connection)
+        unique: list[Sequence[str | None]] = [
+            each["column_names"]
+            for each in inspector.get_unique_constraints(self.table, schema=self.schema)
+        ]
+        unique += [
+            each["column_names"]
+            for each in inspector.get_indexes(self.table, schema=self.schema)
+            if each["unique"]
+        ]
+        if not any(columns and set(columns) <= mine for columns in unique):
+            raise TransitionError(
+                f"rows of {self.table!r} may share {', '.join(map(repr, self.on))}",
+                migration=self.name or None,
+                hint="a value moves to the row of its own: give on= a unique key",
+            )
+
+    def _failures(
+        self, connection: Connection, rows: Range, keys: Sequence[Key]
+    ) -> tuple[Failure, ...]:
+        """Return which of the locked rows *keys* cannot be moved."""
+        if not keys:
+            return ()
+        found = connection.execute(
+            sa.select(*rows.key_columns).where(
+                any_key(rows.key_columns, keys), self.lost(rows.table)
+            )
+        )
+        reason = f"it belongs to no row of {self.other!r}, or converting it gives NULL"
+        return tuple(Failure(key=tuple(row), reason=reason) for row in found)
 
     def _insert_missing(
         self, table: sa.Table, other: sa.TableClause, chosen: sa.ColumnElement[bool]
@@ -101,5 +173,4 @@ class Relocate(Transition):
         """Return the INSERT of the rows of *other* that the chosen rows have not got."""
         there = sa.exists().where(self.matches(table, other)).correlate_except(other)
         missing = sa.select(*(table.c[mine] for mine in self.on)).where(chosen, sa.not_(there))
-        names: Sequence[str] = list(self.on.values())
-        return sa.insert(other).from_select(names, missing)
+        return sa.insert(other).from_select(list(self.on.values()), missing)

@@ -17,11 +17,32 @@ if TYPE_CHECKING:
     from migrator.transitions.batch import Range
 
 
-class Row(Protocol):
-    """What an expression is given: a row's values in Python, a table's columns in SQL."""
+class Named(Protocol):
+    """Anything that gives values, or columns, by their names."""
 
-    def __getattr__(self, name: str, /) -> Any:
+    def __getitem__(self, name: str, /) -> Any:
         """Return the value, or the column, called *name*."""
+
+
+class Row:
+    """What an expression is given: a row's values in Python, a table's columns in SQL.
+
+    `row.memory_mb` and `row["memory_mb"]` are the same.
+    """
+
+    __slots__ = ("__of",)
+
+    def __init__(self, of: Named) -> None:
+        self.__of = of
+
+    def __getitem__(self, name: str) -> Any:
+        return self.__of[name]
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self.__of[name]
+        except KeyError:
+            raise AttributeError(f"there is no column {name!r}") from None
 
 
 Predicate = Callable[[Row], "sa.ColumnElement[bool]"]
@@ -40,21 +61,32 @@ class Expression:
                 "an expression needs sql, python or one function that serves as both"
             )
 
-    def column(self, table: sa.FromClause) -> sa.ColumnElement[Any]:
-        """Return the expression over the columns of *table*."""
+    def column(
+        self, row: Row, type_: sa.types.TypeEngine[Any] | None = None
+    ) -> sa.ColumnElement[Any]:
+        """Return the expression over the columns in *row*; a constant is one of *type_*."""
         if self.sql is None:
             raise TransitionError(
                 "this transition is converted in Python only, SQL cannot compute its value",
                 hint="give sql= beside python=, or filter and sort after loading",
             )
         try:
-            made = self.sql(table.c)
+            made = self.sql(row)
         except (AttributeError, TypeError, KeyError) as error:
             raise TransitionError(
                 f"the expression cannot be read as SQL: {error}",
                 hint="give the pair sql=… and python=… where one function cannot be both",
             ) from error
-        return made if isinstance(made, sa.ColumnElement) else sa.literal(made)
+        return made if isinstance(made, sa.ColumnElement) else sa.literal(made, type_)
+
+    def value(self, row: Row) -> Any:
+        """Return what Python makes of the values in *row*."""
+        if self.python is None:
+            raise TransitionError(
+                "this transition is converted in SQL only, Python cannot compute its value",
+                hint="give python= beside sql=",
+            )
+        return self.python(row)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +152,7 @@ class Transition:
         """Return the predicate of rows in a transitional state; it is never NULL."""
         if self.skip is None:
             return sa.false()
-        return sa.case((self.skip(table.c), 1), else_=0) == 1
+        return sa.case((self.skip(Row(table.c)), 1), else_=0) == 1
 
     def movable(self, table: sa.FromClause) -> sa.ColumnElement[bool]:
         """Return the predicate of the rows that a batch may take now."""
@@ -132,3 +164,12 @@ class Transition:
     def move(self, connection: Connection, rows: Range) -> Moved:
         """Move the movable rows of the range *rows* in the transaction of *connection*."""
         raise NotImplementedError
+
+
+def as_stored(
+    made: sa.ColumnElement[Any], type_: sa.types.TypeEngine[Any]
+) -> sa.ColumnElement[Any]:
+    """Return *made* rounded as a column of *type_* will round it."""
+    if not isinstance(type_, sa.Numeric) or isinstance(type_, sa.Float):
+        return made
+    return sa.cast(made, type_)

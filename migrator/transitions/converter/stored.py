@@ -1,0 +1,82 @@
+"""What a column holds in the database, whatever a converter shows of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+
+from migrator.errors import ConverterError
+from migrator.transitions.transition import Row
+
+if TYPE_CHECKING:
+    from sqlalchemy.sql.compiler import SQLCompiler
+
+OF = "migrator_of"
+"""Option of compilation: the table, or the alias of it, that stored columns are of."""
+
+
+class Stored(sa.ColumnElement[Any]):
+    """A column as it is stored, of the table or alias that is being compiled.
+
+    It stands for the column in expressions that are made once and compiled for every
+    alias: their bound values are the same each time, as GROUP BY needs them.
+    """
+
+    inherit_cache = False
+
+    def __init__(self, column: sa.Column[Any]) -> None:
+        self.key: str = column.key
+        self.name = column.name
+        self.type = column.type
+
+
+@compiles(Stored)
+def _stored(element: Stored, compiler: SQLCompiler, **options: Any) -> str:
+    table: sa.FromClause = options.pop(OF)
+    return compiler.visit_column(cast("sa.Column[Any]", table.c[element.key]), **options)
+
+
+class Whole(sa.ColumnElement[Any]):
+    """An expression over stored columns, of one table."""
+
+    inherit_cache = False
+
+    def __init__(self, made: sa.ColumnElement[Any], table: sa.FromClause) -> None:
+        self.made = made
+        self.table = table
+        self.type = made.type
+
+
+@compiles(Whole)
+def _whole(element: Whole, compiler: SQLCompiler, **options: Any) -> str:
+    return compiler.process(element.made, **{**options, OF: element.table})
+
+
+class _StoredColumns:
+    """What a transition is given instead of the table."""
+
+    def __init__(self, table: sa.Table) -> None:
+        self.c = Row({column.name: Stored(column) for column in table.columns})
+
+
+def stored(table: sa.Table) -> sa.FromClause:
+    """Return *table* with its columns as they are stored, by their names in the database."""
+    return cast("sa.FromClause", _StoredColumns(table))
+
+
+def column_named(table: sa.Table, name: str) -> sa.Column[Any] | None:
+    """Return the column of *table* that is called *name* in the database."""
+    return next((column for column in table.columns if column.name == name), None)
+
+
+def column_of(table: sa.Table, name: str) -> sa.Column[Any]:
+    """Return the column *name* of *table*; raise ConverterError when there is none."""
+    column = column_named(table, name)
+    if column is None:
+        raise ConverterError(
+            f"the models have no column {name!r} of table {table.name!r}",
+            hint="declare the column in the model",
+        )
+    return column
