@@ -184,6 +184,13 @@ class Dialect:
         """Return the errors that mean that this user may not raise a fence."""
         return frozenset()
 
+    def triggers(self) -> str | None:
+        """Return the query for the triggers of :table; its columns: schema, name, body.
+
+        None where the database itself refuses to drop what a trigger names.
+        """
+        return None
+
     def before_rebuild(self) -> str | None:
         """Return what a session needs before a contract may copy a table and rename the copy."""
         return None

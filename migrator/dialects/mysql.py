@@ -148,6 +148,14 @@ class MySQL(Dialect):
              WHERE trigger_schema = DATABASE() AND left(trigger_name, 15) = 'migrator_fence_'"""
 
     @override
+    def triggers(self) -> str:
+        return """
+            SELECT NULL AS `schema`, trigger_name AS name, action_statement AS body
+              FROM information_schema.triggers
+             WHERE trigger_schema = DATABASE() AND event_object_table = :table
+               AND left(trigger_name, 15) <> 'migrator_fence_'"""
+
+    @override
     def raise_fence(self, table: str, name: str, predicate: str) -> tuple[str, ...]:
         refuse = (
             "SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = "

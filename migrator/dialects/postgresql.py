@@ -150,6 +150,16 @@ class PostgreSQL(Dialect):
                AND left(k.conname, 15) = 'migrator_fence_'"""
 
     @override
+    def triggers(self) -> str:
+        return """
+            SELECT n.nspname AS "schema", t.tgname AS name, p.prosrc AS body
+              FROM pg_catalog.pg_trigger t
+              JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
+              JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+              JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
+             WHERE NOT t.tgisinternal AND c.relname = :table"""
+
+    @override
     def raise_fence(self, table: str, name: str, predicate: str) -> tuple[str, ...]:
         fence = f"ADD CONSTRAINT {name} CHECK (NOT ({predicate})) NOT VALID"
         return (f"ALTER TABLE {table} {fence}",)

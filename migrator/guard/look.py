@@ -10,6 +10,7 @@ from migrator.catalogue import snapshot
 from migrator.dialects import dialect_of
 from migrator.errors import TransitionError
 from migrator.guard.reach import Reach, reach
+from migrator.guard.triggers import naming
 from migrator.guard.value import Blocker, Place
 from migrator.remaining import remaining
 from migrator.services import LiveService, alive
@@ -51,6 +52,7 @@ def found(
         yield _uncovered(place)
     for transition in transitions:
         yield from _rows(connection, transition, reached)
+    yield from naming(connection, reached)
     yield from mapped(connection, reached)
 
 

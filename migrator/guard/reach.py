@@ -51,12 +51,15 @@ class Reach:
 
     def tables(self) -> frozenset[Place]:
         """Return the tables that the statements change."""
-        return frozenset(
-            table
-            for statement in self.statements
-            for effect in statement.effects
-            if (table := table_of(effect)) is not None
-        )
+        found = (table_of(effect) for each in self.statements for effect in each.effects)
+        return frozenset(table for table in found if table is not None)
+
+    def effects(self, verb: str, thing: str) -> Iterator[Effect]:
+        """Yield what the statements do to things of one sort."""
+        for statement in self.statements:
+            for effect in statement.effects:
+                if (effect.verb, effect.thing) == (verb, thing):
+                    yield effect
 
     def _is_covered(self, place: Place) -> bool:
         whole = Place(place.schema, place.table)

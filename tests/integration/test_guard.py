@@ -243,6 +243,32 @@ def test_a_drop_of_which_the_contract_says_nothing_blocks(database: Database) ->
     assert row["note"] == "abandoned flavors.deleted: nobody reads it"
 
 
+TRIGGERS = {
+    "postgresql": (
+        "CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS "
+        "'BEGIN NEW.memory_mb := NULL; RETURN NEW; END'",
+        "CREATE TRIGGER keeps BEFORE INSERT ON flavors FOR EACH ROW EXECUTE FUNCTION keep()",
+    ),
+    "mariadb": (
+        "CREATE TRIGGER keeps BEFORE INSERT ON flavors FOR EACH ROW SET NEW.memory_mb = NULL",
+    ),
+}
+
+
+def test_a_trigger_that_names_the_column_blocks(database: Database) -> None:
+    if database.name not in TRIGGERS:
+        pytest.skip("SQLite itself refuses the drop")
+    engine = expanded(database, MOVED)
+    send(engine, *TRIGGERS[database.name])
+    with pytest.raises(GuardError, match="trigger keeps names memory_mb"):
+        contract(engine, RENAMED)
+    assert "memory_mb" in columns(engine)
+
+    drop = "DROP TRIGGER keeps" + " ON flavors" * (database.name == "postgresql")
+    contract(engine, RENAMED, work=(drop, DROP))
+    send(engine, "INSERT INTO flavors (id) VALUES (9)")
+
+
 def test_an_override_is_loud_and_kept_in_the_history(database: Database) -> None:
     engine = expanded(database, PENDING)
     lines = contract(engine, RENAMED, override="the rows are test data")
