@@ -128,6 +128,9 @@ def _note(call: ast.Call, tables: dict[str, Table]) -> None:
         tables[table] = _created(rest)
     elif name == "drop_table":
         tables.pop(table, None)
+    elif name in ("create_index", "create_unique_constraint") and len(rest) > 1:
+        for column in _names(rest[1]):
+            tables.setdefault(str(_constant(rest[0])), Table()).use(column)
     elif name in ("add_column", "drop_column", "alter_column") and rest:
         _note_column(name, tables.setdefault(table, Table()), rest[0], call)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import pytest
@@ -204,6 +205,21 @@ def test_two_folders_of_one_name_do_not_mix(tmp_path: Path) -> None:
 
     assert reasons == ["1", "2"]
     assert {name for name in sys.modules if name.startswith("versions")} == before
+
+
+def test_what_the_application_imported_under_the_same_name_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs, part = ModuleType("versions"), ModuleType("versions._units")
+    theirs.__path__ = [str(tmp_path / "elsewhere")]
+    monkeypatch.setitem(sys.modules, "versions", theirs)
+    monkeypatch.setitem(sys.modules, "versions._units", part)
+    write(tmp_path, {"_units.py": "GB = 7\n"})
+    text = "from versions._units import GB\nreason = str(GB)\nallow = ['DO']\n" + EMPTY
+
+    assert migration(tmp_path, text).reason == "7"
+    assert sys.modules["versions"] is theirs
+    assert sys.modules["versions._units"] is part
 
 
 WRONG: dict[str, tuple[str | bytes, str, str | None]] = {

@@ -351,6 +351,17 @@ def test_plain_pytest_runs_what_is_written(tmp_path: Path) -> None:
     assert re.search(r"\b5 passed", done.stdout), done.stdout + done.stderr
 
 
+def test_what_was_there_before_the_first_migration_is_made_by_the_test(tmp_path: Path) -> None:
+    path = tmp_path / "versions.json"
+    write_expand(path, "change", [read_recipe("rename", "flavors.memory_mb:foobars")])
+    write_contract(path, "finish", ["flavor_foobars"])
+    write_expand(path, "index")
+    edit(path, "index", "pass", 'op.create_index("ix", "flavors", ["name"])')
+    write_expand(path, "later", [read_recipe("fill", "hosts.up:Boolean")])
+
+    assert passes(path, "later") == 1
+
+
 def test_a_bare_migration_adds_nothing_and_says_so(
     shop: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

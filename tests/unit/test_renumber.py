@@ -246,6 +246,18 @@ def test_files_that_one_side_added_to_an_entry_are_kept(tmp_path: Path) -> None:
     assert Manifest.load(repository.path).entries[2].files == ("mine_1.py", "mine_1.sqlite.sql")
 
 
+def test_files_that_one_side_added_to_an_entry_of_both_are_kept(tmp_path: Path) -> None:
+    repository = diverged(tmp_path)
+    text = repository.path.read_text().replace('"base.py"', '"base.py", "base.sqlite.sql"')
+    repository.path.write_text(text)
+    (repository.folder / "versions" / "base.sqlite.sql").touch()
+    repository.git("commit", "--quiet", "--all", "--message", "for sqlite")
+    repository.git("merge", "main", code=CONFLICT)
+    mended(repository)
+
+    assert Manifest.load(repository.path).entries[0].files == ("base.py", "base.sqlite.sql")
+
+
 def test_a_textual_merge_that_kept_both_lines_is_closed_up(tmp_path: Path) -> None:
     repository = diverged(tmp_path, release="kilo")
     (repository.folder / ".gitattributes").write_text("versions.json merge=union\n")
