@@ -35,7 +35,7 @@ def command(settings: Settings, *, as_json: bool, forgotten: str | None, force: 
             forget(connection, service)
         click.secho(
             f"forgot {service.name} on {service.host}, process {service.pid}: "
-            "if it lives, it may lose what it writes",
+            "if it lives, its queries will fail",
             fg="red",
             err=True,
         )
