@@ -128,7 +128,7 @@ class _NoDatabase(MockConnection):
         raise UnreadableError("op.get_bind().execute() needs a database", hint=_OFFLINE)
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
+        if name.startswith("_"):
             raise AttributeError(name)
         raise UnreadableError(f"op.get_bind().{name} needs a database", hint=_OFFLINE)
 
