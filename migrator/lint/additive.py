@@ -34,7 +34,7 @@ class Judge:
     def __init__(self, migration: Migration, dialect: Dialect) -> None:
         self.migration = migration
         self.dialect = dialect
-        self._made = Made()
+        self._made = Made(dialect.syntax)
         self._allowed = frozenset(normal(label) for label in migration.allow)
 
     def findings(self, statement: Statement | str) -> Iterator[tuple[Finding, bool]]:

@@ -23,7 +23,7 @@ def check(project: Project) -> Iterator[Violation]:
 
 def _check(rendered: Rendered) -> Iterator[Violation]:
     """Yield what in one migration makes others wait."""
-    made = Made()
+    made = Made(rendered.dialect.syntax)
     vouched = {normal(label) for label in rendered.migration.allow}
     for statement in rendered.statements:
         made.add(statement)

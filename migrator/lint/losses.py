@@ -38,7 +38,7 @@ def losses(rendered: Rendered, tables: Mapping[str, frozenset[str]]) -> Iterator
     written anew under its own name, as SQLite needs it, loses only the columns that are
     not in the new one.
     """
-    made = Made()
+    made = Made(rendered.dialect.syntax)
     rebuilt = _rebuilt(rendered)
     for statement in rendered.statements:
         made.add(statement)

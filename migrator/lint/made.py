@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from migrator.dialects.syntax import Syntax
     from migrator.sql import Caution, Effect, Finding, Statement
 
 Name = tuple[str | None, str | None]
@@ -16,6 +17,7 @@ Name = tuple[str | None, str | None]
 class Made:
     """Tables, empty columns and types that statements have added; fed one after the other."""
 
+    syntax: Syntax
     tables: set[Name] = field(default_factory=set)
     types: set[str | None] = field(default_factory=set)
     blank: set[tuple[Name, str | None]] = field(default_factory=set)
@@ -42,9 +44,15 @@ class Made:
             return True
         if self.excuses_table(finding):
             return True
-        table = (finding.schema, finding.table)
-        empty = [(table, column) in self.blank for column in finding.columns]
+        empty = [self._is_blank(finding, column) for column in finding.columns]
         return all(empty) and bool(empty) if finding.every else any(empty)
+
+    def _is_blank(self, finding: Finding, column: str) -> bool:
+        """Return whether *column* of the table of *finding* was made here and is left NULL."""
+        table = (finding.schema, finding.table)
+        return any(
+            each == table and self.syntax.same_column(column, name) for each, name in self.blank
+        )
 
     def excuses_table(self, finding: Finding | Caution) -> bool:
         """Return whether the table that *finding* is about was made here."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from migrator.sql import expression
 from migrator.sql.statement import Caution, Finding, Kind
+from migrator.sql.tokens import Sort
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -106,7 +107,12 @@ def _formula(column: Column, table: Table) -> Iterator[Finding]:
     """Yield what follows from a value that is computed of other columns."""
     if not column.generated:
         return
-    if column.not_null or not expression.total(column.formula):
+    same_column = table.reader.dialect.syntax.same_column
+    loops = any(
+        token.sort in (Sort.WORD, Sort.NAME) and same_column(table.reader.kept(token), column.name)
+        for token in column.formula
+    )
+    if column.not_null or loops or not expression.total(column.formula):
         yield table.narrows("ADD COLUMN GENERATED")
     if column.generated == "stored":
         yield from table.blocks("stored", "ADD COLUMN STORED")
@@ -115,10 +121,12 @@ def _formula(column: Column, table: Table) -> Iterator[Finding]:
 def _check(column: Column, check: Sequence[Token], table: Table) -> Iterator[Finding]:
     """Yield what follows from a check in the definition of the column."""
     looks_at = expression.null_passes(check, table.reader)
+    syntax = table.reader.dialect.syntax
+    others = sorted(each for each in looks_at or () if not syntax.same_column(each, column.name))
     if looks_at is None or not column.blank:
         yield table.narrows("ADD CHECK")
-    elif looks_at != {column.name}:
-        yield table.narrows("ADD CHECK", sorted(looks_at - {column.name}), every=True)
+    elif others:
+        yield table.narrows("ADD CHECK", others, every=True)
     yield from table.blocks("column check", "ADD CHECK")
 
 

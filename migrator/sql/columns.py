@@ -45,6 +45,8 @@ class Column:
     null: bool = False
     default: str = ""
     """'', 'null', 'constant', 'computed' or 'volatile'."""
+    implicit: bool = False
+    """A setting of the server may give it a default."""
     unique: bool = False
     nulls_equal: bool = False
     primary: bool = False
@@ -65,6 +67,7 @@ class Column:
             or self.numbered
             or self.generated
             or self.custom
+            or self.implicit
             or self.default not in ("", "null")
         )
 
@@ -75,8 +78,7 @@ def column(reader: Reader) -> Column:
     _type(reader, made)
     while not reader.done:
         _constraint(reader, made)
-    if _has_implicit_default(made, reader.dialect):
-        made.default = "constant"
+    made.implicit = _has_implicit_default(made, reader.dialect)
     if made.type and made.type[0] in _NUMBERED:
         made.numbered = True
     return made
@@ -152,13 +154,21 @@ def _null(_: Reader, made: Column) -> None:
 
 def _default(reader: Reader, made: Column) -> None:
     tokens: list[Token] = []
-    while not reader.done and not (tokens and reader.peek().is_word(*_CONSTRAINTS)):
+    while not reader.done and not (_is_value(tokens) and reader.peek().is_word(*_CONSTRAINTS)):
         if reader.peek().is_sign("("):
             start = reader.take()
             tokens += [start, *_until_closed(reader)]
         else:
             tokens.append(reader.take())
     made.default = expression.default(tokens, reader.dialect.syntax)
+
+
+def _is_value(tokens: Sequence[Token]) -> bool:
+    """Return whether *tokens* of a default may be all of it: - and AT TIME ZONE want more."""
+    last = tokens[-1] if tokens else None
+    if last is None or last.is_word("AS", "AT", "TIME", "ZONE"):
+        return False
+    return last.sort is not Sort.SIGN or last.is_sign(")", "]")
 
 
 def _until_closed(reader: Reader) -> list[Token]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from migrator.dialects import DIALECTS, dialect_named
@@ -54,10 +53,11 @@ def test_everything_else_is_refused_with_its_reason(kind, name, text):
 
 def respelt(text: str, name: str, dice: random.Random) -> str:
     """Return *text* with other space, comments and case where they mean nothing."""
-    parts = []
+    parts: list[str] = []
     at = 0
     for token in tokens(text, dialect_named(name).syntax):
-        if token.start > at or dice.random() < 0.3:
+        # A space after two dashes would make them a comment.
+        if token.start > at or (dice.random() < 0.3 and parts[-1:] != ["-"]):
             parts.append(blank(name, dice))
         parts.append(cased(token.text, dice) if token.sort is Sort.WORD else token.text)
         at = token.end
@@ -93,6 +93,7 @@ def test_no_spelling_changes_a_verdict(case, dice):
 @given(st.sampled_from(CUTTABLE), st.sampled_from(CUTTABLE))
 def test_of_several_statements_the_worst_counts(first, second):
     name = first[0]
+    assume(second[0] == name)
     parts = [kind_of(first[1], name), kind_of(second[1], name)]
     both = f"{first[1]}\n;\n{second[1]}"
     assert list(Kind).index(kind_of(both, name)) >= max(map(list(Kind).index, parts))
