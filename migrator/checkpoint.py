@@ -6,32 +6,24 @@ to do is always read with the transition's own predicate.
 
 from __future__ import annotations
 
-import hashlib
-import json
-from base64 import b64decode, b64encode
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any, NamedTuple
-from uuid import UUID
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from migrator.dialects import dialect_of
-from migrator.errors import OnlineError
 from migrator.history import METADATA, UtcDateTime
+from migrator.transitions.keys import digest, dumps, loads, portions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from sqlalchemy.engine import Connection
 
-    from migrator.transitions.batch import Key
+    from migrator.transitions.keys import Key
     from migrator.transitions.transition import Failure
 
 REASON_LENGTH = 255
-MICROSECOND = timedelta(microseconds=1)
-KEYS_PER_STATEMENT = 200
 
 CHECKPOINT = sa.Table(
     "migrator_checkpoint",
@@ -39,7 +31,6 @@ CHECKPOINT = sa.Table(
     sa.Column("transition", sa.String(190), primary_key=True),
     sa.Column("place", sa.Text),
     sa.Column("turn", sa.Integer, nullable=False, server_default="0"),
-    sa.Column("completed", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("batch_size", sa.Integer),
     sa.Column("updated_at", UtcDateTime, nullable=False, server_default=sa.func.now()),
 )
@@ -51,12 +42,14 @@ LEASE = sa.Table(
     sa.Column("token", sa.String(36), primary_key=True),
     sa.Column("transition", sa.String(190), nullable=False, index=True),
     sa.Column("owner", sa.String(190), nullable=False),
+    sa.Column("after", sa.Text),
     sa.Column("upto", sa.Text, nullable=False),
     sa.Column("renewed_at", sa.Double, nullable=False),
 )
-"""One row a range that somebody works on; it goes in the transaction that moves the range.
+"""One row a range that was given out: it is done up to *after*, to be done up to *upto*.
 
-*renewed_at* is in seconds since 1970 by the clock of the database.
+It moves on, and goes, in the transaction that moves the rows. *renewed_at* is in seconds
+since 1970 by the clock of the database.
 """
 
 QUARANTINE = sa.Table(
@@ -108,7 +101,9 @@ def _make(connection: Connection, transition: str) -> None:
         return
 
 
-def advance(connection: Connection, seen: Checkpoint, place: Key | None) -> bool:
+def advance(
+    connection: Connection, seen: Checkpoint, place: Key | None, *, batch_size: int | None = None
+) -> bool:
     """Set the checkpoint to *place*, None for the start, unless it moved since it was *seen*."""
     moved = connection.execute(
         sa.update(CHECKPOINT)
@@ -116,76 +111,112 @@ def advance(connection: Connection, seen: Checkpoint, place: Key | None) -> bool
         .values(
             place=None if place is None else dumps(place),
             turn=seen.turn + 1,
+            batch_size=batch_size or seen.batch_size,
             updated_at=sa.func.now(),
         )
     )
     return moved.rowcount == 1
 
 
-def count(
-    connection: Connection, transition: str, completed: int, *, batch_size: int | None
-) -> None:
-    """Add to the number of rows that batches have moved; remember a size that is not None."""
-    connection.execute(
-        sa.update(CHECKPOINT)
-        .where(CHECKPOINT.c.transition == transition)
-        .values(
-            completed=CHECKPOINT.c.completed + completed,
-            batch_size=CHECKPOINT.c.batch_size if batch_size is None else batch_size,
-            updated_at=sa.func.now(),
-        )
-    )
+# Leases: who works on what.
+
+NOBODY = ""
+"""Owner of a lease that was given back before its range was done."""
 
 
-# Leases: who works on a range.
-
-
-class Lease(NamedTuple):
-    """A range that somebody works on; *age_seconds* since it was renewed, by the database."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """The range after *after* up to *upto*, given out to *owner*."""
 
     token: str
     owner: str
-    age_seconds: float
+    after: Key | None
+    upto: Key
+    age_seconds: float = 0.0
+    """Seconds since it was renewed, by the clock of the database."""
+    found: int | None = None
+    """Movable rows that were counted in it; not kept in the database."""
 
 
-def lease(connection: Connection, transition: str, upto: Key, *, token: str, owner: str) -> None:
-    """Note that *owner* works on the range up to *upto*; only one who knows *token* may end it."""
+def lease(connection: Connection, transition: str, given: Lease) -> None:
+    """Note that a range is given out; only who knows its token can go on with it."""
     connection.execute(
         sa.insert(LEASE).values(
-            token=token,
+            token=given.token,
             transition=transition,
-            owner=owner,
-            upto=dumps(upto),
-            renewed_at=dialect_of(connection.dialect).now(),
+            owner=given.owner,
+            after=None if given.after is None else dumps(given.after),
+            upto=dumps(given.upto),
+            renewed_at=_now(connection),
         )
     )
 
 
-def give_back(connection: Connection, token: str) -> bool:
-    """End a lease; False when it is no longer there, so that the work must not be kept."""
-    return connection.execute(sa.delete(LEASE).where(LEASE.c.token == token)).rowcount == 1
+def take_over(connection: Connection, old: Lease, new: Lease) -> bool:
+    """Make the lease *old* the lease *new*; False when it is no longer there."""
+    return _update(connection, old, {"token": new.token, "owner": new.owner})
 
 
-def renew(connection: Connection, token: str) -> bool:
-    """Renew a lease; False when it is no longer there."""
-    now = dialect_of(connection.dialect).now()
-    renewed = sa.update(LEASE).where(LEASE.c.token == token).values(renewed_at=now)
-    return connection.execute(renewed).rowcount == 1
+def progress(connection: Connection, given: Lease, place: Key) -> bool:
+    """Note that the range is done up to *place*; False when the lease is no longer there.
+
+    Then somebody took its owner for dead, and what was done must not be committed.
+    """
+    if place == given.upto:
+        return end(connection, given)
+    return _update(connection, given, {"after": dumps(place)})
 
 
-def is_held(connection: Connection, token: str) -> bool:
-    """Return whether the lease exists; waits for a transaction that is about to end it."""
-    statement = sa.select(LEASE.c.token).where(LEASE.c.token == token).with_for_update()
-    return connection.execute(statement).one_or_none() is not None
+def end(connection: Connection, given: Lease) -> bool:
+    """End a lease; False when it is no longer there."""
+    ended = connection.execute(sa.delete(LEASE).where(LEASE.c.token == given.token))
+    return ended.rowcount == 1
+
+
+def give_back(connection: Connection, given: Lease) -> None:
+    """Let the next one who asks have what is left of the range."""
+    _update(connection, given, {"owner": NOBODY})
+
+
+def is_there(connection: Connection, token: str) -> bool:
+    """Return whether the lease *token* exists."""
+    query = sa.select(LEASE.c.token).where(LEASE.c.token == token)
+    return connection.execute(query).one_or_none() is not None
+
+
+def stands(connection: Connection, given: Lease) -> bool:
+    """Return whether the lease is as it was; waits for a transaction that is about to change it."""
+    after = sa.select(LEASE.c.after).where(LEASE.c.token == given.token).with_for_update()
+    row = connection.execute(after).one_or_none()
+    return row is not None and row.after == (None if given.after is None else dumps(given.after))
 
 
 def leases(connection: Connection, transition: str) -> tuple[Lease, ...]:
-    """Return who works on *transition*."""
-    age = dialect_of(connection.dialect).now() - LEASE.c.renewed_at
-    rows = connection.execute(
-        sa.select(LEASE.c.token, LEASE.c.owner, age).where(LEASE.c.transition == transition)
+    """Return what is given out of *transition*, and to whom."""
+    age = (_now(connection) - LEASE.c.renewed_at).label("age_seconds")
+    columns = (LEASE.c.token, LEASE.c.owner, LEASE.c.after, LEASE.c.upto, age)
+    rows = connection.execute(sa.select(*columns).where(LEASE.c.transition == transition))
+    return tuple(
+        Lease(
+            token=row.token,
+            owner=row.owner,
+            after=None if row.after is None else loads(row.after),
+            upto=loads(row.upto),
+            age_seconds=row.age_seconds,
+        )
+        for row in rows
     )
-    return tuple(Lease(*row) for row in rows)
+
+
+def _update(connection: Connection, given: Lease, values: Mapping[str, str]) -> bool:
+    """Write *values* into a lease, which renews it; return whether it is there."""
+    renewed = sa.update(LEASE).where(LEASE.c.token == given.token)
+    written = connection.execute(renewed.values(renewed_at=_now(connection), **values))
+    return written.rowcount == 1
+
+
+def _now(connection: Connection) -> sa.ColumnElement[float]:
+    return dialect_of(connection.dialect).now()
 
 
 # Quarantine: rows that could not be converted.
@@ -198,7 +229,7 @@ def quarantine(connection: Connection, transition: str, failures: Iterable[Failu
         connection.execute(
             sa.insert(QUARANTINE).values(
                 transition=transition,
-                digest=_digest(failure.key),
+                digest=digest(failure.key),
                 key=dumps(failure.key),
                 reason=failure.reason[:REASON_LENGTH],
             )
@@ -218,62 +249,9 @@ def quarantined(connection: Connection, transition: str) -> tuple[tuple[Key, str
 def forget(connection: Connection, transition: str, keys: Sequence[Key]) -> None:
     """Let the rows *keys* of *transition* out of quarantine."""
     for some in portions(keys):
-        digests = [_digest(key) for key in some]
+        digests = [digest(key) for key in some]
         connection.execute(
             sa.delete(QUARANTINE).where(
                 QUARANTINE.c.transition == transition, QUARANTINE.c.digest.in_(digests)
             )
         )
-
-
-def portions(keys: Sequence[Key]) -> Iterator[Sequence[Key]]:
-    """Yield *keys* in portions that every database takes in one statement."""
-    for start in range(0, len(keys), KEYS_PER_STATEMENT):
-        yield keys[start : start + KEYS_PER_STATEMENT]
-
-
-# Keys as text.
-
-_TAGGED: dict[str, tuple[type, Callable[[Any], object], Callable[[Any], object]]] = {
-    "uuid": (UUID, str, UUID),
-    "decimal": (Decimal, str, Decimal),
-    "datetime": (datetime, datetime.isoformat, datetime.fromisoformat),
-    "date": (date, date.isoformat, date.fromisoformat),
-    "time": (time, time.isoformat, time.fromisoformat),
-    "microseconds": (timedelta, lambda each: each // MICROSECOND, lambda each: each * MICROSECOND),
-    "bytes": (bytes, lambda each: b64encode(each).decode(), b64decode),
-}
-"""What JSON has no type for: tag → type, to JSON, from JSON; datetime is a date, so first."""
-
-
-def dumps(key: Key) -> str:
-    """Return *key* as JSON text that `loads` reads back to the same values."""
-    return json.dumps([_encoded(value) for value in key], ensure_ascii=False)
-
-
-def loads(text: str) -> Key:
-    """Return the key that `dumps` wrote."""
-    return tuple(_decoded(value) for value in json.loads(text))
-
-
-def _digest(key: Key) -> str:
-    return hashlib.sha256(dumps(key).encode()).hexdigest()
-
-
-def _encoded(value: Any) -> Any:
-    if value is None or isinstance(value, str | int | float):
-        return value
-    for tag, (type_, encode, _decode) in _TAGGED.items():
-        if isinstance(value, type_):
-            return {tag: encode(value)}
-    raise OnlineError(
-        f"a key of type {type(value).__name__} cannot be kept in a checkpoint",
-        hint="give the transition another unique key: key=('column',)",
-    )
-
-
-def _decoded(value: Any) -> Any:
-    if not isinstance(value, dict):
-        return value
-    ((tag, text),) = value.items()
-    return _TAGGED[tag][2](text)

@@ -1,46 +1,39 @@
-"""Ranges: what of a table is given out, and to whom."""
+"""Ranges: what of a table is given out, to whom, and in which portions."""
 
 from __future__ import annotations
 
 import os
 import socket
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import sqlalchemy as sa
 
 from migrator import checkpoint
-from migrator.errors import BusyError
+from migrator.checkpoint import NOBODY, Lease
+from migrator.errors import TransitionError
 from migrator.transitions.batch import Range, key_of, reflect
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from migrator.session import Session
-    from migrator.transitions.batch import Key
+    from migrator.transitions.keys import Key
     from migrator.transitions.transition import Transition
 
 LEASE_SECONDS = 60.0
 """Age at which the lease of somebody who cannot be asked is over."""
-LARGEST_DENSE_KEY = 2**31 - 2**20
-"""What an INTEGER can hold, with room for a batch."""
-
-
-class Leased(NamedTuple):
-    """A range of keys that is ours as long as the lease *token* is there."""
-
-    rows: Range
-    token: str
-    is_counted: bool
-    """Whether its movable rows were counted; otherwise there may be fewer."""
+BATCHES_PER_LEASE = 8
+LARGEST_DENSE_KEY = 2**31 - 2**21
+"""What an INTEGER can hold, with room for a lease."""
 
 
 class Ranges:
     """The ranges of keys of a transition's table: leased one after the other, to anybody.
 
-    A lease is taken in one short transaction, which moves the checkpoint on, unless
-    somebody else has moved it since it was read.
+    A lease is taken in a short transaction, which moves the checkpoint on unless somebody
+    else has moved it since it was read. What the dead leave is taken over first.
     """
 
     def __init__(self, session: Session, transition: Transition) -> None:
@@ -49,20 +42,48 @@ class Ranges:
         self.owner = f"{socket.gethostname()}:{os.getpid()}"
         self.table = session.run(lambda connection: reflect(connection, transition))
         self.key = key_of(transition, self.table)
+        self._refuse_unordered()
         self.without: tuple[Key, ...] = ()
         """Keys in quarantine, which no range includes."""
         self._is_dense = False
         self._is_full = False
 
+    def _refuse_unordered(self) -> None:
+        """Refuse a key whose values cannot be put in an order that the database keeps to."""
+        ordered = self.session.dialect.capabilities.ordered_enums
+        for column in (self.table.c[name] for name in self.key):
+            if column.nullable and not column.primary_key:
+                raise self._unfit(f"key column {column.name!r} may be NULL")
+            if isinstance(column.type, sa.Enum) and not ordered:
+                raise self._unfit(f"key column {column.name!r} is an ENUM")
+
+    def _unfit(self, message: str) -> TransitionError:
+        return TransitionError(
+            f"{message}, so ranges of {self.table.name!r} cannot be cut",
+            migration=self.transition.name or None,
+            hint="name another unique key that is never NULL: key=('column', …)",
+        )
+
     # Leases.
 
-    def take(self, size: int) -> Leased | None:
-        """Lease the next range of at most *size* movable rows; None at the end of the table."""
+    def take(self, size: int, *, most: int | None, batch_size: int | None) -> Lease | None:
+        """Lease the next range, for batches of *size* rows; None at the end of the table.
+
+        It has *most* movable rows at the most, unless it was given out before. *batch_size*
+        is kept for the next run.
+        """
+        wanted = BATCHES_PER_LEASE * size
+        wanted = wanted if most is None else min(wanted, most)
         token = str(uuid4())
+
+        def work(connection: Connection) -> Lease | None:
+            left = self._left_over(connection, token)
+            return left or self._advance(connection, wanted, token, batch_size)
+
         return self.session.run(
-            lambda connection: self._take(connection, size, token),
+            work,
             doing=f"looking for rows of {self.transition.name}",
-            was_done=lambda connection: checkpoint.is_held(connection, token),
+            was_done=lambda connection: checkpoint.is_there(connection, token),
         )
 
     def go_back(self) -> None:
@@ -76,35 +97,55 @@ class Ranges:
         self._is_full = False
 
     def others(self) -> tuple[str, ...]:
-        """Return who else is at work; the leases of the dead, and ours, are ended."""
+        """Return who else is at work."""
         name = self.transition.name
         found = self.session.run(lambda connection: checkpoint.leases(connection, name))
-        return tuple(lease.owner for lease in found if not self._end(lease))
+        return tuple(lease.owner for lease in found if not self._is_free(lease))
 
-    def _take(self, connection: Connection, size: int, token: str) -> Leased | None:
+    def _left_over(self, connection: Connection, token: str) -> Lease | None:
+        """Take over a lease that nobody works on."""
+        for old in checkpoint.leases(connection, self.transition.name):
+            new = replace(old, token=token, owner=self.owner)
+            if self._is_free(old) and checkpoint.take_over(connection, old, new):
+                return new
+        return None
+
+    def _advance(
+        self, connection: Connection, wanted: int, token: str, batch_size: int | None
+    ) -> Lease | None:
+        """Give out the range after the checkpoint, and move that on."""
         name = self.transition.name
         while True:
             seen = checkpoint.read(connection, name)
-            leased = self._next(connection, seen.place, size, token)
-            if leased is None or leased.rows.upto is None:
+            upto, found = self._end_of(connection, seen.place, wanted)
+            if upto is None:
                 return None
-            upto = leased.rows.upto
-            if checkpoint.advance(connection, seen, upto):
-                checkpoint.lease(connection, name, upto, token=token, owner=self.owner)
-                return leased
+            if checkpoint.advance(connection, seen, upto, batch_size=batch_size):
+                lease = Lease(
+                    token=token, owner=self.owner, after=seen.place, upto=upto, found=found
+                )
+                checkpoint.lease(connection, name, lease)
+                return lease
 
-    def _end(self, lease: checkpoint.Lease) -> bool:
-        """End *lease* if it is ours, or of somebody who is dead; return whether it ended."""
-        if lease.owner != self.owner and not _is_dead(lease):
-            return False
-        try:
-            self.session.run(lambda connection: checkpoint.give_back(connection, lease.token))
-        except BusyError:
-            # Its owner is about to end it, after a batch that took very long.
-            return False
-        return True
+    def _is_free(self, lease: Lease) -> bool:
+        """Return whether nobody works on *lease*: its owner is gone, or forgot it."""
+        if lease.owner in (NOBODY, self.owner):
+            return True
+        host, _, pid = lease.owner.rpartition(":")
+        if host == socket.gethostname() and not _is_running(int(pid)):
+            return True
+        return lease.age_seconds > LEASE_SECONDS
 
     # Ranges.
+
+    def cut(self, connection: Connection, lease: Lease, size: int) -> Range:
+        """Return the first portion of *lease*, of *size* movable rows at the most."""
+        rows = self._range(lease.after, lease.upto, size)
+        if lease.found is not None and lease.found <= size:
+            return rows
+        if self._is_dense and lease.after is not None:
+            return replace(rows, upto=min(lease.upto, (lease.after[0] + size,)))
+        return replace(rows, upto=self.nth(connection, rows, size) or lease.upto)
 
     def learn(self, rows: Range, found: int) -> None:
         """Remember that *found* rows of the range *rows* were movable.
@@ -123,62 +164,58 @@ class Ranges:
             and rows.upto[0] - rows.after[0] < 2 * found
         )
 
+    def halves(self, connection: Connection, rows: Range) -> tuple[Range, Range] | None:
+        """Return the two halves of *rows*, or None when no more than one row of it is movable."""
+        count = sa.select(sa.func.count()).select_from(self._movable(rows).subquery())
+        found = connection.execute(count).scalar_one()
+        middle = self.nth(connection, rows, found // 2) if found > 1 else None
+        return middle and (replace(rows, upto=middle), replace(rows, after=middle))
+
     def nth(self, connection: Connection, rows: Range, number: int) -> Key | None:
         """Return the key of movable row *number* of *rows*; None when there are not so many."""
         query = self._movable(rows).order_by(*rows.key_columns).limit(1).offset(number - 1)
         found = connection.execute(query).one_or_none()
         return None if found is None else tuple(found)
 
-    def count(self, connection: Connection, rows: Range) -> int:
-        """Return how many rows of *rows* are movable."""
-        query = sa.select(sa.func.count()).select_from(self._movable(rows).subquery())
-        return connection.execute(query).scalar_one()
+    def _end_of(
+        self, connection: Connection, after: Key | None, wanted: int
+    ) -> tuple[Key | None, int | None]:
+        """Return where the range of the next *wanted* rows ends; and their number, if known."""
+        if self._is_dense and after is not None:
+            return (after[0] + wanted,), None
+        rows = self._range(after, None, wanted)
+        last = self.nth(connection, rows, wanted) if self._is_full else None
+        return (last, wanted) if last else self._rest(connection, rows, wanted)
 
-    def _next(
-        self, connection: Connection, after: Key | None, size: int, token: str
-    ) -> Leased | None:
-        """Return the range of the next *size* movable rows, at most, after the key *after*."""
-        base = Range(
+    def _rest(
+        self, connection: Connection, rows: Range, wanted: int
+    ) -> tuple[Key | None, int | None]:
+        """Return the key of the last of the next rows, *wanted* at the most, and their number."""
+        found = self._movable(rows).order_by(*rows.key_columns).limit(wanted).subquery()
+        last = sa.select(*found.c, sa.func.count().over()).limit(1)
+        row = connection.execute(last.order_by(*(column.desc() for column in found.c))).first()
+        if row is None:
+            return None, 0
+        *upto, count = row
+        self._is_full = count == wanted
+        return tuple(upto), count
+
+    def _range(self, after: Key | None, upto: Key | None, found: int) -> Range:
+        return Range(
             table=self.table,
             key=self.key,
             dialect=self.session.dialect,
             after=after,
+            upto=upto,
             without=self.without,
+            found=found,
         )
-        if self._is_dense and after is not None:
-            upto = (after[0] + size,)
-            return Leased(replace(base, upto=upto, found=size), token, is_counted=False)
-        last = self.nth(connection, base, size) if self._is_full else None
-        if last is not None:
-            return Leased(replace(base, upto=last, found=size), token, is_counted=True)
-        rest = self._rest(connection, base, size)
-        return None if rest is None else Leased(rest, token, is_counted=True)
-
-    def _rest(self, connection: Connection, base: Range, size: int) -> Range | None:
-        """Return the range of the next *size* movable rows, or of as many as there are."""
-        columns = base.key_columns
-        found = self._movable(base).order_by(*columns).limit(size).subquery()
-        last = sa.select(*found.c, sa.func.count().over()).limit(1)
-        row = connection.execute(last.order_by(*(column.desc() for column in found.c))).first()
-        if row is None:
-            return None
-        *upto, count = row
-        self._is_full = count == size
-        return replace(base, upto=tuple(upto), found=count)
 
     def _movable(self, rows: Range) -> sa.Select[Any]:
         """Return the query for the keys of the movable rows of *rows*."""
         return sa.select(*rows.key_columns).where(
             rows.within(), self.transition.movable(self.table)
         )
-
-
-def _is_dead(lease: checkpoint.Lease) -> bool:
-    """Return whether the owner of *lease* is gone: by its process, else by its age."""
-    host, _, pid = lease.owner.rpartition(":")
-    if host == socket.gethostname() and not _is_running(int(pid)):
-        return True
-    return lease.age_seconds > LEASE_SECONDS
 
 
 def _is_running(pid: int) -> bool:

@@ -8,13 +8,14 @@ import sqlalchemy as sa
 
 from migrator import checkpoint
 from migrator.transitions.batch import any_key, key_of, reflect
+from migrator.transitions.keys import portions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from sqlalchemy.engine import Connection
 
-    from migrator.transitions.batch import Key
+    from migrator.transitions.keys import Key
     from migrator.transitions.transition import Transition
 
 
@@ -59,7 +60,7 @@ def which(
     columns = [table.c[name] for name in key_of(transition, table)]
     return {
         tuple(row)
-        for some in checkpoint.portions(keys)
+        for some in portions(keys)
         for row in connection.execute(
             sa.select(*columns).where(any_key(columns, some), predicate(table))
         )

@@ -38,7 +38,7 @@ from migrator.transitions.free import Free
 
 if TYPE_CHECKING:
     from migrator.transitions import Transition
-    from migrator.transitions.batch import Key
+    from migrator.transitions.keys import Key
 
 __all__ = ["check_contract", "check_transition", "columns_of", "scratch", "walk_to"]
 

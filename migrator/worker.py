@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from migrator import checkpoint
-from migrator.errors import BusyError, MigratorError, OnlineError, RowError
+from migrator.errors import (
+    BusyError,
+    DatabaseError,
+    LostError,
+    MigratorError,
+    OnlineError,
+    RowError,
+)
 from migrator.ranges import Ranges
 from migrator.remaining import remaining, which
 from migrator.transitions.batch import reflect
 from migrator.transitions.transition import Failure, Moved
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from sqlalchemy.engine import Connection
 
-    from migrator.ranges import Leased
+    from migrator.checkpoint import Lease
     from migrator.remaining import Remaining
     from migrator.session import Session
     from migrator.transitions.batch import Range
@@ -28,7 +36,7 @@ if TYPE_CHECKING:
 
 FIRST_BATCH_SIZE = 1_000
 SMALLEST_BATCH_SIZE = 10
-LARGEST_BATCH_SIZE = 50_000
+LARGEST_BATCH_SIZE = 100_000
 TARGET_SECONDS = 0.5
 """Time that a batch shall take: others wait that long, at most, for a row it holds."""
 LARGEST_GROWTH = 4.0
@@ -65,8 +73,8 @@ class LeaseLostError(OnlineError):
 class Worker:
     """One process at work on *transition*, through *session*.
 
-    A batch is one transaction: it ends the lease on its range, moves the rows, keeps
-    those that failed, and counts. Whatever is killed, nothing is lost or done twice.
+    A batch is one transaction: it moves the rows of a range, keeps those that failed, and
+    notes in the lease how far it is. Whatever is killed, nothing is lost or done twice.
     """
 
     def __init__(
@@ -82,6 +90,7 @@ class Worker:
         self.name = transition.name
         self.ranges = Ranges(session, transition)
         self.fixed_size = batch_size
+        self._largest = transition.largest_batch or LARGEST_BATCH_SIZE
         self.size = session.run(lambda connection: self._start(connection, again=retry_failed))
         self._has_changed = True
         self._passes = 0
@@ -91,11 +100,11 @@ class Worker:
         """Move rows until none is movable, or *max_count* rows were given out, batch by batch."""
         left = max_count
         while left is None or left > 0:
-            leased = self.ranges.take(self.size if left is None else min(self.size, left))
-            if leased is not None:
-                batch = self._work(leased)
-                left = None if left is None else left - batch.completed - batch.failed
-                yield batch
+            lease = self.ranges.take(self.size, most=left, batch_size=self._adapted_size)
+            if lease is not None:
+                for batch in self._batches(lease, left):
+                    left = None if left is None else left - batch.completed - batch.failed
+                    yield batch
             elif left is None and (owners := self.ranges.others()):
                 self._has_changed = True
                 yield Waiting(transition=self.name, owners=owners)
@@ -124,7 +133,7 @@ class Worker:
         out = set(keys).difference(self.ranges.without)
         checkpoint.forget(connection, self.name, tuple(out))
         seen = checkpoint.read(connection, self.name)
-        return self.fixed_size or seen.batch_size or FIRST_BATCH_SIZE
+        return min(self.fixed_size or seen.batch_size or FIRST_BATCH_SIZE, self._largest)
 
     def _go_round(self) -> bool:
         """Go back to the start of the table, if rows are left and the last pass did something."""
@@ -135,66 +144,75 @@ class Worker:
         self.ranges.go_back()
         return True
 
-    # A batch.
+    @property
+    def _adapted_size(self) -> int | None:
+        """Rows that a batch may have, if we found it out ourselves."""
+        return self.size if self.fixed_size is None else None
 
-    def _work(self, leased: Leased) -> Batch:
-        """Move the rows that are *leased*; those that cannot be moved are set apart."""
+    # Batches.
+
+    def _batches(self, lease: Lease, left: int | None) -> Iterator[Batch]:
+        """Move what is leased, batch by batch, and give back what *left* does not allow."""
+        rest: Lease | None = lease
+        while rest is not None:
+            if left is not None and left <= 0:
+                self.session.run(partial(checkpoint.give_back, given=rest))
+                return
+            batch, rest = self._work(rest, self.size if left is None else min(self.size, left))
+            left = None if left is None else left - batch.completed - batch.failed
+            yield batch
+
+    def _work(self, lease: Lease, size: int) -> tuple[Batch, Lease | None]:
+        """Move the first *size* rows of *lease*; return what is left of it."""
         started = time.perf_counter()
         retries = self.session.retries
         try:
-            moved = self._move_or_isolate(leased)
+            rows, moved = self._move_or_isolate(lease, size)
         except LeaseLostError:
-            moved = Moved(completed=0)
+            rows, moved = None, Moved(completed=0)
         except BusyError:
-            moved = self._postpone(leased)
-        seconds = time.perf_counter() - started
-        self._remaining = None
-        self._has_changed = self._has_changed or moved.completed > 0 or bool(moved.failures)
-        done = moved.completed + len(moved.failures)
-        self.ranges.learn(leased.rows, done)
-        if self.session.retries == retries:
-            self._resize(next_size(self.size, found=leased.rows.found, seconds=seconds))
-        else:
-            self._resize(self.size // 2)
-        return Batch(
+            rows, moved = None, Moved(completed=0)
+            self._postpone(lease)
+        batch = Batch(
             transition=self.name,
-            found=leased.rows.found if leased.is_counted else done,
+            found=0 if rows is None else moved.completed + len(moved.failures),
             completed=moved.completed,
             failed=len(moved.failures),
-            seconds=seconds,
+            seconds=time.perf_counter() - started,
         )
+        self._learn(batch, rows, size, retried=self.session.retries > retries)
+        return batch, None if rows is None else _rest(lease, rows, batch)
 
-    def _move_or_isolate(self, leased: Leased) -> Moved:
-        """Move a range in one transaction, or piece by piece when a row of it is refused."""
+    def _move_or_isolate(self, lease: Lease, size: int) -> tuple[Range, Moved]:
+        """Move a portion in one transaction, or piece by piece when a row of it is refused."""
         try:
-            return self._move(leased.rows, leased.token, ends=True)
-        except RowError:
-            # Raises TransitionError when the table is no longer what it was: no row's fault.
+            return self._move(lease, lambda connection: self.ranges.cut(connection, lease, size))
+        except (BusyError, LostError):
+            raise
+        except DatabaseError as error:
+            # Raises TransitionError, which says more, when the table is not what it was.
             self.session.run(lambda connection: reflect(connection, self.transition))
-        moved = self._isolate(leased.rows, leased.token)
-        self.session.run(lambda connection: checkpoint.give_back(connection, leased.token))
-        return moved
+            if not isinstance(error, RowError):
+                raise
+        rows = self.session.run(lambda connection: self.ranges.cut(connection, lease, size))
+        return rows, self._isolate(lease, rows)
 
-    def _move(self, rows: Range, token: str, *, ends: bool) -> Moved:
-        """Move *rows* in the transaction that *ends* or renews the lease, and that counts."""
+    def _move(self, lease: Lease, cut: Callable[[Connection], Range]) -> tuple[Range, Moved]:
+        """Move the rows that are *cut*, in one transaction with the lease and the quarantine."""
 
-        def work(connection: Connection) -> Moved:
-            fence = checkpoint.give_back if ends else checkpoint.renew
-            if not fence(connection, token):
-                raise LeaseLostError(f"the lease on a range of {self.name} was taken away")
+        def work(connection: Connection) -> tuple[Range, Moved]:
+            rows = cut(connection)
             moved = self._carry(connection, rows)
-            checkpoint.quarantine(connection, self.name, moved.failures)
-            size = self.size if self.fixed_size is None else None
-            checkpoint.count(connection, self.name, moved.completed, batch_size=size)
-            return moved
+            self._note(connection, lease, rows, moved.failures)
+            return rows, moved
 
-        def was_done(connection: Connection) -> bool:
-            return not checkpoint.is_held(connection, token)
-
-        doing = f"moving rows of {self.name}"
-        moved = self.session.run(work, doing=doing, was_done=was_done if ends else None)
+        rows, moved = self.session.run(
+            work,
+            doing=f"moving rows of {self.name}",
+            was_done=lambda connection: not checkpoint.stands(connection, lease),
+        )
         self._set_apart(moved.failures)
-        return moved
+        return rows, moved
 
     def _carry(self, connection: Connection, rows: Range) -> Moved:
         """Let the transition move *rows*; what the driver cannot send is said of a row."""
@@ -206,39 +224,39 @@ class Worker:
             # Its text may hold the row's data.
             raise RowError(f"moving it raised {type(error).__name__}") from None
 
-    def _isolate(self, rows: Range, token: str) -> Moved:
+    def _note(
+        self, connection: Connection, lease: Lease, rows: Range, failures: Sequence[Failure]
+    ) -> None:
+        """Note that *rows* are done, and which of them failed."""
+        checkpoint.quarantine(connection, self.name, failures)
+        if not checkpoint.progress(connection, lease, rows.upto or lease.upto):
+            raise LeaseLostError(f"the lease on a range of {self.name} was taken away")
+
+    def _isolate(self, lease: Lease, rows: Range) -> Moved:
         """Halve *rows* until the one that the database refuses is alone, and set it apart."""
         try:
-            return self._move(rows, token, ends=False)
+            return self._move(lease, lambda _connection: rows)[1]
         except RowError as error:
-            halves = self.session.run(lambda connection: self._halves(connection, rows))
+            halves = self.session.run(lambda connection: self.ranges.halves(connection, rows))
             if halves is None:
-                return self._refuse(rows, error.message)
-        first, second = (self._isolate(half, token) for half in halves)
+                return self._refuse(lease, rows, error.message)
+        first, second = halves
+        one = self._isolate(lease, first)
+        other = self._isolate(replace(lease, after=second.after), second)
         return Moved(
-            completed=first.completed + second.completed,
-            failures=(*first.failures, *second.failures),
+            completed=one.completed + other.completed, failures=(*one.failures, *other.failures)
         )
 
-    def _halves(self, connection: Connection, rows: Range) -> tuple[Range, Range] | None:
-        """Return the two halves of *rows*, or None when no more than one row is left."""
-        found = self.ranges.count(connection, rows)
-        middle = self.ranges.nth(connection, rows, found // 2) if found > 1 else None
-        if middle is None:
-            return None
-        first = replace(rows, upto=middle, found=found // 2)
-        return first, replace(rows, after=middle, found=found - found // 2)
-
-    def _refuse(self, rows: Range, reason: str) -> Moved:
+    def _refuse(self, lease: Lease, rows: Range, reason: str) -> Moved:
         """Set the one row of *rows* apart, unless it is gone by now."""
 
-        def keep(connection: Connection) -> tuple[Failure, ...]:
+        def work(connection: Connection) -> tuple[Failure, ...]:
             key = self.ranges.nth(connection, rows, 1)
             failures = () if key is None else (Failure(key=key, reason=reason),)
-            checkpoint.quarantine(connection, self.name, failures)
+            self._note(connection, lease, rows, failures)
             return failures
 
-        failures = self.session.run(keep)
+        failures = self.session.run(work)
         self._set_apart(failures)
         return Moved(completed=0, failures=failures)
 
@@ -252,21 +270,38 @@ class Worker:
                 "then run online-migrate --retry-failed",
             )
 
-    def _postpone(self, leased: Leased) -> Moved:
+    def _postpone(self, lease: Lease) -> None:
         """Leave a range, whose rows others keep locked, for the next pass with smaller batches."""
-        self.session.run(lambda connection: checkpoint.give_back(connection, leased.token))
-        self._has_changed = self._has_changed or self.size > SMALLEST_BATCH_SIZE
-        return Moved(completed=0)
+        self.session.run(lambda connection: checkpoint.end(connection, lease))
+        if self.fixed_size is None and self.size > SMALLEST_BATCH_SIZE:
+            self._has_changed = True
 
-    def _resize(self, size: int) -> None:
-        """Set the size of the next batch, unless it is fixed."""
-        if self.fixed_size is None:
-            self.size = min(LARGEST_BATCH_SIZE, max(SMALLEST_BATCH_SIZE, size))
+    def _learn(self, batch: Batch, rows: Range | None, size: int, *, retried: bool) -> None:
+        """Remember what a batch tells of the table and of the time that its rows take."""
+        self._remaining = None
+        self._has_changed = self._has_changed or batch.found > 0
+        if rows is not None:
+            self.ranges.learn(rows, batch.found)
+        if self.fixed_size is not None:
+            return
+        if retried or rows is None:
+            self.size = max(SMALLEST_BATCH_SIZE, self.size // 2)
+        elif size == self.size:
+            wanted = next_size(size, found=batch.found, seconds=batch.seconds)
+            self.size = min(wanted, self._largest)
+
+
+def _rest(lease: Lease, rows: Range, batch: Batch) -> Lease | None:
+    """Return what is left of *lease* after *rows* are done."""
+    if rows.upto is None or rows.upto == lease.upto:
+        return None
+    found = None if lease.found is None else lease.found - batch.found
+    return replace(lease, after=rows.upto, found=found)
 
 
 def next_size(size: int, *, found: int, seconds: float) -> int:
-    """Return the size of the batch after one of *found* rows that took so many *seconds*."""
-    factor = min(LARGEST_GROWTH, TARGET_SECONDS / max(seconds, 0.001))
-    if factor > 1 and found < size:
+    """Return the size of the batch after one of *size*: it moved *found* in so many *seconds*."""
+    factor = min(LARGEST_GROWTH, max(0.5, TARGET_SECONDS / max(seconds, 0.001)))
+    if factor > 1 and 2 * found < size:
         return size
-    return int(size * max(0.5, factor))
+    return max(SMALLEST_BATCH_SIZE, int(size * factor))

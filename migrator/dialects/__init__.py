@@ -61,5 +61,6 @@ def is_about_a_row(dialect: Dialect, error: SQLAlchemyError) -> bool:
     """
     code = error_code(error)
     if code is not None:
-        return code.startswith(dialect.row_errors)
+        message = str(getattr(error, "orig", ""))
+        return code.startswith(dialect.row_errors) or message.startswith(dialect.row_messages)
     return isinstance(error, StatementError) and not isinstance(error, OperationalError)

@@ -43,6 +43,8 @@ class Capabilities:
     """A constraint can be added without looking at old rows and be validated later."""
     typed_values: bool
     """A list of values needs its types spelt out in its first row."""
+    ordered_enums: bool = True
+    """Values of an enumeration compare in the order in which they are sorted."""
     session_triggers: bool = True
     """Triggers can refuse a write with an error."""
 
@@ -69,6 +71,8 @@ class Dialect:
     """Codes of the errors by which a statement is ended that takes too long."""
     row_errors: ClassVar[tuple[str, ...]]
     """Beginnings of the codes of errors that the data of a single row can cause."""
+    row_messages: ClassVar[tuple[str, ...]] = ()
+    """Beginnings of their messages, where the code tells too little."""
 
     def now(self) -> sa.ColumnElement[float]:
         """Return the moment in seconds since 1970, by the clock of the database."""

@@ -57,6 +57,7 @@ class MySQL(Dialect):
         ordered_assignments=True,
         late_validation=False,
         typed_values=False,
+        ordered_enums=False,
     )
     catalogue_of_tables: ClassVar[str] = CATALOGUE_OF_TABLES
     transient: ClassVar[dict[str, Transient]] = {

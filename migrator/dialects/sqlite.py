@@ -38,8 +38,8 @@ class SQLite(Dialect):
         "SQLITE_LOCKED": Transient.LOCKED,
     }
     timeouts = frozenset({"SQLITE_INTERRUPT"})
-    # SQLITE_ERROR is what a function raises: malformed JSON, an integer that overflows.
-    row_errors = ("SQLITE_CONSTRAINT", "SQLITE_MISMATCH", "SQLITE_TOOBIG", "SQLITE_ERROR")
+    row_errors = ("SQLITE_CONSTRAINT", "SQLITE_MISMATCH", "SQLITE_TOOBIG")
+    row_messages = ("malformed JSON", "bad JSON", "JSON", "integer overflow", "user-defined func")
 
     @override
     def now(self) -> sa.ColumnElement[float]:

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
     from migrator.dialects import Dialect
     from migrator.transitions.columns import Columns
+    from migrator.transitions.keys import Key
     from migrator.transitions.transition import Transition
 
-Key = tuple[Any, ...]
-
+MOST_KEYS = 500
+"""Keys that one statement names: SQLite takes 1000 terms in a row."""
 ROWS_PER_STATEMENT = 250
 """Rows that one UPDATE of computed values writes: SQLite takes 500 terms in a UNION."""
 
@@ -29,7 +30,7 @@ ROWS_PER_STATEMENT = 250
 class Range:
     """The rows of *table* whose key is after *after* and up to *upto*.
 
-    *without* are keys in quarantine. *found* is how many movable rows were counted in it.
+    *without* are keys in quarantine. *found* is how many movable rows it has at the most.
     """
 
     table: sa.Table

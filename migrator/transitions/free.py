@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from typing_extensions import override
 
-from migrator.dialects import transient
+from migrator.dialects import is_about_a_row
 from migrator.errors import TransitionError, describe_database_error
-from migrator.transitions.batch import any_key, lock
+from migrator.transitions.batch import MOST_KEYS, any_key, lock
 from migrator.transitions.transition import (
     Expression,
     Failure,
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from migrator.dialects import Dialect
-    from migrator.transitions.batch import Key, Range
+    from migrator.transitions.batch import Range
+    from migrator.transitions.keys import Key
 
 Load = Expression
 """sql: the columns of the table → what to select; python: what was selected → the value."""
@@ -54,6 +55,11 @@ class Free(Transition):
     def tables(self) -> frozenset[str]:
         return frozenset({self.table, *self.others})
 
+    @property
+    @override
+    def largest_batch(self) -> int:
+        return MOST_KEYS
+
     @override
     def pending(self, table: sa.FromClause) -> sa.ColumnElement[bool]:
         return self.where(Row(table.c))
@@ -78,7 +84,7 @@ class Free(Transition):
             with connection.begin_nested():
                 self.function(connection, keys)
         except sa.exc.SQLAlchemyError as error:
-            if transient(dialect, error) is not None:
+            if not is_about_a_row(dialect, error):
                 raise
             return describe_database_error(error)
         except Exception as error:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from typing_extensions import override
 
 from migrator.errors import TransitionError
-from migrator.transitions.batch import any_key, lock
+from migrator.transitions.batch import MOST_KEYS, any_key, lock
 from migrator.transitions.transition import (
     Expression,
     Failure,
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
-    from migrator.transitions.batch import Key, Range
+    from migrator.transitions.batch import Range
+    from migrator.transitions.keys import Key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +73,11 @@ class Relocate(Transition):
     @override
     def tables(self) -> frozenset[str]:
         return frozenset({self.table, self.other})
+
+    @property
+    @override
+    def largest_batch(self) -> int:
+        return MOST_KEYS
 
     @override
     def pending(self, table: sa.FromClause) -> sa.ColumnElement[bool]:

@@ -143,6 +143,11 @@ class Transition:
         """Every table that this transition reads or writes."""
         return frozenset({self.table})
 
+    @property
+    def largest_batch(self) -> int | None:
+        """Rows that one batch can hold; None when only the time that it takes is a limit."""
+        return None
+
     @abstractmethod
     def pending(self, table: sa.FromClause) -> sa.ColumnElement[bool]:
         """Return the predicate of the rows of *table* that still need this transition."""
