@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from migrator.errors import HistoryDivergedError, PlanError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from datetime import datetime
 
     from migrator.manifest import Entry, Manifest
     from migrator.migration import Migration
+    from migrator.transitions import Transition
 
 APPLYING = "applying"
 APPLIED = "applied"
@@ -151,6 +152,19 @@ def plan(
         else:
             steps.append(Step(migration=migration, resumes=half.get(migration.number)))
     return Plan(target=target, steps=tuple(steps), left=tuple(left))
+
+
+def transitions_due(
+    migrations: Iterable[Migration], applied: Iterable[Applied]
+) -> Iterator[tuple[Migration, Transition]]:
+    """Yield the transitions that an applied expand declares and no applied contract completes."""
+    done = {each.version for each in applied if each.complete}
+    known = [each for each in migrations if each.number in done]
+    completed = {name for each in known for name in each.completes}
+    for migration in known:
+        for transition in migration.transitions:
+            if transition.name not in completed:
+                yield migration, transition
 
 
 def _ahead(manifest: Manifest, each: Applied, entry: Entry | None) -> HistoryDivergedError:

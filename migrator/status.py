@@ -12,7 +12,7 @@ from migrator import checkpoint, history
 from migrator.errors import TransitionError
 from migrator.guard import Blocker, blockers
 from migrator.migration import Phase, hash_files, load_all
-from migrator.plan import edited, refuse_edited
+from migrator.plan import edited, refuse_edited, transitions_due
 from migrator.remaining import remaining
 from migrator.transitions.batch import reflect
 
@@ -108,7 +108,7 @@ def status(connection: Connection, manifest: Manifest) -> Status:
         release=manifest.release_of(max(done)) if done else None,
         latest=manifest.latest,
         pending=tuple(_pending(each, half) for each in migrations if each.number not in done),
-        transitions=tuple(_transitions(connection, migrations, done)),
+        transitions=tuple(_transitions(connection, migrations, applied)),
         contract=None if contract is None else _pending(contract, half),
         blockers=() if contract is None else _blockers(connection, contract, migrations, done),
     )
@@ -167,16 +167,12 @@ def _blockers(
 
 
 def _transitions(
-    connection: Connection, migrations: Sequence[Migration], done: Collection[int]
+    connection: Connection, migrations: Sequence[Migration], applied: Sequence[Applied]
 ) -> Iterator[Progress]:
     """Yield how far each transition is that is declared and not yet completed."""
     contracts = {name: each.number for each in migrations for name in each.completes}
-    for migration in migrations:
-        if migration.number not in done:
-            continue
-        for transition in migration.transitions:
-            if contracts.get(transition.name) not in done:
-                yield _progress(connection, transition, migration.number, contracts)
+    for migration, transition in transitions_due(migrations, applied):
+        yield _progress(connection, transition, migration.number, contracts)
 
 
 def _progress(
