@@ -6,10 +6,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import pytest
 import sqlalchemy as sa
 
 from migrator import fill, guard, history, rename
 from migrator.database import open_engine
+from migrator.dialects import dialect_of
+from migrator.errors import GuardError
+from migrator.guard.fence import fence_of, raising
 from migrator.history import HISTORY, HistoryRecord
 from migrator.migration import Migration, Phase
 
@@ -28,6 +32,11 @@ FILLED: Transition = replace(fill("flavors", "foobars", value=1), name="flavor_f
 DROP = "ALTER TABLE flavors DROP COLUMN memory_mb"
 
 CATALOGUES = ("information_schema", "pg_catalog", "pg_class", "PRAGMA", "sqlite_master", "DESCRIBE")
+
+OLD_RELEASE = sa.table("flavors", sa.column("id"), sa.column("memory_mb"))
+NEW_RELEASE = sa.table("flavors", sa.column("id"), sa.column("foobars"))
+MOVED = {"id": 1, "foobars": 512, "memory_mb": None}
+PENDING = {"id": 2, "foobars": None, "memory_mb": 512}
 
 METADATA = sa.MetaData()
 FLAVORS = sa.Table(
@@ -112,6 +121,32 @@ def fences(engine: sa.Engine) -> list[str]:
         return []
     with engine.connect() as connection:
         return list(connection.execute(sa.text(query)).scalars())
+
+
+def blocked_by(engine: sa.Engine, *transitions: Transition, **options: Any) -> tuple[Any, ...]:
+    """Return what blocks the contract, which has to be refused and to change nothing."""
+    before = columns(engine)
+    with pytest.raises(GuardError) as refused:
+        contract(engine, *transitions, **options)
+    assert (columns(engine), row_of_history(engine), fences(engine)) == (before, None, [])
+    assert refused.value.exit_code == 3
+    return refused.value.blockers
+
+
+def raise_fence(engine: sa.Engine, transition: Transition) -> bool:
+    """Raise the fence of *transition* and leave it; return whether there is one."""
+    with engine.begin() as connection:
+        fence = fence_of(connection, transition)
+        for statement in raising(fence, {}, dialect_of(connection.dialect)) if fence else ():
+            connection.exec_driver_sql(statement)
+    return fence is not None
+
+
+def send(engine: sa.Engine, *statements: str) -> None:
+    """Send *statements* in one transaction."""
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.exec_driver_sql(statement)
 
 
 def remove(engine: sa.Engine) -> None:

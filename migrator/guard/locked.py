@@ -37,7 +37,9 @@ class Run:
     connection: Connection
     notes: Connection
     """Open from the start: while tables are locked there is no time to connect."""
-    done: int = 0
+    begun: bool
+    """An earlier run has come to its statements."""
+    done: int
     """How many statements are done, by this run or an earlier one."""
 
     def write(self, work: Callable[[Connection], None]) -> None:
@@ -65,7 +67,10 @@ def run(step: Step, overridden: tuple[Blocker, ...]) -> None:
         step.patience.connection(isolation_level="AUTOCOMMIT") as connection,
         step.patience.connection() as notes,
     ):
-        this = Run(step=step, connection=connection, notes=notes, done=step.done(notes))
+        done = step.done(notes)
+        this = Run(
+            step=step, connection=connection, notes=notes, begun=done is not None, done=done or 0
+        )
         if step.override is None:
             _raise_fences(step, connection)
             _look(step, connection)
@@ -153,7 +158,7 @@ def _send(this: Run, indexes: Iterable[int]) -> None:
     for index in left:
         text = step.reached.statements[index].text
         this.write(partial(step.record.intend, index=index, statement=text))
-        if catalogue and step.gone(index, catalogue):
+        if catalogue and step.gone(index, catalogue, begun=this.begun):
             step.say(f"statement {index + 1} finds its work done")
         else:
             _send_one(this, index)

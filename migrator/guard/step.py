@@ -101,16 +101,21 @@ class Step:
         with self.patience.connection() as connection, self.patience.transaction(connection):
             work(connection)
 
-    def done(self, connection: Connection) -> int:
-        """Return how many statements an earlier run has finished."""
+    def done(self, connection: Connection) -> int | None:
+        """Return how many statements an earlier run has finished, None when there was none."""
         with self.patience.transaction(connection):
-            return self.record.done(connection) or 0
+            return self.record.done(connection)
 
-    def gone(self, index: int, catalogue: Catalogue) -> bool:
-        """Return whether what statement *index* takes away is away already."""
+    def gone(self, index: int, catalogue: Catalogue, *, begun: bool) -> bool:
+        """Return whether what statement *index* takes away is away already.
+
+        Unless an earlier run has *begun*, that is believed of columns and tables only,
+        of which the contract says what becomes of them; a name may also be misspelt.
+        """
         effects = self.reached.statements[index].effects
-        verbs = {effect.verb for effect in effects}
-        if not effects or not verbs <= {"drop", "rename"}:
+        if not effects or any(effect.verb not in {"drop", "rename"} for effect in effects):
+            return False
+        if not begun and any(effect.thing not in {"column", "table"} for effect in effects):
             return False
         return all(present(effect, catalogue) for effect in effects)
 

@@ -52,7 +52,8 @@ def raise_fences(step: Step, connection: Connection) -> Fences:
 
 
 def _run(step: Step, connection: Connection, fences: Fences, note: str | None) -> None:
-    done = step.done(connection)
+    begun = step.done(connection)
+    done = begun or 0
     segments = list(step.segments(lambda statement: not statement.concurrent))
     for segment in segments:
         last = segment is segments[-1]
@@ -72,7 +73,7 @@ def _run(step: Step, connection: Connection, fences: Fences, note: str | None) -
                 doing=f"contract {step.migration.number}",
             )
         elif segment.indexes[0] >= done:
-            _outside(step, connection, segment.indexes[0])
+            _outside(step, connection, segment.indexes[0], begun=begun is not None)
     if not segments or not segments[-1].together:
         step.write(lambda other: step.record.applied(other, note))
 
@@ -112,7 +113,7 @@ def _send(step: Step, connection: Connection, indexes: Iterable[int]) -> None:
             return
         catalogue = step.catalogue(connection)
         for index in indexes:
-            if step.gone(index, catalogue):
+            if step.gone(index, catalogue, begun=False):
                 step.say(f"statement {index + 1} finds its work done")
             else:
                 step.send(connection, index)
@@ -153,10 +154,10 @@ def _alone(step: Step, connection: Connection, statement: str, *, doing: str) ->
     step.patience.run(connection, send, doing=doing)
 
 
-def _outside(step: Step, connection: Connection, index: int) -> None:
+def _outside(step: Step, connection: Connection, index: int, *, begun: bool) -> None:
     """Send a statement that no transaction may hold, between two notes in the history."""
     with step.patience.transaction(connection):
-        if step.gone(index, step.catalogue(connection)):
+        if step.gone(index, step.catalogue(connection), begun=begun):
             step.record.did(connection, index)
             return
     step.write(lambda other: step.record.intend(other, index, step.reached.statements[index].text))

@@ -1,8 +1,7 @@
-"""The guard: what it lets through, what it refuses, and what it leaves behind."""
+"""The guard: what it lets through and what it refuses."""
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,11 +11,8 @@ from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from sqlalchemy.orm import registry
 
-from migrator import checkpoint, guard, python, rename
-from migrator.dialects import dialect_of
-from migrator.errors import GuardError, LockedError, StepError
-from migrator.guard.fence import fence_of, is_plain, raising
-from migrator.guard.step import Step
+from migrator import checkpoint, guard, rename
+from migrator.errors import GuardError
 from migrator.services import register
 from migrator.transitions import Failure
 from tests.guarded import (
@@ -24,42 +20,23 @@ from tests.guarded import (
     FILLED,
     FLAVORS,
     MARKED,
+    MOVED,
+    PENDING,
     RENAMED,
+    blocked_by,
     columns,
     contract,
     contract_of,
     expanded,
     fences,
     row_of_history,
+    send,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from migrator.guard import Blocker
     from tests.databases import Database
-
-OLD_RELEASE = sa.table("flavors", sa.column("id"), sa.column("memory_mb"))
-NEW_RELEASE = sa.table("flavors", sa.column("id"), sa.column("foobars"))
-MOVED = {"id": 1, "foobars": 512, "memory_mb": None}
-PENDING = {"id": 2, "foobars": None, "memory_mb": 512}
-
-
-def blocked_by(engine: sa.Engine, *transitions: object, **options: object) -> tuple[Blocker, ...]:
-    """Return what blocks the contract, which has to be refused and to change nothing."""
-    before = columns(engine)
-    with pytest.raises(GuardError) as refused:
-        contract(engine, *transitions, **options)  # type: ignore[arg-type]
-    assert (columns(engine), row_of_history(engine), fences(engine)) == (before, None, [])
-    assert refused.value.exit_code == 3
-    return refused.value.blockers  # type: ignore[return-value]
-
-
-def send(engine: sa.Engine, *statements: str) -> None:
-    with engine.begin() as connection:
-        for statement in statements:
-            connection.exec_driver_sql(statement)
-
 
 # What is let through.
 
@@ -291,218 +268,6 @@ def test_blockers_can_be_asked_without_touching_anything(database: Database) -> 
     assert blocker.as_json()["sample"] == ("id=2",)
 
 
-# Late writers.
-
-
-@pytest.mark.parametrize("writer", [OLD_RELEASE, NEW_RELEASE])
-def test_a_fence_refuses_the_old_release_and_no_other(
-    database: Database, writer: sa.TableClause
-) -> None:
-    engine = expanded(database, MOVED)
-    with engine.begin() as connection:
-        fence = fence_of(connection, RENAMED)
-        if fence is None:
-            pytest.skip("SQLite has one writer, which needs no fence")
-        for statement in raising(fence, {}, dialect_of(connection.dialect)):
-            connection.exec_driver_sql(statement)
-    column = writer.c.keys()[1]
-    writes = (
-        writer.insert().values({"id": 9, column: 0}),
-        writer.update().values({column: 0}).where(writer.c.id == 1),
-    )
-    for write in writes:
-        refused = pytest.raises(sa.exc.DBAPIError) if writer is OLD_RELEASE else nullcontext()
-        with refused, engine.begin() as connection:
-            connection.execute(write)
-
-
-def write_after_the_look(monkeypatch: pytest.MonkeyPatch, engine: sa.Engine) -> None:
-    """Let an old writer write right after the guard's first look."""
-    look = Step.look
-
-    def look_and_write(step: Step) -> tuple[Blocker, ...]:
-        found = look(step)
-        monkeypatch.setattr(Step, "look", look)
-        with engine.begin() as connection:
-            connection.execute(OLD_RELEASE.insert(), {"id": 9, "memory_mb": 0})
-        return found
-
-    monkeypatch.setattr(Step, "look", look_and_write)
-
-
-def test_a_row_written_after_the_first_look_is_found(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    engine = expanded(database, MOVED)
-    write_after_the_look(monkeypatch, engine)
-    (blocker,) = blocked_by(engine, RENAMED)
-
-    assert blocker.sample == ("id=9",)
-
-
-def test_a_predicate_over_other_tables_is_looked_at_under_their_locks(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    engine = expanded(database, MOVED)
-    send(engine, "CREATE TABLE extras (flavor_id INTEGER)", "INSERT INTO extras VALUES (1)")
-    extras = sa.table("extras", sa.column("flavor_id")).alias()
-    transition = replace(
-        python(
-            "flavors",
-            pending=lambda row: ~sa.exists().where(extras.c.flavor_id == row.id),
-            move=lambda _connection, _keys: None,
-            writes=["extras"],
-        ),
-        name="flavor_extras",
-    )
-    write_after_the_look(monkeypatch, engine)
-    (blocker,) = blocked_by(engine, transition)
-    assert blocker.sample == ("id=9",)
-
-    send(engine, "INSERT INTO extras VALUES (9)")
-    contract(engine, transition)
-    assert "memory_mb" not in columns(engine)
-
-
-def test_only_a_predicate_over_its_own_row_can_be_a_fence() -> None:
-    other = sa.table("others", sa.column("id"))
-    plain = sa.or_(sa.not_(FLAVORS.c.memory_mb == 5), sa.func.coalesce(FLAVORS.c.foobars, 0) > 1)
-
-    assert is_plain(plain, FLAVORS)
-    for crooked in (
-        sa.exists().where(other.c.id == FLAVORS.c.id),
-        FLAVORS.c.memory_mb < sa.func.random(),
-        sa.text("memory_mb IS NULL"),
-        FLAVORS.alias().c.memory_mb.is_(None),
-    ):
-        assert not is_plain(sa.and_(plain, crooked), FLAVORS)
-
-
-# Locks, and what the database refuses.
-
-
-@pytest.mark.requires("lock_timeout")
-def test_a_contract_that_gets_no_lock_says_who_is_in_the_way(database: Database) -> None:
-    engine = expanded(database, MOVED)
-    with engine.begin() as other:
-        other.execute(NEW_RELEASE.update().values(foobars=1))
-        with pytest.raises(LockedError, match="got no lock in 2 attempts") as refused:
-            contract(engine, RENAMED, attempts=2)
-    if database.name != "sqlite":
-        assert "blocked by: session" in refused.value.message
-    assert (row_of_history(engine), fences(engine)) == (None, [])
-    assert "memory_mb" in columns(engine)
-
-
-def test_a_contract_waits_for_a_lock_that_comes_free(database: Database) -> None:
-    engine = expanded(database, MOVED)
-    other = engine.connect()
-    other.execute(NEW_RELEASE.update().values(foobars=1))
-    lines: list[str] = []
-
-    def tell(line: str) -> None:
-        lines.append(line)
-        other.rollback()
-
-    contract(engine, RENAMED, on_event=tell)
-    other.close()
-    assert "tried again" in lines[0]
-    assert "memory_mb" not in columns(engine)
-
-
-def test_a_statement_that_is_refused_leaves_nothing_behind(database: Database) -> None:
-    engine = expanded(database, MOVED)
-    with pytest.raises(
-        StepError, match="statement 1 of drop_flavor_memory_mb was refused"
-    ) as error:
-        contract(
-            engine,
-            RENAMED,
-            work=("ALTER TABLE flavors DROP COLUMN memory_mb, DROP COLUMN",),
-            migration=contract_of(abandons={"flavors": "all of it"}),
-        )
-    assert error.value.number == 3
-    assert (row_of_history(engine), fences(engine)) == (None, [])
-    assert "memory_mb" in columns(engine)
-
-
-def test_without_the_privilege_for_triggers_the_lock_has_to_do(database: Database) -> None:
-    if database.name != "mariadb":
-        pytest.skip("only MariaDB and MySQL fence with triggers")
-    engine = expanded(database, MOVED)
-    url = sa.make_url(database.url)
-    send(
-        engine,
-        "CREATE USER IF NOT EXISTS 'limited'@'localhost'",
-        f"GRANT ALL ON {url.database}.* TO 'limited'@'localhost'",
-        f"REVOKE TRIGGER ON {url.database}.* FROM 'limited'@'localhost'",
-    )
-    limited = database.engine(poolclass=sa.NullPool)
-    sa.event.listen(limited, "do_connect", lambda *given: given[3].update(user="limited"))
-    try:
-        lines = contract(limited, RENAMED)
-    finally:
-        send(engine, "DROP USER 'limited'@'localhost'")
-    assert lines[0].startswith("no fence on flavors: this user may not create triggers (1142)")
-    assert "memory_mb" not in columns(engine)
-
-
-# What an earlier run left.
-
-
-def test_a_fence_that_was_left_is_used_or_taken_away(database: Database) -> None:
-    engine = expanded(database, MOVED)
-    stale = replace(rename("flavors", "memory_mb", to="foobars"), name="flavor_renamed")
-    with engine.begin() as connection:
-        for transition in (RENAMED, stale):
-            if fence := fence_of(connection, transition):
-                for statement in raising(fence, {}, dialect_of(connection.dialect)):
-                    connection.exec_driver_sql(statement)
-    contract(engine, RENAMED)
-    assert (columns(engine), fences(engine)) == ({"id", "foobars", "deleted"}, [])
-
-
-def test_a_refusal_takes_away_the_fence_that_was_left(database: Database) -> None:
-    engine = expanded(database, PENDING)
-    with engine.begin() as connection:
-        if fence := fence_of(connection, RENAMED):
-            for statement in raising(fence, {}, dialect_of(connection.dialect)):
-                connection.exec_driver_sql(statement)
-    blocked_by(engine, RENAMED)
-
-
-def test_a_contract_whose_drop_is_done_only_writes_the_history(database: Database) -> None:
-    engine = expanded(database, MOVED)
-    send(engine, DROP)
-    assert contract(engine, RENAMED) == ["statement 1 finds its work done"]
-
-    row = row_of_history(engine)
-    assert row is not None
-    assert row["state"] == "applied"
-
-
-def test_what_is_left_of_a_merge_is_still_looked_at(database: Database) -> None:
-    engine = expanded(database)
-    send(
-        engine,
-        "ALTER TABLE flavors ADD COLUMN swap INTEGER",
-        "INSERT INTO flavors (id, swap) VALUES (5, 1)",
-        DROP,
-    )
-    merged = replace(RENAMED, from_=("memory_mb", "swap"))  # type: ignore[call-arg]
-    (blocker,) = blocked_by(engine, merged, work=(DROP, "ALTER TABLE flavors DROP COLUMN swap"))
-
-    assert (blocker.pending, blocker.sample) == (1, ("id=5",))
-
-
-def test_a_column_of_another_spelling_is_not_taken_for_gone(database: Database) -> None:
-    engine = expanded(database, PENDING)
-    transition = replace(rename("flavors", "MEMORY_MB", to="foobars"), name="flavor_foobars")
-    (blocker,) = blocked_by(engine, transition, work=("ALTER TABLE flavors DROP COLUMN MEMORY_MB",))
-
-    assert "no column 'MEMORY_MB'" in blocker.reason
-
-
 # Names.
 
 HOSTILE = """Fl"a`v'o%r: %s"""
@@ -534,7 +299,7 @@ def test_hostile_names_and_other_schemas_are_quoted(database: Database, url: str
     drop = "ALTER TABLE {} DROP COLUMN {}".format(*names)
     if engine.dialect.paramstyle in {"format", "pyformat"}:
         drop = drop.replace("%%", "%")
-    transition = replace(rename(HOSTILE, COLUMN, to="new", schema=schema), name="hostile")
+    transition = replace(rename(HOSTILE, COLUMN, to="new"), name="hostile", schema=schema)
     with pytest.raises(GuardError, match="1 row still needs hostile"):
         contract(engine, transition, work=(drop,))
 

@@ -14,7 +14,7 @@ from migrator.cli import run
 from migrator.database import open_engine
 from migrator.services import LiveService, register
 from migrator.transitions.batch import reflect
-from tests.guarded import FLAVORS, RENAMED, fences
+from tests.guarded import FLAVORS, RENAMED, fences, raise_fence
 from tests.projects import cloud
 
 if TYPE_CHECKING:
@@ -42,17 +42,6 @@ def migrator(tmp_path: Path, engine: sa.Engine) -> Command:
     url = engine.url.render_as_string(hide_password=False)
     options = ("--manifest", str(tmp_path / "versions.json"), "--database", url)
     return lambda *arguments: run([*options, *arguments])
-
-
-def raise_fence(engine: sa.Engine) -> None:
-    from migrator.dialects import dialect_of
-    from migrator.guard.fence import fence_of, raising
-
-    with engine.begin() as connection:
-        fence = fence_of(connection, RENAMED)
-        if fence is not None:
-            for statement in raising(fence, {}, dialect_of(connection.dialect)):
-                connection.exec_driver_sql(statement)
 
 
 def test_guard_explains_and_touches_nothing(
@@ -114,7 +103,7 @@ def test_what_is_no_pending_contract_is_an_error(
 def test_a_fence_that_was_left_is_shown_and_lifted(
     migrator: Command, engine: sa.Engine, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    raise_fence(engine)
+    raise_fence(engine, RENAMED)
     stood = fences(engine)
     migrator("guard", "--json")
     (contract,) = json.loads(capsys.readouterr().out)["contracts"]

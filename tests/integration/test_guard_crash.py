@@ -15,6 +15,7 @@ from migrator.errors import GuardError
 from tests.guarded import (
     DROP,
     FLAVORS,
+    OLD_RELEASE,
     RENAMED,
     Points,
     columns,
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 WORK = (DROP, "ALTER TABLE flavors DROP COLUMN deleted")
 MIGRATION = contract_of(abandons={"flavors.deleted": "nobody reads it"})
-OLD = sa.table("flavors", sa.column("id"), sa.column("memory_mb"))
 PROCESSES = multiprocessing.get_context("forkserver")
 """Processes that fork from one that has done nothing but imports: quick, and without threads."""
 
@@ -60,7 +60,7 @@ def write_as_the_old_release(database: Database) -> bool:
     """Return whether a process of the old release gets its write acknowledged."""
     try:
         with database.engine(poolclass=sa.NullPool).begin() as connection:
-            connection.execute(OLD.insert(), {"id": 9, "memory_mb": 0})
+            connection.execute(OLD_RELEASE.insert(), {"id": 9, "memory_mb": 0})
     except sa.exc.DBAPIError:
         return False
     return True

@@ -15,6 +15,7 @@ from migrator.guard.locks import lock_statements
 from migrator.guard.step import LateWriterError
 from tests.guarded import (
     FLAVORS,
+    OLD_RELEASE,
     RENAMED,
     Points,
     columns,
@@ -30,10 +31,9 @@ if TYPE_CHECKING:
     from migrator.guard.step import Step
     from tests.databases import Database
 
-OLD = sa.table("flavors", sa.column("id"), sa.column("memory_mb"))
 WRITES = (
-    OLD.insert().values(id=9, memory_mb=0),
-    OLD.update().values(memory_mb=0).where(OLD.c.id == 1),
+    OLD_RELEASE.insert().values(id=9, memory_mb=0),
+    OLD_RELEASE.update().values(memory_mb=0).where(OLD_RELEASE.c.id == 1),
 )
 BLOCKED_SECONDS = 0.1
 """How long a writer may keep the contract waiting at a point where it is locked out itself."""

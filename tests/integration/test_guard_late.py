@@ -1,0 +1,131 @@
+"""Late writers: what comes after the first look is found, or refused by a fence."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.orm import registry
+
+from migrator import python
+from migrator.guard.fence import is_plain
+from migrator.guard.step import Step
+from migrator.services import register
+from tests.guarded import (
+    FLAVORS,
+    MOVED,
+    NEW_RELEASE,
+    OLD_RELEASE,
+    RENAMED,
+    blocked_by,
+    columns,
+    contract,
+    expanded,
+    raise_fence,
+    send,
+)
+
+if TYPE_CHECKING:
+    from migrator.guard import Blocker
+    from tests.databases import Database
+
+
+def test_a_process_that_comes_after_the_first_look_is_found(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = expanded(database, MOVED)
+    models = registry(metadata=FLAVORS.metadata)
+    look, entered = Step.look, []
+
+    def look_and_register(step: Step) -> tuple[Blocker, ...]:
+        found = look(step)
+        entered.append(register(database.engine(), name="api", models=models, lease_seconds=3600))
+        return found
+
+    monkeypatch.setattr(Step, "look", look_and_register)
+    (blocker,) = blocked_by(engine, RENAMED)
+    entered[0].close()
+    assert "service api on " in blocker.reason
+
+
+@pytest.mark.parametrize("writer", [OLD_RELEASE, NEW_RELEASE])
+def test_a_fence_refuses_the_old_release_and_no_other(
+    database: Database, writer: sa.TableClause
+) -> None:
+    engine = expanded(database, MOVED)
+    if not raise_fence(engine, RENAMED):
+        pytest.skip("SQLite has one writer, which needs no fence")
+    column = writer.c.keys()[1]
+    writes = (
+        writer.insert().values({"id": 9, column: 0}),
+        writer.update().values({column: 0}).where(writer.c.id == 1),
+    )
+    for write in writes:
+        refused = pytest.raises(sa.exc.DBAPIError) if writer is OLD_RELEASE else nullcontext()
+        with refused, engine.begin() as connection:
+            connection.execute(write)
+
+
+def write_after_the_look(monkeypatch: pytest.MonkeyPatch, engine: sa.Engine) -> None:
+    """Let an old writer write right after the guard's first look."""
+    look = Step.look
+
+    def look_and_write(step: Step) -> tuple[Blocker, ...]:
+        found = look(step)
+        monkeypatch.setattr(Step, "look", look)
+        with engine.begin() as connection:
+            connection.execute(OLD_RELEASE.insert(), {"id": 9, "memory_mb": 0})
+        return found
+
+    monkeypatch.setattr(Step, "look", look_and_write)
+
+
+def test_a_row_written_after_the_first_look_is_found(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = expanded(database, MOVED)
+    write_after_the_look(monkeypatch, engine)
+    (blocker,) = blocked_by(engine, RENAMED)
+
+    assert blocker.sample == ("id=9",)
+
+
+def test_a_predicate_over_other_tables_is_looked_at_under_their_locks(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = expanded(database, MOVED)
+    send(engine, "CREATE TABLE extras (flavor_id INTEGER)", "INSERT INTO extras VALUES (1)")
+    extras = sa.table("extras", sa.column("flavor_id")).alias()
+    transition = replace(
+        python(
+            "flavors",
+            pending=lambda row: ~sa.exists().where(extras.c.flavor_id == row.id),
+            move=lambda _connection, _keys: None,
+            writes=["extras"],
+        ),
+        name="flavor_extras",
+    )
+    write_after_the_look(monkeypatch, engine)
+    (blocker,) = blocked_by(engine, transition)
+    assert blocker.sample == ("id=9",)
+
+    send(engine, "INSERT INTO extras VALUES (9)")
+    contract(engine, transition)
+    assert "memory_mb" not in columns(engine)
+
+
+def test_only_a_predicate_over_its_own_row_can_be_a_fence() -> None:
+    other = sa.table("others", sa.column("id"))
+    plain = sa.or_(sa.not_(FLAVORS.c.memory_mb == 5), sa.func.coalesce(FLAVORS.c.foobars, 0) > 1)
+
+    assert is_plain(plain, FLAVORS)
+    for crooked in (
+        sa.exists().where(other.c.id == FLAVORS.c.id),
+        FLAVORS.c.memory_mb < sa.func.random(),
+        sa.text("memory_mb IS NULL"),
+        FLAVORS.alias().c.memory_mb.is_(None),
+    ):
+        assert not is_plain(sa.and_(plain, crooked), FLAVORS)

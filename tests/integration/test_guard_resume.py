@@ -1,0 +1,191 @@
+"""A contract that gets no lock, is refused by the database, or was left half done."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+import sqlalchemy as sa
+
+from migrator import rename
+from migrator.errors import LockedError, StepError
+from tests.guarded import (
+    DROP,
+    MOVED,
+    NEW_RELEASE,
+    PENDING,
+    RENAMED,
+    blocked_by,
+    columns,
+    contract,
+    contract_of,
+    expanded,
+    fences,
+    raise_fence,
+    row_of_history,
+    send,
+)
+
+if TYPE_CHECKING:
+    from tests.databases import Database
+
+# Locks, and what the database refuses.
+
+
+@pytest.mark.requires("lock_timeout")
+def test_a_contract_that_gets_no_lock_says_who_is_in_the_way(database: Database) -> None:
+    engine = expanded(database, MOVED)
+    with engine.begin() as other:
+        other.execute(NEW_RELEASE.update().values(foobars=1))
+        with pytest.raises(LockedError, match="got no lock in 2 attempts") as refused:
+            contract(engine, RENAMED, attempts=2)
+    if database.name != "sqlite":
+        assert "blocked by: session" in refused.value.message
+    assert (row_of_history(engine), fences(engine)) == (None, [])
+    assert "memory_mb" in columns(engine)
+
+
+def test_a_contract_waits_for_a_lock_that_comes_free(database: Database) -> None:
+    engine = expanded(database, MOVED)
+    other = engine.connect()
+    other.execute(NEW_RELEASE.update().values(foobars=1))
+    lines: list[str] = []
+
+    def tell(line: str) -> None:
+        lines.append(line)
+        other.rollback()
+
+    contract(engine, RENAMED, on_event=tell)
+    other.close()
+    assert "tried again" in lines[0]
+    assert "memory_mb" not in columns(engine)
+
+
+def test_a_statement_that_is_refused_leaves_nothing_behind(database: Database) -> None:
+    engine = expanded(database, MOVED)
+    with pytest.raises(
+        StepError, match="statement 1 of drop_flavor_memory_mb was refused"
+    ) as error:
+        contract(
+            engine,
+            RENAMED,
+            work=("ALTER TABLE flavors DROP COLUMN memory_mb, DROP COLUMN",),
+            migration=contract_of(abandons={"flavors": "all of it"}),
+        )
+    assert error.value.number == 3
+    assert (row_of_history(engine), fences(engine)) == (None, [])
+    assert "memory_mb" in columns(engine)
+
+
+def test_a_table_that_has_to_be_copied_is_said(database: Database) -> None:
+    if database.name != "mariadb":
+        pytest.skip("only MariaDB and MySQL say how an ALTER is done")
+    engine = expanded(database, MOVED)
+    work = (DROP, "ALTER TABLE flavors MODIFY foobars VARCHAR(10)")
+    lines = contract(engine, RENAMED, work=work)
+
+    assert lines[1:] == ["statement 2 copied the table while its writers waited"]
+
+
+@pytest.mark.requires("concurrent_index")
+def test_what_no_transaction_may_hold_runs_beside_it(database: Database) -> None:
+    engine = expanded(database, MOVED)
+    send(engine, "CREATE INDEX old_memory ON flavors (memory_mb)", "CREATE INDEX a ON flavors (id)")
+    work = ("DROP INDEX CONCURRENTLY old_memory", DROP, "DROP INDEX CONCURRENTLY a")
+    contract(engine, RENAMED, work=work)
+
+    row = row_of_history(engine)
+    assert row is not None
+    assert (row["state"], row["statement"]) == ("applied", 3)
+    assert sa.inspect(engine).get_indexes("flavors") == []
+
+
+def test_a_statement_that_was_refused_is_gone_on_with(database: Database) -> None:
+    engine = expanded(database, MOVED)
+    work = (DROP, "DROP INDEX mistaken" + " ON flavors" * (database.name == "mariadb"))
+    with pytest.raises(StepError, match="statement 2 of drop_flavor_memory_mb was refused"):
+        contract(engine, RENAMED, work=work)
+    row = row_of_history(engine)
+    if database.name == "mariadb":
+        assert row is not None
+        assert (row["state"], row["statement"], row["intent"]) == ("applying", 1, None)
+    else:
+        assert row is None
+
+    send(engine, "CREATE INDEX mistaken ON flavors (foobars)")
+    contract(engine, RENAMED, work=work)
+    row = row_of_history(engine)
+    assert row is not None
+    assert (row["state"], columns(engine)) == ("applied", {"id", "foobars", "deleted"})
+
+
+def test_without_the_privilege_for_triggers_the_lock_has_to_do(database: Database) -> None:
+    if database.name != "mariadb":
+        pytest.skip("only MariaDB and MySQL fence with triggers")
+    engine = expanded(database, MOVED)
+    url = sa.make_url(database.url)
+    send(
+        engine,
+        "CREATE USER IF NOT EXISTS 'limited'@'localhost'",
+        f"GRANT ALL ON {url.database}.* TO 'limited'@'localhost'",
+        f"REVOKE TRIGGER ON {url.database}.* FROM 'limited'@'localhost'",
+    )
+    limited = database.engine(poolclass=sa.NullPool)
+    sa.event.listen(limited, "do_connect", lambda *given: given[3].update(user="limited"))
+    try:
+        lines = contract(limited, RENAMED)
+    finally:
+        send(engine, "DROP USER 'limited'@'localhost'")
+    assert lines[0].startswith("no fence on flavors: this user may not create triggers (1142)")
+    assert "memory_mb" not in columns(engine)
+
+
+# What an earlier run left.
+
+
+def test_a_fence_that_was_left_is_used_or_taken_away(database: Database) -> None:
+    engine = expanded(database, MOVED)
+    stale = replace(rename("flavors", "memory_mb", to="foobars"), name="flavor_renamed")
+    raise_fence(engine, RENAMED)
+    raise_fence(engine, stale)
+    contract(engine, RENAMED)
+    assert (columns(engine), fences(engine)) == ({"id", "foobars", "deleted"}, [])
+
+
+def test_a_refusal_takes_away_the_fence_that_was_left(database: Database) -> None:
+    engine = expanded(database, PENDING)
+    raise_fence(engine, RENAMED)
+    blocked_by(engine, RENAMED)
+
+
+def test_a_contract_whose_drop_is_done_only_writes_the_history(database: Database) -> None:
+    engine = expanded(database, MOVED)
+    send(engine, DROP)
+    assert contract(engine, RENAMED) == ["statement 1 finds its work done"]
+
+    row = row_of_history(engine)
+    assert row is not None
+    assert row["state"] == "applied"
+
+
+def test_what_is_left_of_a_merge_is_still_looked_at(database: Database) -> None:
+    engine = expanded(database)
+    send(
+        engine,
+        "ALTER TABLE flavors ADD COLUMN swap INTEGER",
+        "INSERT INTO flavors (id, swap) VALUES (5, 1)",
+        DROP,
+    )
+    merged = replace(RENAMED, from_=("memory_mb", "swap"))  # type: ignore[call-arg]
+    (blocker,) = blocked_by(engine, merged, work=(DROP, "ALTER TABLE flavors DROP COLUMN swap"))
+
+    assert (blocker.pending, blocker.sample) == (1, ("id=5",))
+
+
+def test_a_column_of_another_spelling_is_not_taken_for_gone(database: Database) -> None:
+    engine = expanded(database, PENDING)
+    transition = replace(rename("flavors", "MEMORY_MB", to="foobars"), name="flavor_foobars")
+    (blocker,) = blocked_by(engine, transition, work=("ALTER TABLE flavors DROP COLUMN MEMORY_MB",))
+
+    assert "no column 'MEMORY_MB'" in blocker.reason
