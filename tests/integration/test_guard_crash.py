@@ -23,6 +23,7 @@ from tests.guarded import (
     contract_of,
     expanded,
     fences,
+    quick,
     remove,
     row_of_history,
 )
@@ -42,7 +43,7 @@ def run(engine: sa.Engine) -> None:
 
 def run_and_die(url: str, at: int) -> None:
     """Run the contract and die at point *at*, like a process that is killed -9."""
-    engine = open_engine(url)
+    engine = open_engine(quick(url))
     with Points(engine, at, lambda: os.kill(os.getpid(), signal.SIGKILL)):
         run(engine)
 

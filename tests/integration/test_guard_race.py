@@ -168,7 +168,7 @@ class Workload:
         self.stop = threading.Event()
         self.threads = [
             threading.Thread(target=self._write, args=(FLAVORS.c[name], start))
-            for name, start in (("memory_mb", 10_000), ("memory_mb", 20_000), ("foobars", 30_000))
+            for name, start in (("memory_mb", 10_000), ("foobars", 20_000))
         ]
 
     def __enter__(self) -> Workload:
@@ -193,7 +193,7 @@ class Workload:
 
     def _write(self, column: sa.Column[Any], start: int) -> None:
         for key in range(start, start + 10_000):
-            if self.stop.wait(0.1 + (key % 7) / 20):
+            if self.stop.wait(0.2 + (key % 7) / 10):
                 return
             table = sa.table("flavors", sa.column("id"), sa.column(column.name))
             try:
@@ -210,7 +210,7 @@ def test_a_busy_table_is_contracted_and_every_acknowledged_write_is_there(
     engine = expanded(database)
     give_up = time.monotonic() + 120
     with Workload(database) as workload:
-        while len(workload.acknowledged) < 10:
+        while len(workload.acknowledged) < 4:
             assert time.monotonic() < give_up
         while "memory_mb" in columns(engine):
             assert time.monotonic() < give_up
