@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import sqlalchemy as sa
 from sqlalchemy.orm import DeclarativeBase, mapped_column, relationship
@@ -151,7 +151,7 @@ def kilo(*transitions: Any) -> SimpleNamespace:
     """Return fresh models of the new release, with the converters of *transitions* attached."""
 
     class Base(DeclarativeBase):
-        pass
+        models: ClassVar[SimpleNamespace]
 
     class Host(Base):
         __tablename__ = "hosts"
@@ -189,7 +189,9 @@ def kilo(*transitions: Any) -> SimpleNamespace:
         colour = mapped_column(sa.String(50))
 
     attach_converters(Base, *(transitions or TRANSITIONS))
-    return SimpleNamespace(Base=Base, Host=Host, Flavor=Flavor, Extra=Extra)
+    # Each class keeps the others: SQLAlchemy finds them by their names.
+    Base.models = SimpleNamespace(Base=Base, Host=Host, Flavor=Flavor, Extra=Extra)
+    return Base.models
 
 
 def expand(engine: sa.Engine) -> None:

@@ -157,7 +157,11 @@ class Transition:
         """Return the predicate of rows in a transitional state; it is never NULL."""
         if self.skip is None:
             return sa.false()
-        return sa.case((self.skip(Row(table.c)), 1), else_=0) == 1
+        try:
+            skip = self.skip(Row(table.c))
+        except AttributeError as error:
+            raise TransitionError(f"skip= of {self.table!r} cannot be read: {error}") from error
+        return sa.case((skip, 1), else_=0) == 1
 
     def movable(self, table: sa.FromClause) -> sa.ColumnElement[bool]:
         """Return the predicate of the rows that a batch may take now."""

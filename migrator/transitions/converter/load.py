@@ -9,7 +9,6 @@ from sqlalchemy import event
 from sqlalchemy.orm.interfaces import LoaderStrategy
 from typing_extensions import override
 
-from migrator.errors import ConverterError
 from migrator.transitions.columns import OLD_COUNTS
 from migrator.transitions.converter.read import as_stored
 from migrator.transitions.converter.stored import column_of
@@ -94,32 +93,23 @@ class Converting(LoaderStrategy):
             populators["expire"].append((self.key, True))
 
     def _there(self, adapter: Any, *, present_only: bool) -> dict[str, sa.Column[Any]]:
-        """Return the columns of the row where *adapter* finds them; none when it is not there."""
+        """Return the columns of the row where *adapter* finds them, all of them or none.
+
+        A subquery of objects has no old columns: the attribute is loaded when it is asked for.
+        """
         if adapter is None:
             return {name: as_stored(column) for name, column in self.columns.items()}
         own = self.columns[self.target]
         found = adapter.adapt_check_present(own) if present_only else adapter.columns[own]
         if found is None:
             return {}
-        return {
-            name: as_stored(self._beside(found, column, adapter))
+        there = {
+            name: column if found.table is column.table else adapter.columns[column]
             for name, column in self.columns.items()
         }
-
-    def _beside(
-        self, found: sa.Column[Any], column: sa.Column[Any], adapter: Any
-    ) -> sa.Column[Any]:
-        """Return *column* in the selectable that the target was *found* in."""
-        if found.table is column.table:
-            return column
-        beside: sa.Column[Any] | None = adapter.columns[column]
-        if beside is None or beside.table is column.table:
-            raise ConverterError(
-                f"{column.table.name}.{self.target} is converted in Python and cannot be loaded "
-                f"from a subquery, which has no {column.name!r}",
-                hint="load the objects from their table, by the keys that the subquery selects",
-            )
-        return beside
+        if any(column is None or column.table is not found.table for column in there.values()):
+            return {}
+        return {name: as_stored(column) for name, column in there.items()}
 
     def _reader(self, get: dict[str, Get]) -> Get:
         """Return what gives the value of the target for a row of the result."""

@@ -33,6 +33,24 @@ _shown: WeakKeyDictionary[sa.Table, dict[str, sa.ColumnElement[Any] | None]] = W
 """Table → key of a column → what it reads as; None where only Python can tell."""
 
 
+class Refused(sa.ColumnElement[Any]):
+    """A value that only Python can compute, in a query: compiling it is an error."""
+
+    inherit_cache = False
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+@compiles(Refused)
+def _refused(element: Refused, _compiler: SQLCompiler, **_options: Any) -> str:
+    raise ConverterError(
+        f"{element.name} is converted in Python, so that a query cannot select, filter or "
+        "sort by it",
+        hint="give the transition sql= beside python=, or load the objects and look at them",
+    )
+
+
 def show(column: sa.Column[Any], made: sa.ColumnElement[Any] | None) -> None:
     """Let *column* read as *made*, over stored columns; None lets no query name it."""
     _shown.setdefault(column.table, {})[column.key] = made
@@ -74,11 +92,7 @@ def _made(
         return None
     made = _shown[origin.table][origin.key]
     if made is None:
-        raise ConverterError(
-            f"{origin.table.name}.{origin.name} is converted in Python, so that a query cannot "
-            "select, filter or sort by it",
-            hint="give the transition sql= beside python=, or load the objects and look at them",
-        )
+        return Refused(f"{origin.table.name}.{origin.name}")
     return made if _is_of(origin.table, column.table) else None
 
 

@@ -38,6 +38,18 @@ def _stored(element: Stored, compiler: SQLCompiler, **options: Any) -> str:
     return compiler.visit_column(cast("sa.Column[Any]", table.c[element.key]), **options)
 
 
+@compiles(Stored, "sqlite")
+def _stored_in_sqlite(element: Stored, compiler: SQLCompiler, **options: Any) -> str:
+    if options.get("include_table", True):
+        return _stored(element, compiler, **options)
+    # In RETURNING, where names have no table, SQLite may take a column for one that is NOT
+    # NULL, and IS NULL for false, unless the column is part of something else.
+    qualified = options[OF].schema is None
+    return (
+        f"coalesce({_stored(element, compiler, **{**options, 'include_table': qualified})}, NULL)"
+    )
+
+
 class Whole(sa.ColumnElement[Any]):
     """An expression over stored columns, of one table."""
 

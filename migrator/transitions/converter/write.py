@@ -70,9 +70,14 @@ class Movement:
 
     def named(self, compiler: SQLCompiler) -> frozenset[str]:
         """Return the columns of the table that the statement being compiled names itself."""
-        statement = compiler.stack[-1]["selectable"]
+        # The last one, but for what INSERT … SELECT adds to its SELECT.
+        depth, statement = next(
+            (depth, entry["selectable"])
+            for depth, entry in reversed(list(enumerate(compiler.stack)))
+            if isinstance(entry["selectable"], (sa.Insert, sa.Update))
+        )
         keys: list[Any] = list(said_by(statement))
-        if len(compiler.stack) == 1:
+        if depth == 0:
             keys += compiler.column_keys or ()
         return frozenset(self.names_of(keys))
 
