@@ -92,15 +92,17 @@ RUNNER = sa.Table(
 
 def ensure(connection: Connection) -> None:
     """Create the tables of migrator that are missing; others may do so at the same moment."""
-    present = set(sa.inspect(connection).get_table_names())
+    inspector = sa.inspect(connection)
+    present = set(inspector.get_table_names())
     missing = [table for table in METADATA.sorted_tables if table.name not in present]
-    if not missing:
-        return
+    indexed = [table for table in METADATA.sorted_tables if table.indexes]
     one_at_a_time = dialect_of(connection.dialect).one_at_a_time()
-    if one_at_a_time:
+    if missing and one_at_a_time:
         connection.execute(sa.text(one_at_a_time))
     for table in missing:
         connection.execute(CreateTable(table, if_not_exists=True))
+    # Where DDL is not transactional, a table may have been left without its index.
+    for table in indexed:
         for index in table.indexes:
             index.create(connection, checkfirst=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 from sqlalchemy import event
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 
     from migrator.dialects import Dialect
     from migrator.migration import Migration
+
+
+SENDING = ("do_execute", "do_execute_no_params", "do_executemany")
+"""SQLAlchemy's events at which a driver's cursor would be given a statement."""
 
 
 def run(connection: Connection, migration: Migration, dialect: Dialect) -> None:
@@ -36,8 +41,11 @@ def rehearse(connection: Connection, migration: Migration, dialect: Dialect) -> 
     could not take it back.
     """
     held: list[str] = []
+    thread = threading.get_ident()
 
     def hold(*sent: object) -> bool:
+        if threading.get_ident() != thread:
+            return False
         _cursor, statement, parameters = (*sent[:-1], None)[:3]
         statement = str(statement)
         if sql.read(statement, dialect).kind is sql.Kind.HARMLESS:
@@ -52,12 +60,12 @@ def rehearse(connection: Connection, migration: Migration, dialect: Dialect) -> 
         return True
 
     engine = connection.engine
-    for name in ("do_execute", "do_execute_no_params"):
+    for name in SENDING:
         event.listen(engine, name, hold)
     try:
         with connection.begin():
             run(connection, migration, dialect)
     finally:
-        for name in ("do_execute", "do_execute_no_params"):
+        for name in SENDING:
             event.remove(engine, name, hold)
     return tuple(held)
