@@ -1,0 +1,94 @@
+"""What one migration does, in a scratch database and in real ones."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import sqlalchemy as sa
+
+from migrator.apply import Options, sync
+from migrator.cli import run
+from migrator.database import open_engine
+from migrator.errors import PlanError
+from migrator.explore import explore
+from migrator.manifest import Manifest
+
+if TYPE_CHECKING:
+    from tests.databases import Database
+
+MANIFEST = Path(__file__).parents[2] / "versions.json"
+ADD_FOOBARS = 5
+
+
+@pytest.fixture(scope="module")
+def manifest() -> Manifest:
+    return Manifest.load(MANIFEST)
+
+
+def test_diff_shows_what_an_expand_adds(manifest: Manifest) -> None:
+    found = explore(manifest, ADD_FOOBARS)
+
+    changed = [line for line in found.diff[2:] if line[0] in "+-"]
+    assert changed == ["+    foobars INTEGER,"]
+    assert found.sql["mariadb"] == ("ALTER TABLE flavors ADD COLUMN foobars INTEGER",)
+
+
+def test_schema_can_be_that_of_one_table(manifest: Manifest) -> None:
+    found = explore(manifest, ADD_FOOBARS, table="instances")
+
+    assert found.diff == ()
+    assert found.before[0].startswith("CREATE TABLE instances")
+
+
+def test_trigger_is_seen(manifest: Manifest) -> None:
+    found = explore(manifest, manifest.entry_named("require_instance_locked").number)
+
+    assert "+-- trigger instances.instances_locked_inserted" in found.diff
+
+
+def test_empty_database_is_walked(database: Database, manifest: Manifest) -> None:
+    open_engine(database.url).connect().close()
+
+    found = explore(manifest, ADD_FOOBARS, url=database.url)
+
+    assert any("foobars" in line for line in found.diff)
+
+
+def test_database_at_the_version_before_is_not_changed(
+    database: Database, manifest: Manifest
+) -> None:
+    engine = open_engine(database.url)
+    sync(engine, manifest, Options(target=str(ADD_FOOBARS - 1)))
+
+    found = explore(manifest, ADD_FOOBARS, url=database.url)
+
+    assert found.after is None
+    assert "foobars" not in [each["name"] for each in sa.inspect(engine).get_columns("flavors")]
+    engine.dispose()
+
+
+def test_database_that_is_anything_else_is_refused(database: Database, manifest: Manifest) -> None:
+    engine = open_engine(database.url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE theirs (id INTEGER)")
+
+    with pytest.raises(PlanError, match="not empty"):
+        explore(manifest, ADD_FOOBARS, url=database.url)
+
+    assert sa.inspect(engine).get_table_names() == ["theirs"]
+    engine.dispose()
+
+
+def test_command_takes_number_and_name(capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--manifest", str(MANIFEST), "explore"]
+
+    assert run([*options, str(ADD_FOOBARS), "--table", "flavors"]) == 0
+    by_number = capsys.readouterr().out
+    assert run([*options, "add_flavor_foobars", "--table", "flavors"]) == 0
+    assert capsys.readouterr().out == by_number
+    assert run([*options, "5", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["name"] == "add_flavor_foobars"
+    assert run([*options, "99"]) == 2
