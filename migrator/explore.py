@@ -105,7 +105,7 @@ def schema(connection: Connection, table: str | None = None) -> tuple[str, ...]:
 
 
 def _others(connection: Connection, table: str | None) -> Iterator[str]:
-    """Yield a line for each thing that no CREATE TABLE shows: triggers, views, types …"""
+    """Yield a line for each thing that no CREATE TABLE shows: triggers, views and types."""
     known = snapshot(connection, dialect_of(connection.dialect)).definitions
     for key in sorted(known, key=lambda key: key.describe()):
         named = {key.table, key.name}

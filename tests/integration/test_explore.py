@@ -44,7 +44,10 @@ def test_schema_can_be_that_of_one_table(manifest: Manifest) -> None:
 
 
 def test_trigger_is_seen(manifest: Manifest) -> None:
-    found = explore(manifest, manifest.entry_named("require_instance_locked").number)
+    entry = manifest.entry_named("require_instance_locked")
+    assert entry is not None
+
+    found = explore(manifest, entry.number)
 
     assert "+-- trigger instances.instances_locked_inserted" in found.diff
 
