@@ -202,7 +202,8 @@ def expand(engine: sa.Engine) -> None:
 def store(engine: sa.Engine, table: sa.Table = FLAVORS, /, **values: Any) -> int:
     """Insert a row as it is, and return its key."""
     with engine.begin() as connection:
-        return int(connection.execute(sa.insert(table).values(**values)).inserted_primary_key[0])
+        made = connection.execute(sa.insert(table).values(**values))
+        return int(next(iter(made.inserted_primary_key or ())))
 
 
 def change(engine: sa.Engine, key: int, **values: Any) -> None:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import registry
 
 from migrator.errors import ConfigurationError
+from migrator.transitions.transition import READ_ELSEWHERE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,7 +20,8 @@ Models: TypeAlias = "registry | type | Iterable[type]"
 def mapped_columns(models: Models) -> frozenset[str]:
     """Return every column of every table that *models* map, as 'table.column'.
 
-    Columns that a converter keeps out of sight are among them: they stand in the table.
+    Columns that a converter keeps out of sight are among them: they stand in the table, or
+    in its `info` where they are of a table that the models need not map.
     """
     tables: set[sa.FromClause] = set()
     for known in _registries(models):
@@ -28,11 +30,14 @@ def mapped_columns(models: Models) -> frozenset[str]:
         tables.update(table for mapper in known.mappers for table in mapper.tables)
     if not tables:
         raise ConfigurationError("the models of this service map no table")
+    found = (table for table in tables if isinstance(table, sa.Table))
     return frozenset(
-        f"{table.fullname}.{column.name}"
-        for table in tables
-        if isinstance(table, sa.Table)
-        for column in table.columns
+        name
+        for table in found
+        for name in (
+            *(f"{table.fullname}.{column.name}" for column in table.columns),
+            *table.info.get(READ_ELSEWHERE, ()),
+        )
     )
 
 

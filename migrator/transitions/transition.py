@@ -45,6 +45,9 @@ class Row:
             raise AttributeError(f"there is no column {name!r}") from None
 
 
+READ_ELSEWHERE = "migrator"
+"""Key of Table.info: columns of other tables, as 'table.column', that converters read."""
+
 Predicate = Callable[[Row], "sa.ColumnElement[bool]"]
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import SimpleNamespace
 
-MEMORY = (
+MEMORY: tuple[dict[str, int], ...] = (
     {"memory_mb": 512},
     {"foobars": 512},
     {"memory_mb": 0},
@@ -181,8 +181,8 @@ def test_every_way_of_selecting_gives_the_type_of_the_column(
         24,
         "10.0.0.1",
     )
-    bundle = session.execute(sa.select(orm.Bundle("both", flavor.root_gb, flavor.prefix))).scalar()
-    assert tuple(bundle) == (Decimal("1.500"), 24)
+    both: orm.Bundle[Any] = orm.Bundle("both", flavor.root_gb, flavor.prefix)
+    assert tuple(session.execute(sa.select(both)).scalar_one()) == (Decimal("1.500"), 24)
 
 
 # Relationships.

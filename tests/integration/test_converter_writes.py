@@ -325,7 +325,7 @@ def test_every_insert_writes_the_new_format(
 def test_what_an_insert_returns_is_what_was_inserted(
     session: Session, cloud: SimpleNamespace
 ) -> None:
-    rows = [{"foobars": 0, "slug": "s", "ram": 1, "vcpus": 2}, {"foobars": 1}]
+    rows: list[dict[str, Any]] = [{"foobars": 0, "slug": "s", "ram": 1, "vcpus": 2}, {"foobars": 1}]
     made = session.scalars(sa.insert(cloud.Flavor).returning(cloud.Flavor), rows[:1]).one()
     values = session.execute(
         sa.insert(cloud.Flavor).values(rows[1]).returning(cloud.Flavor.foobars, cloud.Flavor.prefix)

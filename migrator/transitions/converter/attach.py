@@ -17,15 +17,13 @@ from migrator.transitions.converter.load import load_in_python
 from migrator.transitions.converter.names import keep_old_names
 from migrator.transitions.converter.old import put_into
 from migrator.transitions.converter.read import is_shown, show
-from migrator.transitions.converter.stored import column_named, column_of
+from migrator.transitions.converter.stored import column_named, column_of, read_elsewhere
 from migrator.transitions.free import Free
 from migrator.transitions.relocate import Relocate
+from migrator.transitions.transition import READ_ELSEWHERE
 
 if TYPE_CHECKING:
     from migrator.transitions.transition import Transition
-
-READ = "migrator"
-"""Key of Table.info: columns of other tables, as 'table.column', that converters read."""
 
 
 def attach_converters(models: Any, *transitions: Transition) -> None:
@@ -82,7 +80,7 @@ def _attach(table: sa.Table, mappers: list[orm.Mapper[Any]], transition: Transit
     """Attach *transition* to *table* and to the *mappers* that map it."""
     read: frozenset[str] = frozenset()
     if isinstance(transition, Columns):
-        _attach_columns(table, mappers, transition)
+        read = _attach_columns(table, mappers, transition)
     elif isinstance(transition, Relocate):
         _refuse_target(table, transition.target)
         read = show_relocated(table, transition)
@@ -97,11 +95,13 @@ def _attach(table: sa.Table, mappers: list[orm.Mapper[Any]], transition: Transit
             f"there is no converter for {type(transition).__name__}",
             hint="leave the transition to the batches, or declare it as python(…)",
         )
-    table.info[READ] = table.info.get(READ, frozenset()) | read
+    table.info[READ_ELSEWHERE] = table.info.get(READ_ELSEWHERE, frozenset()) | read
 
 
-def _attach_columns(table: sa.Table, mappers: list[orm.Mapper[Any]], transition: Columns) -> None:
-    """Attach a transition between columns of *table*."""
+def _attach_columns(
+    table: sa.Table, mappers: list[orm.Mapper[Any]], transition: Columns
+) -> frozenset[str]:
+    """Attach a transition between columns of *table*; return what else it reads."""
     for name in transition.targets:
         _refuse_target(table, name)
     for name in (*transition.sources, *transition.markers):
@@ -109,13 +109,16 @@ def _attach_columns(table: sa.Table, mappers: list[orm.Mapper[Any]], transition:
     targets = {name: column_of(table, name) for name in transition.targets}
     owners = {name: _owners(mappers, column) for name, column in targets.items()}
     movement = put_into(table, transition)
+    read: frozenset[str] = frozenset()
     for name, column in targets.items():
-        in_sql = transition.in_sql
-        show(column, transition.value(movement.row, name) if in_sql else None)
-        for mapper in () if in_sql else owners[name]:
+        made = transition.value(movement.row, name) if transition.in_sql else None
+        show(column, made)
+        read |= frozenset() if made is None else read_elsewhere(made, table)
+        for mapper in () if transition.in_sql else owners[name]:
             load_in_python(mapper, table, transition, name)
     for mapper in owners[transition.targets[0]]:
         _attach_class(mapper, table, transition)
+    return read
 
 
 def _attach_class(mapper: orm.Mapper[Any], table: sa.Table, transition: Columns) -> None:

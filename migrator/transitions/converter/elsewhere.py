@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from migrator.errors import ConverterError
 from migrator.transitions.converter.read import show
-from migrator.transitions.converter.stored import column_of, stored
+from migrator.transitions.converter.stored import column_of, read_elsewhere, stored
 from migrator.transitions.converter.write import said_by
 from migrator.transitions.transition import Row
 
@@ -36,12 +36,12 @@ _relocated: WeakKeyDictionary[sa.Table, set[str]] = WeakKeyDictionary()
 def show_relocated(table: sa.Table, transition: Relocate) -> frozenset[str]:
     """Let the target read as the old value where there is one; return what else is read."""
     column = column_of(table, transition.target)
-    old = _old_table(table, transition)
-    show(column, transition.value(old, stored(table)))
+    made = transition.value(_old_table(table, transition), stored(table))
+    show(column, made)
     if not _relocated:
         event.listen(sa.Engine, "before_execute", _refuse_bulk)
     _relocated.setdefault(table, set()).add(column.key)
-    return frozenset(f"{old.fullname}.{each.name}" for each in old.c)
+    return read_elsewhere(made, table)
 
 
 def _old_table(table: sa.Table, transition: Relocate) -> sa.TableClause:
@@ -138,7 +138,7 @@ def show_free(mapper: orm.Mapper[Any], table: sa.Table, transition: Free) -> fro
     shown = made if load.python is None else sa.type_coerce(made, Loaded(made.type, load.python))
     mapper.add_property(attribute, orm.column_property(shown))
     _save_with_row(mapper, attribute, save)
-    return _read_elsewhere(made, table)
+    return read_elsewhere(made, table)
 
 
 def _save_with_row(mapper: orm.Mapper[Any], attribute: str, save: Callable[..., None]) -> None:
@@ -157,16 +157,6 @@ def _save_with_row(mapper: orm.Mapper[Any], attribute: str, save: Callable[..., 
 
     event.listen(mapper.class_, "after_insert", flushed, propagate=True)
     event.listen(mapper.class_, "after_update", flushed, propagate=True)
-
-
-def _read_elsewhere(made: sa.ColumnElement[Any], table: sa.Table) -> frozenset[str]:
-    """Return the columns of other tables that *made* reads, as 'table.column'."""
-    columns = (each for each in sa.sql.visitors.iterate(made) if isinstance(each, sa.ColumnClause))
-    return frozenset(
-        f"{each.table.fullname}.{each.name}"
-        for each in columns
-        if isinstance(each.table, sa.TableClause) and each.table is not table
-    )
 
 
 class Loaded(sa.TypeDecorator[Any]):

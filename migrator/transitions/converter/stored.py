@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql import visitors
+from sqlalchemy.sql.selectable import FromClauseAlias
 
 from migrator.errors import ConverterError
 from migrator.transitions.transition import Row
@@ -92,3 +94,16 @@ def column_of(table: sa.Table, name: str) -> sa.Column[Any]:
             hint="declare the column in the model",
         )
     return column
+
+
+def read_elsewhere(made: sa.ColumnElement[Any], table: sa.Table) -> frozenset[str]:
+    """Return the columns of tables other than *table* that *made* reads, as 'table.column'."""
+    found = set()
+    for each in visitors.iterate(made):
+        if isinstance(each, sa.ColumnClause) and each.table is not None:
+            place: Any = each.table
+            while isinstance(place, FromClauseAlias):
+                place = place.element
+            if isinstance(place, sa.TableClause) and place is not table:
+                found.add(f"{place.fullname}.{each.name}")
+    return frozenset(found)
