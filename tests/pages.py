@@ -120,8 +120,8 @@ def run(
     return list(zip(commands, printed, strict=False))
 
 
-def newcomer(folder: Path) -> dict[str, str]:
-    """Make *folder* what a page begins in: the reference application, commands, a database."""
+def newcomer(folder: Path, commands: Path) -> dict[str, str]:
+    """Make *folder* what a page begins in: the reference application, *commands*, a database."""
     for name in APPLICATION:
         source = ROOT / name
         if source.is_dir():
@@ -129,16 +129,11 @@ def newcomer(folder: Path) -> dict[str, str]:
         else:
             shutil.copy(source, folder)
     (folder / "pyproject.toml").write_text(SETTINGS)
-    return environment(folder)
+    return environment(folder, commands)
 
 
-def environment(folder: Path) -> dict[str, str]:
-    """Return an environment without settings of ours, in which `migrator` is this tree's."""
-    commands = folder / ".bin"
-    commands.mkdir()
-    ours = commands / "migrator"
-    ours.write_text(f'#!/bin/sh\nexec "{sys.executable}" -P -m migrator "$@"\n')
-    ours.chmod(0o755)
+def environment(folder: Path, commands: Path) -> dict[str, str]:
+    """Return an environment without settings of ours, with *commands* before all others."""
     path = (commands, Path(sys.executable).parent, os.environ["PATH"])
     kept = {name: value for name, value in os.environ.items() if "MIGRATOR" not in name}
     return kept | {

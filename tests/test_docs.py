@@ -19,6 +19,7 @@ import click
 import pytest
 
 from migrator.cli import COMMANDS, group
+from tests import warm
 from tests.pages import PAGES, ROOT, blocks, is_session, newcomer, run
 
 if TYPE_CHECKING:
@@ -48,14 +49,23 @@ def each(paths: tuple[Path, ...]) -> pytest.MarkDecorator:
 SESSIONS = tuple(page for page in PAGES if any(map(is_session, blocks(page))))
 
 
+@pytest.fixture(scope="module")
+def commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    with warm.commands(tmp_path_factory.mktemp("commands")) as folder:
+        yield folder
+
+
 @each(SESSIONS)
-def test_a_page_shows_what_happens(page: Path, tmp_path: Path) -> None:
-    expect(page, run(blocks(page), tmp_path, newcomer(tmp_path)))
+def test_a_page_shows_what_happens(page: Path, commands: Path, tmp_path: Path) -> None:
+    expect(page, run(blocks(page), tmp_path, newcomer(tmp_path, commands)))
 
 
 @pytest.mark.parametrize("database", ["postgresql", "mariadb"], indirect=True)
-def test_the_tutorial_is_the_same_on_a_server(database: Database, tmp_path: Path) -> None:
-    expect(TUTORIAL, run(blocks(TUTORIAL, url=database.url), tmp_path, newcomer(tmp_path)))
+def test_the_tutorial_is_the_same_on_a_server(
+    database: Database, commands: Path, tmp_path: Path
+) -> None:
+    found = blocks(TUTORIAL, url=database.url)
+    expect(TUTORIAL, run(found, tmp_path, newcomer(tmp_path, commands)))
 
 
 def expect(page: Path, printed: Sequence[tuple[Command, str]]) -> None:
