@@ -208,8 +208,10 @@ def test_what_needs_a_database_to_be_known_is_refused_unless_allowed(
 
 
 def test_a_blocked_contract_is_refused_before_the_first_step(
-    engine: Engine, manifest: Manifest
+    engine: Engine, tmp_path: Path
 ) -> None:
+    last = dict(reversed(list(CLOUD.items())[2:]))
+    manifest = project(tmp_path, dict(list(CLOUD.items())[:2]) | last)
     sync(engine, manifest, Options(target="2"))
     send(engine, "INSERT INTO flavors (id, memory_mb) VALUES (1, 512)")
     before = rows(engine)

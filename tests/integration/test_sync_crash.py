@@ -17,6 +17,7 @@ from migrator.apply import Options, sync
 from migrator.catalogue import snapshot
 from migrator.database import open_engine
 from migrator.dialects import dialect_of
+from migrator.errors import StepError
 from migrator.history import HISTORY, METADATA
 from migrator.manifest import Manifest
 from tests.guarded import Points
@@ -136,6 +137,31 @@ def test_making_the_tables_is_gone_on_with_too(database: Database) -> None:
         at += 1
 
     assert at > 2 * len(METADATA.tables)
+
+
+def die_before(url: str, path: Path, text: str) -> None:
+    """Run sync and die before the statement that holds *text* is sent."""
+    engine = open_engine(url)
+
+    def die(*sent: object) -> None:
+        if text in str(sent[2]):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    sa.event.listen(engine, "before_cursor_execute", die)
+    sync(engine, Manifest.load(path))
+
+
+def test_what_was_there_before_is_not_taken_for_done(database: Database, tmp_path: Path) -> None:
+    engine = open_engine(database.url)
+    sync(engine, cloud(tmp_path))
+    with engine.begin() as connection:
+        connection.execute(sa.text("ALTER TABLE flavors ADD COLUMN swap CHAR(1)"))
+    manifest = cloud(tmp_path, add_more=MORE)
+
+    assert died(database.url, manifest.path, "ADD COLUMN swap", target=die_before)
+
+    with pytest.raises(StepError, match="statement 1 of 3"):
+        sync(engine, manifest)
 
 
 # Killed while the server is still at work
