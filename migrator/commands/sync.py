@@ -95,10 +95,16 @@ def command(
 
 
 def _sync(engine: Engine, manifest: Manifest, options: Options, *, as_json: bool) -> None:
-    def show(event: Event) -> None:
-        _print([json.dumps(report.event_as_json(event))] if as_json else report.event_lines(event))
+    progress = report.Progress()
 
-    outcome = sync(engine, manifest, options, on_event=show)
+    def show(event: Event) -> None:
+        text = f"{json.dumps(report.event_as_json(event))}\n" if as_json else progress.text(event)
+        click.echo(text, nl=False)
+
+    try:
+        outcome = sync(engine, manifest, options, on_event=show)
+    finally:
+        click.echo(progress.close(), nl=False)
     _print(
         [json.dumps(report.outcome_as_json(outcome, manifest))]
         if as_json

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from migrator.manifest import Manifest
 
 WIDTH = 80
+INDENT = " " * 17
+"""Under the name of a migration."""
 
 
 def event_as_json(event: Event) -> dict[str, Any]:
@@ -23,15 +25,40 @@ def event_as_json(event: Event) -> dict[str, Any]:
     return {"event": type(event).__name__.lower(), **asdict(event)}
 
 
-def event_lines(event: Event) -> Iterator[str]:
-    """Yield the lines of *event* for people."""
+class Progress:
+    """Turns events into text for people; a migration's time stands at the end of its line."""
+
+    def __init__(self) -> None:
+        self._open = False
+
+    def text(self, event: Event) -> str:
+        """Return what to print for *event*; the line stays open while a migration runs."""
+        match event:
+            case Started():
+                self._open = True
+                return _started(event)
+            case Finished(seconds=seconds):
+                line = self._open
+                self._open = False
+                return f"{_seconds(seconds) if line else INDENT + _seconds(seconds)}\n"
+        return self.close() + "".join(f"{line}\n" for line in _lines(event))
+
+    def close(self) -> str:
+        """Return what ends the line that is open, if one is."""
+        ending = "\n" if self._open else ""
+        self._open = False
+        return ending
+
+
+def _started(event: Started) -> str:
+    said = f"{event.version:>5}  {event.phase:<8}  {event.name}"
+    if event.resumed_at is not None:
+        said += f", from statement {event.resumed_at + 1}"
+    return f"{said:<{WIDTH - 11}}  "
+
+
+def _lines(event: Event) -> Iterator[str]:
     match event:
-        case Started(version=version, name=name, phase=phase, resumed_at=None):
-            yield f"{version:>5}  {phase:<8}  {name}"
-        case Started(version=version, name=name, phase=phase):
-            yield f"{version:>5}  {phase:<8}  {name} (goes on after statement {event.resumed_at})"
-        case Finished(seconds=seconds):
-            yield f"{'':17}{_seconds(seconds)}"
         case Accepted(version=version, name=name):
             yield f"{version:>5}  accepted  {name}, as it is edited now"
         case Noted(text=text):
@@ -124,12 +151,11 @@ def _in_the_way(blockers: tuple[object, ...]) -> Iterator[str]:
 
 
 def _indented(text: str) -> Iterator[str]:
-    indent = " " * 17
     yield from wrap(
         text,
         WIDTH,
-        initial_indent=indent,
-        subsequent_indent=indent + "  ",
+        initial_indent=INDENT,
+        subsequent_indent=INDENT + "  ",
         break_long_words=False,
         break_on_hyphens=False,
     )
