@@ -10,6 +10,7 @@ from sqlalchemy import event, orm
 from typing_extensions import override
 
 from migrator.errors import ConverterError
+from migrator.transitions.converter.flush import changed_attributes
 from migrator.transitions.converter.read import show
 from migrator.transitions.converter.stored import column_of, read_elsewhere, stored
 from migrator.transitions.converter.write import said_by
@@ -74,7 +75,7 @@ def clear_relocated(mapper: orm.Mapper[Any], table: sa.Table, transition: Reloca
 
     def before(_mapper: object, connection: Connection, target: Any) -> None:
         _count_flushed(connection, 1)
-        if sa.inspect(target).attrs[key].history.has_changes():
+        if changed_attributes(target, (key,)):
             clear(connection, target)
 
     def after(_mapper: object, connection: Connection, _target: object) -> None:
@@ -145,7 +146,7 @@ def _save_with_row(mapper: orm.Mapper[Any], attribute: str, save: Callable[..., 
     """Call *save* in the flush that writes a changed *attribute*."""
 
     def flushed(_mapper: object, connection: Connection, target: Any) -> None:
-        if not sa.inspect(target).attrs[attribute].history.has_changes():
+        if not changed_attributes(target, (attribute,)):
             return
         columns = mapper.column_attrs
         row = {

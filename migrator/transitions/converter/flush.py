@@ -16,7 +16,7 @@ from migrator.transitions.converter.stored import column_of
 from migrator.transitions.transition import Row
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from sqlalchemy import orm
     from sqlalchemy.engine import Connection
@@ -34,8 +34,8 @@ def keep_loaded(mapper: orm.Mapper[Any], keys: frozenset[str]) -> None:
 
     def before(_mapper: object, _connection: object, target: Any) -> None:
         state = sa.inspect(target)
-        same = state.unmodified_intersection(keys)
-        kept[state] = {key: state.dict[key] for key in same if key in state.dict}
+        changed = changed_attributes(target, keys)
+        kept[state] = {key: state.dict[key] for key in keys - changed if key in state.dict}
 
     def after(_mapper: object, _connection: object, target: Any) -> None:
         state = sa.inspect(target)
@@ -45,6 +45,13 @@ def keep_loaded(mapper: orm.Mapper[Any], keys: frozenset[str]) -> None:
 
     event.listen(mapper.class_, "before_update", before, propagate=True)
     event.listen(mapper.class_, "after_update", after, propagate=True)
+
+
+def changed_attributes(target: Any, keys: Iterable[str]) -> set[str]:
+    """Return which of the attributes *keys* of an object have another value than was loaded."""
+    state = sa.inspect(target)
+    touched = set(keys).intersection(state.committed_state)
+    return {key for key in touched if state.attrs[key].history.has_changes()}
 
 
 def write_together(mapper: orm.Mapper[Any], table: sa.Table, transition: Columns) -> None:
@@ -57,13 +64,12 @@ def write_together(mapper: orm.Mapper[Any], table: sa.Table, transition: Columns
     keys = {name: mapper.get_property_by_column(columns[name]).key for name in transition.targets}
 
     def before(_mapper: object, connection: Connection, target: Any) -> None:
-        state = sa.inspect(target)
-        same = state.unmodified_intersection(keys.values())
-        if not same or len(same) == len(keys):
+        changed = changed_attributes(target, keys.values())
+        if not changed or len(changed) == len(keys):
             return
         shown = shown_in_python(transition, _now(mapper, connection, target, columns))
         for name, key in keys.items():
-            if key in same:
+            if key not in changed:
                 attributes.set_committed_value(target, key, shown[name])
                 attributes.flag_modified(target, key)
 
