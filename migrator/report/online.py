@@ -122,10 +122,8 @@ def _matched(found: int, name: str, completed: int) -> str:
 def _rest(outcome: Outcome) -> Iterator[str]:
     """Yield what is left of a transition and cannot be moved now, as batches are told."""
     if outcome.skipped:
-        yield (
-            f"{_matched(outcome.skipped, outcome.transition, 0)} "
-            "(in a transitional state, left for later)"
-        )
+        yield _matched(outcome.skipped, outcome.transition, 0)
+        yield "  in a transitional state, left for later"
     if outcome.failed:
         yield f"{outcome.failed} rows of {outcome.transition} are in quarantine: migrator status"
 
