@@ -83,7 +83,7 @@ def _added(session: Session, release: str, log: Sequence[Done]) -> Checked:
         what=f"instances added by {release}",
         promised=len(added),
         kept=kept if sum(found.values()) == len(added) else -1,
-        proof="each with all that belongs to it",
+        proof="with all that belongs to it",
     )
 
 
@@ -118,7 +118,7 @@ def _overwritten(session: Session, everything: Sequence[Done]) -> Checked:
     found = _foobars(session, writes)
     kept = sum(found.get(key) in _last(some) for key, some in writes.items())
     total = sum(map(len, writes.values()))
-    proof = f"the last of {total} writes counts"
+    proof = f"the last of {total:,} counts"
     return Checked(what="flavors overwritten by all", promised=len(writes), kept=kept, proof=proof)
 
 
@@ -155,7 +155,7 @@ def _read(everything: Sequence[Done]) -> Checked:
     reads = [each for each in everything if each.kind == "read"]
     seen = sum(each.value for each in reads) * 4
     wrong = sum(each.wrong for each in reads)
-    proof = "moved or not, they looked the same"
+    proof = "alike, moved or not"
     return Checked(what="objects read by new code", promised=seen, kept=seen - wrong, proof=proof)
 
 

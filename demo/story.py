@@ -149,7 +149,7 @@ class Story:
         )
         self.start("liberty")
         self.stop("kilo")
-        self.migrator("guard")
+        self.migrator("guard", "12")
         self.migrator("sync", "--version", "liberty")
         time.sleep(SECONDS / 4)
         self.stop("liberty")
@@ -180,7 +180,7 @@ class Story:
         for process in self.processes.values():
             process.expect_well()
         done = (f"{name} {each.done:,}" for name, each in self.processes.items())
-        self.terminal.say(f"Transactions acknowledged so far: {', '.join(done)}. None refused.")
+        self.terminal.say(f"Transactions acknowledged so far: {', '.join(done)}.")
 
     def migrator(
         self, *arguments: str, expect: frozenset[int] | set[int] = frozenset({DONE})

@@ -36,19 +36,24 @@ def tell(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
-def test_the_story_ends_well_and_can_be_read() -> None:
-    told = tell()
+@pytest.mark.parametrize(
+    "database",
+    [
+        "postgresql",
+        pytest.param("mariadb", marks=pytest.mark.slow),
+        pytest.param("sqlite", marks=pytest.mark.slow),
+    ],
+    indirect=True,
+)
+def test_the_story_ends_well_and_can_be_read(database: Database) -> None:
+    told = tell("--database", database.url)
 
     assert told.returncode == 0, told.stdout + told.stderr
     assert "Nothing was lost" in told.stdout
     assert "is blocked, nothing was changed" in told.stdout
-    assert max(map(len, told.stdout.splitlines())) <= 80
-
-
-@pytest.mark.slow
-def test_the_story_ends_well_on_every_database(database: Database) -> None:
-    told = tell("--database", database.url)
-    assert told.returncode == 0, told.stdout + told.stderr
+    # How long a URL is, is not ours to say.
+    lines = [line for line in told.stdout.splitlines() if not line.startswith("Database ")]
+    assert max(map(len, lines)) <= 80
 
 
 def test_a_database_that_holds_something_is_left_alone(tmp_path: Path) -> None:
