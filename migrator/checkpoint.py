@@ -101,9 +101,7 @@ def _make(connection: Connection, transition: str) -> None:
         return
 
 
-def advance(
-    connection: Connection, seen: Checkpoint, place: Key | None, *, batch_size: int | None = None
-) -> bool:
+def advance(connection: Connection, seen: Checkpoint, place: Key | None) -> bool:
     """Set the checkpoint to *place*, None for the start, unless it moved since it was *seen*."""
     moved = connection.execute(
         sa.update(CHECKPOINT)
@@ -111,11 +109,16 @@ def advance(
         .values(
             place=None if place is None else dumps(place),
             turn=seen.turn + 1,
-            batch_size=batch_size or seen.batch_size,
             updated_at=sa.func.now(),
         )
     )
     return moved.rowcount == 1
+
+
+def remember(connection: Connection, transition: str, batch_size: int) -> None:
+    """Remember how many rows a batch may have."""
+    here = CHECKPOINT.c.transition == transition
+    connection.execute(sa.update(CHECKPOINT).where(here).values(batch_size=batch_size))
 
 
 # Leases: who works on what.

@@ -66,11 +66,10 @@ class Ranges:
 
     # Leases.
 
-    def take(self, size: int, *, most: int | None, batch_size: int | None) -> Lease | None:
+    def take(self, size: int, *, most: int | None = None) -> Lease | None:
         """Lease the next range, for batches of *size* rows; None at the end of the table.
 
-        It has *most* movable rows at the most, unless it was given out before. *batch_size*
-        is kept for the next run.
+        It has *most* movable rows at the most, unless it was given out before.
         """
         wanted = BATCHES_PER_LEASE * size
         wanted = wanted if most is None else min(wanted, most)
@@ -78,7 +77,7 @@ class Ranges:
 
         def work(connection: Connection) -> Lease | None:
             left = self._left_over(connection, token)
-            return left or self._advance(connection, wanted, token, batch_size)
+            return left or self._advance(connection, wanted, token)
 
         return self.session.run(
             work,
@@ -110,9 +109,7 @@ class Ranges:
                 return new
         return None
 
-    def _advance(
-        self, connection: Connection, wanted: int, token: str, batch_size: int | None
-    ) -> Lease | None:
+    def _advance(self, connection: Connection, wanted: int, token: str) -> Lease | None:
         """Give out the range after the checkpoint, and move that on."""
         name = self.transition.name
         while True:
@@ -120,7 +117,7 @@ class Ranges:
             upto, found = self._end_of(connection, seen.place, wanted)
             if upto is None:
                 return None
-            if checkpoint.advance(connection, seen, upto, batch_size=batch_size):
+            if checkpoint.advance(connection, seen, upto):
                 lease = Lease(
                     token=token, owner=self.owner, after=seen.place, upto=upto, found=found
                 )

@@ -98,9 +98,16 @@ class Worker:
 
     def batches(self, max_count: int | None) -> Iterator[Batch | Waiting]:
         """Move rows until none is movable, or *max_count* rows were given out, batch by batch."""
-        left = max_count
+        yield from self._leases(max_count)
+        if self.fixed_size is None:
+            self.session.run(
+                lambda connection: checkpoint.remember(connection, self.name, self.size)
+            )
+
+    def _leases(self, left: int | None) -> Iterator[Batch | Waiting]:
+        """Take leases and move what is leased, within what is *left* of the count."""
         while left is None or left > 0:
-            lease = self.ranges.take(self.size, most=left, batch_size=self._adapted_size)
+            lease = self.ranges.take(self.size, most=left)
             if lease is not None:
                 for batch in self._batches(lease, left):
                     left = None if left is None else left - batch.completed - batch.failed
@@ -143,11 +150,6 @@ class Worker:
         self._has_changed = False
         self.ranges.go_back()
         return True
-
-    @property
-    def _adapted_size(self) -> int | None:
-        """Rows that a batch may have, if we found it out ourselves."""
-        return self.size if self.fixed_size is None else None
 
     # Batches.
 
