@@ -167,7 +167,7 @@ def remove(engine: sa.Engine) -> None:
 class Points:
     """Calls *act* at point *at* of what *engine* does.
 
-    A point is before a session has done anything, before a statement and after it.
+    A point is where a session begins, before a statement and after it, and before a commit.
     Statements that only read the catalogue are no points: there, nothing is different
     from the point before.
     """
@@ -179,13 +179,15 @@ class Points:
         self.passed = 0
 
     def __enter__(self) -> Points:
-        sa.event.listen(self.engine, "connect", self._count)
+        for name in ("connect", "commit"):
+            sa.event.listen(self.engine, name, self._count)
         for name in ("before_cursor_execute", "after_cursor_execute"):
             sa.event.listen(self.engine, name, self._pass)
         return self
 
     def __exit__(self, *_error: object) -> None:
-        sa.event.remove(self.engine, "connect", self._count)
+        for name in ("connect", "commit"):
+            sa.event.remove(self.engine, name, self._count)
         for name in ("before_cursor_execute", "after_cursor_execute"):
             sa.event.remove(self.engine, name, self._pass)
 

@@ -12,6 +12,7 @@ from migrator import rename
 from migrator.errors import LockedError, StepError
 from tests.guarded import (
     DROP,
+    FLAVORS,
     MOVED,
     NEW_RELEASE,
     PENDING,
@@ -103,13 +104,14 @@ def test_what_no_transaction_may_hold_runs_beside_it(database: Database) -> None
 
 def test_a_statement_that_was_refused_is_gone_on_with(database: Database) -> None:
     engine = expanded(database, MOVED)
-    work = (DROP, "DROP INDEX mistaken" + " ON flavors" * (database.name == "mariadb"))
-    with pytest.raises(StepError, match="statement 2 of drop_flavor_memory_mb was refused"):
+    count = "UPDATE flavors SET foobars = foobars + 1"
+    work = (count, DROP, "DROP INDEX mistaken" + " ON flavors" * (database.name == "mariadb"))
+    with pytest.raises(StepError, match="statement 3 of drop_flavor_memory_mb was refused"):
         contract(engine, RENAMED, work=work)
     row = row_of_history(engine)
     if database.name == "mariadb":
         assert row is not None
-        assert (row["state"], row["statement"], row["intent"]) == ("applying", 1, None)
+        assert (row["state"], row["statement"], row["intent"]) == ("applying", 2, None)
     else:
         assert row is None
 
@@ -118,6 +120,8 @@ def test_a_statement_that_was_refused_is_gone_on_with(database: Database) -> Non
     row = row_of_history(engine)
     assert row is not None
     assert (row["state"], columns(engine)) == ("applied", {"id", "foobars", "deleted"})
+    with engine.connect() as connection:
+        assert connection.scalar(sa.select(FLAVORS.c.foobars)) == 513
 
 
 def test_without_the_privilege_for_triggers_the_lock_has_to_do(database: Database) -> None:
