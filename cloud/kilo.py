@@ -106,7 +106,10 @@ class SystemMetadata(Base):
 
 
 class InstanceExtra(Base):
-    """What is known of an instance and seldom read."""
+    """What is known of an instance and seldom read.
+
+    Saving the flavor of an instance makes its row, if it has none: add no other with it.
+    """
 
     __tablename__ = "instance_extra"
 

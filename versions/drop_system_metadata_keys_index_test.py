@@ -4,7 +4,7 @@ from migrator.testing import check_contract
 
 
 def test_the_index_goes_when_no_flavor_needs_it(engine: sa.Engine) -> None:
-    rows = {
+    rows: dict[str, list[dict[str, object]]] = {
         "instances": [{"uuid": "a", "locked": False}],
         "instance_system_metadata": [
             {"instance_uuid": "a", "key": "instance_type_id", "value": "0"},
