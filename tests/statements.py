@@ -231,6 +231,7 @@ DESTRUCTIVE = {
         "ALTER TABLE flavors REPLICA IDENTITY FULL",
         "ALTER TABLE flavors ADD COLUMN x INTEGER DEFAULT 1 UNIQUE NULLS NOT DISTINCT",
         "ALTER TABLE flavors ADD COLUMN x INTEGER UNIQUE NULLS NOT DISTINCT",
+        "ALTER TABLE flavors ADD COLUMN IF NOT EXISTS memory_mb INTEGER UNIQUE",
         "ALTER TABLE instances ADD CONSTRAINT k UNIQUE USING INDEX spare",
         "ALTER TYPE mood RENAME VALUE 'sad' TO 'blue'",
         "ALTER TYPE mood RENAME TO x",
@@ -342,7 +343,10 @@ DATA = {
 """Writes or copies rows: refused, whatever `allow` says."""
 
 BLOCKING = {
-    "everywhere": ("ALTER TABLE flavors ADD COLUMN foobars INTEGER UNIQUE",),
+    "everywhere": (
+        "ALTER TABLE flavors ADD COLUMN foobars INTEGER UNIQUE",
+        "ALTER TABLE flavors ADD COLUMN foobars INTEGER DEFAULT NULL UNIQUE",
+    ),
     "postgresql": (
         "ALTER TABLE flavors ADD COLUMN foobars SERIAL",
         "ALTER TABLE flavors ADD COLUMN foobars BIGINT GENERATED ALWAYS AS IDENTITY",
@@ -398,6 +402,7 @@ UNREADABLE = {
         "ALTER TABLE flavors ADD COLUMN x INTEGER NOT NULL DEFAULT nullif(1, 1)",
         "ALTER TABLE flavors ADD COLUMN x INTEGER DEFAULT - NULL NOT NULL",
         "ALTER TABLE flavors ADD COLUMN x INTEGER DEFAULT 1 + NULL NOT NULL",
+        "ALTER TABLE flavors ADD COLUMN x INTEGER DEFAULT (1 / 0)",
         "ALTER TABLE flavors ADD COLUMN x INTEGER GENERATED ALWAYS AS (1 / memory_mb) VIRTUAL",
         "ALTER TABLE flavors FROB",
         "SELECT frob()",
@@ -508,6 +513,8 @@ UNREADABLE = {
         "ALTER TABLE flavors ADD SYSTEM VERSIONING",
         "ALTER TABLE flavors ADD COLUMN x FROB",
         "ALTER TABLE flavors ADD COLUMN x INTEGER FROB",
+        "ALTER TABLE flavors ADD COLUMN x INTEGER DEFAULT CURRENT_TIMESTAMP",
+        "ALTER TABLE flavors ADD COLUMN IF NOT EXISTS memory_mb INTEGER REFERENCES flavors (id)",
         "SET GLOBAL lock_wait_timeout = 1",
         "SET STATEMENT max_statement_time = 1 FOR DELETE FROM flavors",
         "SET sql_mode = 'ANSI_QUOTES'",
@@ -539,6 +546,7 @@ UNREADABLE = {
         "CREATE TEMP TRIGGER x AFTER INSERT ON flavors BEGIN SELECT 1; END",
         "ALTER TABLE flavors ADD COLUMN x INTEGER NOT NULL ON CONFLICT REPLACE DEFAULT 0",
         "SELECT writefile('x', 'y')",
+        "ALTER TABLE flavors ADD COLUMN x INTEGER DEFAULT 'a'",
         "ALTER TABLE flavors ADD COLUMN foobars AS (lower(Foobars))",
         "ALTER TABLE 'flavors' ADD COLUMN x INTEGER",
     ),

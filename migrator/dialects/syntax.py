@@ -52,6 +52,8 @@ class Syntax:
     """ALTER TABLE … ADD INDEX, and ALGORITHM = and LOCK = beside it."""
     implicit_timestamps: bool = False
     """A TIMESTAMP that does not say NULL may get a default by a setting."""
+    late_defaults: bool = False
+    """Whether a default fits its column is found out only when a row is inserted."""
     blocking: Mapping[str, str] = field(default_factory=dict)
     """What may be added → why the table is locked for long when it is large."""
     recipes: Mapping[str, str] = field(default_factory=dict)

@@ -78,8 +78,8 @@ def _value(column: Column, table: Table) -> Iterator[Finding]:
     if column.not_null and valueless:
         why = "rows that are there, and those that the running code adds, have no value for it"
         yield table.finding(Kind.DESTRUCTIVE, "ADD COLUMN NOT NULL", why, _FILL)
-    if column.not_null and column.default == "computed":
-        yield table.narrows("ADD COLUMN NOT NULL")
+    if column.default == "computed":
+        yield table.narrows("ADD COLUMN DEFAULT")
     if column.default == "volatile":
         yield from table.blocks("volatile", "ADD COLUMN DEFAULT")
     if column.numbered:

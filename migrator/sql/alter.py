@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from migrator.dialects.syntax import words
-from migrator.sql import additions, expression
+from migrator.sql import additions
 from migrator.sql.columns import Column, column, references
 from migrator.sql.create import LOCKING, Read, index_body, index_cautions, locking
 from migrator.sql.reader import items
@@ -174,7 +174,7 @@ def _columns(reader: Reader, table: additions.Table, found: Found) -> None:
     maybe = reader.words("IF", "NOT", "EXISTS")
     definitions = items(reader.group()) if reader.peek().is_sign("(") else [reader.rest()]
     for definition in definitions:
-        made = column(reader.within(definition))
+        made = column(reader.within(definition), maybe=maybe)
         detail = "maybe" if maybe else ("blank" if made.blank else "")
         found.label = found.label or "ADD COLUMN"
         found.effects.append(_effect(table, "add", "column", made.name, detail))
@@ -362,28 +362,11 @@ def _drop(reader: Reader, table: additions.Table, found: Found) -> None:
 
 def _change(reader: Reader, table: additions.Table, found: Found) -> None:
     """Read an action that changes what is there; contracts want to know what."""
-    default = _sets_default(reader)
     label, effect = _changed(reader, table)
     reader.rest()
     found.label = found.label or label
     found.effects.append(effect)
-    finding = changes(label)
-    if default and effect.name:
-        finding = replace(finding, table=table.name, schema=table.schema, columns=(effect.name,))
-    found.findings.append(finding)
-
-
-def _sets_default(reader: Reader) -> bool:
-    """Return whether ALTER COLUMN sets a default that is known to be harmless."""
-    ahead = 1 if reader.peek(1).is_word("COLUMN") else 0
-    if not (reader.peek(ahead + 2).is_word("SET") and reader.peek(ahead + 3).is_word("DEFAULT")):
-        return False
-    value = [reader.peek(place) for place in range(ahead + 4, reader.left)]
-    try:
-        expression.default(value, reader.dialect.syntax)
-    except UnreadableText:
-        return False
-    return reader.peek().is_word("ALTER")
+    found.findings.append(changes(label))
 
 
 def _changed(reader: Reader, table: additions.Table) -> tuple[str, Effect]:

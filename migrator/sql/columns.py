@@ -38,6 +38,8 @@ class Column:
     """What is known of a column while its definition is read."""
 
     name: str
+    maybe: bool = False
+    """It may be there already; its constraints are added all the same."""
     type: tuple[str, ...] = ()
     custom: tuple[str, ...] = ()
     """Name of its type, where that is not one of the database's own; with its schema."""
@@ -62,7 +64,8 @@ class Column:
     def blank(self) -> bool:
         """Return whether code that does not know the column leaves it NULL."""
         return not (
-            self.not_null
+            self.maybe
+            or self.not_null
             or self.primary
             or self.numbered
             or self.generated
@@ -72,9 +75,12 @@ class Column:
         )
 
 
-def column(reader: Reader) -> Column:
-    """Take the definition of a column; raises UnreadableText where it is not known."""
-    made = Column(name=reader.name())
+def column(reader: Reader, *, maybe: bool = False) -> Column:
+    """Take the definition of a column; raises UnreadableText where it is not known.
+
+    *maybe* is IF NOT EXISTS.
+    """
+    made = Column(name=reader.name(), maybe=maybe)
     _type(reader, made)
     while not reader.done:
         _constraint(reader, made)
@@ -160,7 +166,7 @@ def _default(reader: Reader, made: Column) -> None:
             tokens += [start, *_until_closed(reader)]
         else:
             tokens.append(reader.take())
-    made.default = expression.default(tokens, reader.dialect.syntax)
+    made.default = expression.default(tokens, reader.dialect.syntax, made.type)
 
 
 def _is_value(tokens: Sequence[Token]) -> bool:

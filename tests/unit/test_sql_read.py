@@ -117,7 +117,7 @@ def test_reading_never_fails(text):
     "text",
     [
         "SELECT " + "(" * 20_000 + "1" + ")" * 20_000,
-        "ALTER TABLE t ADD COLUMN x INTEGER DEFAULT " + "(" * 20_000 + "1" + ")" * 20_000,
+        "CREATE TABLE t (x INTEGER DEFAULT " + "(" * 20_000 + "1" + ")" * 20_000 + ")",
         "CREATE TABLE t (" + ", ".join(f"c{number} INTEGER" for number in range(5_000)) + ")",
         "SELECT '" + "a" * 3_000_000 + "'",
     ],

@@ -38,6 +38,7 @@ SYNTAX = Syntax(
     volatile=words("RAND RANDOM_BYTES SYS_GUID SYSDATE UUID UUID_SHORT UUID_TO_BIN"),
     inline_indexes=True,
     implicit_timestamps=True,
+    late_defaults=True,
     blocking={
         "check": "the table is copied while nobody can write",
         "foreign key": "the table is copied while nobody can write",

@@ -20,6 +20,7 @@ SYNTAX = Syntax(
         """
     ),
     volatile=words("RANDOM RANDOMBLOB"),
+    late_defaults=True,
     blocking={"unique": "SQLite cannot add a column that is unique"},
     recipes={"unique": "add the column alone, then CREATE UNIQUE INDEX"},
 )
