@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
-from sqlalchemy.orm import DeclarativeBase, mapped_column, relationship
+from sqlalchemy.orm import DeclarativeBase, mapped_column, registry, relationship
 
 from migrator import (
     Row,
@@ -224,3 +224,17 @@ def all_held(engine: sa.Engine, *names: str) -> list[tuple[Any, ...]]:
     query = sa.select(*(FLAVORS.c[name] for name in names)).order_by(FLAVORS.c.id)
     with engine.connect() as connection:
         return [tuple(row) for row in connection.execute(query)]
+
+
+def model(table: str, /, *, base: Any = None, **attributes: Any) -> Any:
+    """Return a class that maps *table*: an id, a column of each type, and what else there is."""
+    columns = {
+        name: mapped_column(value) if isinstance(value, sa.types.TypeEngine) else value
+        for name, value in attributes.items()
+    }
+    keyed = {} if "id" in columns else {"id": mapped_column(sa.Integer, primary_key=True)}
+    return type(
+        table.title(),
+        (base or registry().generate_base(),),
+        {"__tablename__": table, "__module__": __name__, **keyed, **columns},
+    )

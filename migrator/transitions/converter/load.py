@@ -82,15 +82,18 @@ class Converting(LoaderStrategy):
         adapter: Any,
         populators: Any,
     ) -> None:
-        there = self._there(adapter, present_only=False)
-        get = {
-            name: result._getter(column, raiseerr=False)  # noqa: SLF001
-            for name, column in there.items()
-        }
-        if get and all(get.values()):
+        if get := self.found(result, adapter):
             populators["quick"].append((self.key, self._reader(get)))
         else:
             populators["expire"].append((self.key, True))
+
+    def found(self, result: Any, adapter: Any) -> dict[str, Get]:
+        """Return what gets each column from a row of *result*; nothing unless it has them all."""
+        get = {
+            name: result._getter(column, raiseerr=False)  # noqa: SLF001 - it is what loaders use
+            for name, column in self._there(adapter, present_only=False).items()
+        }
+        return get if all(get.values()) else {}
 
     def _there(self, adapter: Any, *, present_only: bool) -> dict[str, sa.Column[Any]]:
         """Return the columns of the row where *adapter* finds them, all of them or none.
@@ -138,6 +141,25 @@ class Converting(LoaderStrategy):
         return lambda row: any(source(row) is not None for source in sources)
 
 
+def _later(usual: Any, converting: Converting) -> Any:
+    """Return the way *usual* of loading a deferred column, that converts what a query has of it.
+
+    It is of the same class: the ORM asks for it to find the columns of a group.
+    """
+
+    def create_row_processor(self: Any, *arguments: Any) -> None:
+        *_query, result, adapter, _populators = arguments
+        there = converting.found(result, adapter)
+        loader: Any = converting if there else super(kind, self)
+        loader.create_row_processor(*arguments)
+
+    members = {"__slots__": (), "create_row_processor": create_row_processor}
+    kind = type("Later", (type(usual),), members)
+    later = kind(usual.parent_property, usual.strategy_key)
+    later.is_class_level = usual.is_class_level
+    return later
+
+
 def shown_in_python(transition: Columns, row: Row) -> Mapping[str, Any]:
     """Return what readers see in the targets of *row*, given as it is stored."""
     now = {name: row[name] for name in transition.targets}
@@ -166,10 +188,28 @@ def load_in_python(
         converting = Converting(usual, table, transition, target)
         converting.is_class_level = usual.is_class_level
         prop._strategies[LOADED_AT_ONCE] = converting  # noqa: SLF001
-        if prop.strategy_key == LOADED_AT_ONCE:
+        if prop.strategy is usual:
             prop.strategy = converting
+        else:
+            prop.strategy = _later(prop.strategy, converting)
+            prop._strategies[prop.strategy_key] = prop.strategy  # noqa: SLF001
 
     if mapper.configured:
         put()
     else:
         event.listen(mapper, "mapper_configured", put)
+    for each in mapper.self_and_descendants:
+        _select_whole_rows(each, prop.key)
+
+
+def _select_whole_rows(mapper: Any, key: str) -> None:
+    """Let attribute *key* be refreshed by a query for the object, as loaders know it.
+
+    Of classes that inherit, the ORM selects the columns of missing attributes themselves.
+    """
+    usual = mapper._optimized_get_statement  # noqa: SLF001 - the ORM has no other way in
+
+    def statement(state: Any, attribute_names: Any) -> Any:
+        return None if key in attribute_names else usual(state, attribute_names)
+
+    mapper._optimized_get_statement = statement  # noqa: SLF001
