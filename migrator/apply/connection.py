@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +20,32 @@ def limit_waiting(connection: Connection, dialect: Dialect, seconds: float) -> N
 
     It is said to the driver, because a transaction on SQLite may itself have to wait.
     """
-    statement = dialect.set_lock_timeout(seconds)
+    _tell(connection, dialect.set_lock_timeout(seconds))
+
+
+@contextmanager
+def commits_not_awaited(connection: Connection, dialect: Dialect) -> Iterator[None]:
+    """Let each commit of the body be on disk not before the next one that is awaited.
+
+    Commits reach the disk in their order. So a server that crashes loses the last of them
+    with their rows in the history, and the one that follows the body keeps them all.
+    """
+    _tell(connection, dialect.leave_commits())
+    try:
+        yield
+    finally:
+        with suppress(sa.exc.SQLAlchemyError, _driver_error(connection)):
+            connection.rollback()
+            _tell(connection, dialect.await_commits())
+
+
+def _driver_error(connection: Connection) -> type[Exception]:
+    error: type[Exception] = connection.dialect.loaded_dbapi.Error
+    return error
+
+
+def _tell(connection: Connection, statement: str | None) -> None:
+    """Send a setting of the session to the driver, outside any transaction of SQLAlchemy's."""
     if statement is None:
         return
     driver = connection.connection

@@ -9,6 +9,7 @@ from sqlalchemy import event
 
 from migrator import sql
 from migrator.errors import UnreadableError
+from migrator.lint import raw_connection
 from migrator.migration import PythonSource
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def run(connection: Connection, migration: Migration, dialect: Dialect) -> None:
     source = migration.source(dialect)
     if not isinstance(source, PythonSource):
         raise UnreadableError("is not Python, so it cannot run unseen", migration=migration.name)
+    raw_connection.refuse(migration)
     context = MigrationContext.configure(connection=connection)
     source.function(Operations(context))
 

@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from migrator import history
-from migrator.apply.connection import limit_waiting, session_number, transaction
+from migrator.apply.connection import (
+    commits_not_awaited,
+    limit_waiting,
+    session_number,
+    transaction,
+)
 from migrator.apply.cursor import CursorJudge
 from migrator.apply.event import Accepted, Finished, ignore
 from migrator.apply.foresee import Left, foresee, still_left
@@ -23,12 +28,12 @@ from migrator.errors import wrap
 from migrator.lock import runner_lock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from sqlalchemy.engine import Connection, Engine
 
     from migrator.apply.event import Listener
-    from migrator.apply.job import Prepared
+    from migrator.apply.job import Job, Prepared
     from migrator.dialects import Dialect
     from migrator.manifest import Manifest
     from migrator.plan import Applied
@@ -113,14 +118,20 @@ def _sync(
         runner.patience.run(partial(_accept, connection, prepared))
         for each in prepared.edited:
             on_event(Accepted(version=each.applied.version, name=each.entry.name))
-        with runner.judge.listening():
-            finished = tuple(runner.carry_out(job) for job in prepared.jobs)
+        finished = tuple(_carry_out(runner, prepared.jobs))
         left = tuple(still_left(connection, prepared))
     return Outcome(
         version=max((prepared.version, *(each.version for each in finished))),
         finished=finished,
         left=left,
     )
+
+
+def _carry_out(runner: Runner, jobs: Sequence[Job]) -> Iterator[Finished]:
+    with runner.judge.listening():
+        with commits_not_awaited(runner.connection, runner.dialect):
+            yield from map(runner.carry_out, jobs[:-1])
+        yield from map(runner.carry_out, jobs[-1:])
 
 
 def _runner(

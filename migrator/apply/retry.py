@@ -60,8 +60,8 @@ class Patience:
 
         def attempt() -> Result:
             # Somebody is in the way now and then only: the first attempt is not looked at.
-            tried = retrying.statistics.get("attempt_number", 1)
-            if waiting is None and tried == 1 < self.attempts:
+            first = retrying.statistics.get("attempt_number") == 1
+            if waiting is None and first and self.attempts > 1:
                 self.seen = ()
                 return work()
             with self._watching(waiting):

@@ -100,6 +100,18 @@ class Dialect:
         """
         raise NotImplementedError
 
+    def leave_commits(self) -> str | None:
+        """Return the setting by which commits of this session reach the disk a little later.
+
+        They do so in their order, with the next one that is awaited. None where they might
+        get out of order, or where it is not for a session to choose.
+        """
+        return None
+
+    def await_commits(self) -> str | None:
+        """Return the setting that takes `leave_commits` back."""
+        return None
+
     def session(self) -> str | None:
         """Return the query for the number of this session, if sessions have one."""
         return None

@@ -21,7 +21,7 @@ SELECT l.pid FROM pg_catalog.pg_locks l
  WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
    AND l.classid = {RUNNER_LOCK >> 32} AND l.objid = {RUNNER_LOCK & 0xFFFFFFFF}
    AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
-"""
+"""  # noqa: S608 - numbers of ours
 
 SESSIONS = """
 SELECT a.pid AS session, CAST(a.usename AS text) AS user, a.application_name AS application,
@@ -109,6 +109,14 @@ class PostgreSQL(Dialect):
         if restricted:
             return CATALOGUE_OF_TABLES.replace("{condition}", "c.relname IN :tables")
         return CATALOGUE_OF_TABLES.replace("{condition}", "TRUE") + CATALOGUE_OF_ALL
+
+    @override
+    def leave_commits(self) -> str:
+        return "SET synchronous_commit = off"
+
+    @override
+    def await_commits(self) -> str:
+        return "RESET synchronous_commit"
 
     @override
     def session(self) -> str:

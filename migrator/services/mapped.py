@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias
 
 import sqlalchemy as sa
-from sqlalchemy.orm import registry
 
 from migrator.errors import ConfigurationError
 from migrator.transitions.transition import READ_ELSEWHERE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from sqlalchemy.orm import registry
 
 Models: TypeAlias = "registry | type | Iterable[type]"
 """What a process maps: a registry, a declarative base, or the mapped classes themselves."""
@@ -42,6 +43,8 @@ def mapped_columns(models: Models) -> frozenset[str]:
 
 
 def _registries(models: Models) -> Iterable[registry]:
+    from sqlalchemy.orm import registry  # the command line comes here without the ORM
+
     if isinstance(models, registry):
         return (models,)
     if isinstance(models, type):

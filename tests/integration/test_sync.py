@@ -319,8 +319,9 @@ def test_a_live_migration_may_look_and_add(engine: Engine, tmp_path: Path) -> No
 def test_what_goes_round_the_cursor_is_found_in_the_catalogue(
     engine: Engine, tmp_path: Path
 ) -> None:
-    behind = 'op.get_bind().connection.cursor().execute("DROP TABLE flavors")'
-    manifest = cloud(tmp_path, live=allowed("op.get_bind().engine", behind))
+    raw = 'raw = getattr(op.get_bind(), "connec" + "tion")'
+    behind = 'getattr(raw, "cur" + "sor")().execute("DROP TABLE flavors")'
+    manifest = cloud(tmp_path, live=allowed("op.get_bind().engine", raw, behind))
 
     with pytest.raises(NotAdditiveError, match=r"table .*flavors is gone"):
         sync(engine, manifest)
