@@ -195,7 +195,7 @@ def _lock_of(connection: Connection) -> Lock | None:
     # Not through SQLAlchemy, which would begin a transaction, and wait for it.
     cursor = connection.connection.cursor()
     cursor.execute("SELECT file FROM pragma_database_list WHERE name = 'main'")
-    (path,) = cursor.fetchone()
+    path = "".join(file or "" for (file,) in cursor.fetchall())
     cursor.close()
     return FileLock(Path(f"{path}.migrator-lock")) if path else None
 

@@ -162,7 +162,7 @@ def test_a_renumbered_migration_is_refused_even_when_accepted() -> None:
 
 
 def test_a_database_ahead_of_the_manifest_is_refused() -> None:
-    with pytest.raises(HistoryDivergedError, match="migration 7 .add_zones. is applied"):
+    with pytest.raises(HistoryDivergedError, match=r"migration 7 .add_zones. is applied"):
         edited(CLOUD, [applied(7, "add_zones")], hashes(*NAMES))
 
 
