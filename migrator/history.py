@@ -12,6 +12,7 @@ from sqlalchemy.schema import CreateTable
 from typing_extensions import override
 
 from migrator.dialects import dialect_of
+from migrator.errors import HistoryDivergedError
 from migrator.plan import APPLIED, APPLYING, Applied
 
 if TYPE_CHECKING:
@@ -147,9 +148,21 @@ class HistoryRecord:
         connection.execute(_INSERT, self._values(APPLIED))
 
     def done(self, connection: Connection) -> int | None:
-        """Return how many statements an earlier run finished, None when it never began."""
-        query = sa.select(HISTORY.c.statement).where(HISTORY.c.version == self.migration.number)
-        return connection.execute(query).scalar_one_or_none()
+        """Return how many statements an earlier run finished, None when it never began.
+
+        Raises HistoryDivergedError when they are no longer the first of the migration.
+        """
+        query = sa.select(HISTORY).where(HISTORY.c.version == self.migration.number)
+        row = connection.execute(query).one_or_none()
+        if row is None:
+            return None
+        if row.statement and row.digest != digest(self.statements[: row.statement]):
+            raise HistoryDivergedError(
+                f"migration {row.version} {row.name!r} is half applied, and its first "
+                f"{row.statement} statements are no longer those that were run",
+                hint="put them back as they were; what comes after them may be mended",
+            )
+        return int(row.statement)
 
     def intend(self, connection: Connection, index: int, statement: str) -> None:
         """Note that statement *index*, counted from 0, is about to be sent, and all before done."""
@@ -171,9 +184,7 @@ class HistoryRecord:
         self._write(connection, self._values(APPLIED, note=note), new=False)
 
     def _at(self, connection: Connection, done: int, *, intent: str | None = None) -> None:
-        known = values_of(
-            self.migration, self.statements, state=APPLYING, done=done, intent=intent
-        )
+        known = values_of(self.migration, self.statements, state=APPLYING, done=done, intent=intent)
         values = self._values(APPLYING) | known
         self._write(connection, values, new=self.fresh and not done)
 

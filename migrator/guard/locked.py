@@ -37,8 +37,8 @@ class Run:
     connection: Connection
     notes: Connection
     """Open from the start: while tables are locked there is no time to connect."""
-    begun: bool
-    """An earlier run has come to its statements."""
+    in_doubt: int | None
+    """Statement at which an earlier run has died."""
     done: int
     """How many statements are done, by this run or an earlier one."""
 
@@ -67,10 +67,8 @@ def run(step: Step, overridden: tuple[Blocker, ...]) -> None:
         step.patience.connection(isolation_level="AUTOCOMMIT") as connection,
         step.patience.connection() as notes,
     ):
-        done = step.done(notes)
-        this = Run(
-            step=step, connection=connection, notes=notes, begun=done is not None, done=done or 0
-        )
+        begun = step.done(notes)
+        this = Run(step=step, connection=connection, notes=notes, in_doubt=begun, done=begun or 0)
         if step.override is None:
             _raise_fences(step, connection)
             _look(step, connection)
@@ -153,12 +151,10 @@ def _prove(this: Run, looks: Sequence[sa.Select[tuple[object]]]) -> None:
 def _send(this: Run, indexes: Iterable[int]) -> None:
     """Send each statement that is left between two notes in the history."""
     step = this.step
-    left = [index for index in indexes if index >= this.done]
-    catalogue = step.catalogue(this.connection) if left else None
-    for index in left:
+    for index in [each for each in indexes if each >= this.done]:
         text = step.reached.statements[index].text
         this.write(partial(step.record.intend, index=index, statement=text))
-        if catalogue and step.gone(index, catalogue, begun=this.begun):
+        if step.gone(this.connection, index, in_doubt=index == this.in_doubt):
             step.say(f"statement {index + 1} finds its work done")
         else:
             _send_one(this, index)

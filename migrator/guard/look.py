@@ -48,7 +48,7 @@ def found(
     connection: Connection, transitions: Sequence[Transition], reached: Reach
 ) -> Iterator[Blocker]:
     """Yield what blocks a contract that completes *transitions* and reaches *reached*."""
-    for place in reached.uncovered():
+    for place in (*reached.uncovered(), *_left_out(connection, reached)):
         yield _uncovered(place)
     for transition in transitions:
         yield from _rows(connection, transition, reached)
@@ -142,6 +142,17 @@ def _rows_of(
     )
     missing = (sa.null().label(name) for name in gone)
     return sa.select(*table.columns, *missing).subquery("remaining")
+
+
+def _left_out(connection: Connection, reached: Reach) -> Iterator[Place]:
+    """Yield the columns that a table loses when it is written anew without them."""
+    inspector = sa.inspect(connection)
+    for table, kept in reached.rebuilt.items():
+        there = inspector.get_columns(table) if inspector.has_table(table) else ()
+        for column in there:
+            place = Place(None, table, column["name"])
+            if column["name"].casefold() not in kept and not reached.is_covered(place):
+                yield place
 
 
 def _columns(connection: Connection, transition: Transition) -> tuple[str, ...]:

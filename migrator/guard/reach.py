@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import filterfalse
 from typing import TYPE_CHECKING
 
 from migrator import sql
@@ -10,7 +11,7 @@ from migrator.guard.value import Place
 from migrator.sql import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from migrator.dialects import Dialect
     from migrator.guard.value import Work
@@ -31,15 +32,12 @@ class Reach:
     """Columns and tables that go, with all that is in them."""
     covered: frozenset[Place] = frozenset()
     """Columns and tables that it says it completes or abandons."""
+    rebuilt: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Tables that are written anew under their own name → the columns that they have then."""
 
     def uncovered(self) -> tuple[Place, ...]:
         """Return what would go although the contract does not say what becomes of it."""
-        return tuple(
-            sorted(
-                (place for place in self.dropped if not self._is_covered(place)),
-                key=str,
-            )
-        )
+        return tuple(sorted(filterfalse(self.is_covered, self.dropped), key=str))
 
     def drops(self, schema: str | None, table: str, column: str | None = None) -> bool:
         """Return whether the table goes, or its *column* alone."""
@@ -58,10 +56,11 @@ class Reach:
         """Yield what the statements do to things of one sort."""
         for statement in self.statements:
             for effect in statement.effects:
-                if (effect.verb, effect.thing) == (verb, thing):
+                if _is(effect, verb, thing):
                     yield effect
 
-    def _is_covered(self, place: Place) -> bool:
+    def is_covered(self, place: Place) -> bool:
+        """Return whether the contract says what becomes of *place*."""
         whole = Place(place.schema, place.table)
         return any(same(each, place) or same(each, whole) for each in self.covered)
 
@@ -82,10 +81,19 @@ def reach(
         abandoned = {_place(name) for name in migration.abandons}
         return Reach(dropped=frozenset(dropped | abandoned), covered=covered)
     statements = tuple(sql.read(text, dialect) for text in work)
+    effects = [effect for statement in statements for effect in statement.effects]
+    rebuilt = _rebuilt(effects)
+    left_out = {
+        place
+        for place in covered
+        if place.column and _folded(place.table) in rebuilt
+        if _folded(place.column) not in rebuilt[_folded(place.table)]
+    }
     return Reach(
         statements=statements,
-        dropped=frozenset(place for each in statements for place in _dropped(each)),
+        dropped=frozenset(_dropped(effects, rebuilt)) | left_out,
         covered=covered,
+        rebuilt=rebuilt,
     )
 
 
@@ -121,14 +129,39 @@ def _is_of_whole_table(effect: Effect) -> bool:
     return effect.thing == "table" and effect.verb in {"add", "rename"}
 
 
-def _dropped(statement: Statement) -> Iterator[Place]:
-    for effect in statement.effects:
-        if effect.verb != "drop" or effect.name is None:
+def _rebuilt(effects: Sequence[Effect]) -> dict[str, frozenset[str]]:
+    """Return the columns of each table that is copied, dropped and replaced by its copy.
+
+    So SQLite has to change what is not said by an ALTER TABLE.
+    """
+    made = {each.name: each.columns for each in effects if _is(each, "add", "table")}
+    dropped = {each.name for each in effects if _is(each, "drop", "table")}
+    return {
+        _folded(each.to): frozenset(map(_folded, made[each.name]))
+        for each in effects
+        if _is(each, "rename", "table") and each.to in dropped and each.name in made
+    }
+
+
+def _dropped(effects: Sequence[Effect], rebuilt: Collection[str]) -> Iterator[Place]:
+    """Yield what is there no more under its name, but for what the contract itself has made."""
+    made: set[str] = set()
+    for effect in effects:
+        name = _folded(effect.name)
+        if effect.name is None:
             continue
-        if effect.thing == "table":
+        if _is(effect, "add", "table"):
+            made.add(name)
+        elif effect.verb not in {"drop", "rename"}:
+            continue
+        elif effect.thing == "table" and name not in made and name not in rebuilt:
             yield Place(effect.schema, effect.name)
-        if effect.thing == "column" and effect.table:
+        elif effect.thing == "column" and effect.table and _folded(effect.table) not in made:
             yield Place(effect.schema, effect.table, effect.name)
+
+
+def _is(effect: Effect, verb: str, thing: str) -> bool:
+    return (effect.verb, effect.thing) == (verb, thing)
 
 
 def _completed(transition: Transition) -> Iterator[Place]:
@@ -150,5 +183,5 @@ def _place(name: str) -> Place:
     return Place(schema, str(table), column)
 
 
-def _folded(name: str | None) -> str | None:
-    return name.casefold() if name is not None else None
+def _folded(name: str | None) -> str:
+    return (name or "").casefold()

@@ -8,14 +8,15 @@ import socket
 import textwrap
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 
-from migrator.catalogue import Catalogue, present, snapshot
+from migrator.catalogue import present, snapshot
 from migrator.dialects import Transient, transient
 from migrator.errors import GuardError, StepError, describe_database_error, error_code
 from migrator.guard.look import found
+from migrator.guard.reach import table_of
 from migrator.guard.value import Blocker
 
 if TYPE_CHECKING:
@@ -28,10 +29,12 @@ if TYPE_CHECKING:
     from migrator.guard.reach import Reach
     from migrator.guard.value import Record, Work
     from migrator.migration import Migration
-    from migrator.sql import Statement
+    from migrator.sql import Effect, Statement
     from migrator.transitions.transition import Transition
 
 WIDTH = 76
+
+Result = TypeVar("Result")
 
 
 class LateWriterError(Exception):
@@ -98,30 +101,38 @@ class Step:
 
     def write(self, work: Callable[[Connection], None]) -> None:
         """Write the record over a connection of its own."""
-        with self.patience.connection() as connection, self.patience.transaction(connection):
-            work(connection)
+        with self.patience.connection() as connection:
+            self._transact(connection, lambda: work(connection))
 
     def done(self, connection: Connection) -> int | None:
         """Return how many statements an earlier run has finished, None when there was none."""
-        with self.patience.transaction(connection):
-            return self.record.done(connection)
+        return self._transact(connection, lambda: self.record.done(connection))
 
-    def gone(self, index: int, catalogue: Catalogue, *, begun: bool) -> bool:
-        """Return whether what statement *index* takes away is away already.
+    def _transact(self, connection: Connection, work: Callable[[], Result]) -> Result:
+        """Do *work* on the history in a transaction; SQLite makes it wait for its one writer."""
 
-        Unless an earlier run has *begun*, that is believed of columns and tables only,
-        of which the contract says what becomes of them; a name may also be misspelt.
+        def once() -> Result:
+            with self.patience.transaction(connection):
+                return work()
+
+        return self.patience.run(connection, once, doing="the history")
+
+    def gone(self, connection: Connection, index: int, *, in_doubt: bool) -> bool:
+        """Return whether the catalogue says that statement *index*, sent next, is done already.
+
+        That is asked of one that is *in_doubt*, because an earlier run died while it was on
+        its way; and of columns and tables, of which the contract says what becomes of them.
+        Of anything else it may be that the name is misspelt, or that it is there for now only.
         """
-        effects = self.reached.statements[index].effects
-        if not effects or any(effect.verb not in {"drop", "rename"} for effect in effects):
+        statement = self.reached.statements[index]
+        effects = statement.effects
+        drops = all(_drops_data(effect) for effect in effects)
+        if not effects or not (drops or in_doubt) or _builds(statement):
             return False
-        if not begun and any(effect.thing not in {"column", "table"} for effect in effects):
-            return False
-        return all(present(effect, catalogue) for effect in effects)
-
-    def catalogue(self, connection: Connection) -> Catalogue:
-        """Return what the database holds, to know which statements are done already."""
-        return snapshot(connection, self.dialect)
+        tables = [table_of(effect) for effect in effects]
+        named = {table.table for table in tables if table is not None}
+        known = snapshot(connection, self.dialect, None if None in tables else named)
+        return all(present(effect, known) for effect in effects)
 
     def send(self, connection: Connection, index: int) -> None:
         """Send statement *index* as it was rendered; raise StepError when it is refused."""
@@ -156,6 +167,15 @@ class Step:
     def _look(self, connection: Connection) -> tuple[Blocker, ...]:
         with self.patience.transaction(connection):
             return tuple(found(connection, self.transitions, self.reached))
+
+
+def _drops_data(effect: Effect) -> bool:
+    return effect.verb == "drop" and effect.thing in {"column", "table"}
+
+
+def _builds(statement: Statement) -> bool:
+    """Return whether what is there may be what a failed build has left."""
+    return statement.concurrent and any(effect.verb == "add" for effect in statement.effects)
 
 
 def refusal(migration: Migration, blockers: Sequence[Blocker]) -> GuardError:

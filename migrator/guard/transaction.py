@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from migrator.guard.fence import Fence, fence_of, raising, standing
+from migrator.guard.fence import Fence, Standing, fence_of, raising, standing
 from migrator.guard.locks import lock_statements
 from migrator.guard.look import is_pending, mapped
 from migrator.guard.step import LateWriterError, Segment, Step, execute, refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from sqlalchemy.engine import Connection
 
@@ -37,9 +37,13 @@ def run(step: Step, overridden: tuple[Blocker, ...]) -> None:
 
 def raise_fences(step: Step, connection: Connection) -> Fences:
     """Fence what a row alone tells, and look at the rows that were there before the fence."""
-    with step.patience.transaction(connection):
-        there = standing(connection, step.transitions)
-        wanted = {each.name: fence_of(connection, each) for each in step.transitions}
+
+    def look() -> tuple[Mapping[str, Standing], dict[str, Fence | None]]:
+        with step.patience.transaction(connection):
+            there = standing(connection, step.transitions)
+            return there, {each.name: fence_of(connection, each) for each in step.transitions}
+
+    there, wanted = step.patience.run(connection, look, doing="the look for fences")
     fences = {name: fence for name, fence in wanted.items() if fence is not None}
     for name, fence in fences.items():
         for statement in raising(fence, there, step.dialect):
@@ -73,7 +77,8 @@ def _run(step: Step, connection: Connection, fences: Fences, note: str | None) -
                 doing=f"contract {step.migration.number}",
             )
         elif segment.indexes[0] >= done:
-            _outside(step, connection, segment.indexes[0], begun=begun is not None)
+            index = segment.indexes[0]
+            _outside(step, connection, index, in_doubt=index == begun)
     if not segments or not segments[-1].together:
         step.write(lambda other: step.record.applied(other, note))
 
@@ -111,9 +116,8 @@ def _send(step: Step, connection: Connection, indexes: Iterable[int]) -> None:
         if callable(step.work):
             step.work(connection)
             return
-        catalogue = step.catalogue(connection)
         for index in indexes:
-            if step.gone(index, catalogue, begun=False):
+            if step.gone(connection, index, in_doubt=False):
                 step.say(f"statement {index + 1} finds its work done")
             else:
                 step.send(connection, index)
@@ -154,17 +158,19 @@ def _alone(step: Step, connection: Connection, statement: str, *, doing: str) ->
     step.patience.run(connection, send, doing=doing)
 
 
-def _outside(step: Step, connection: Connection, index: int, *, begun: bool) -> None:
+def _outside(step: Step, connection: Connection, index: int, *, in_doubt: bool) -> None:
     """Send a statement that no transaction may hold, between two notes in the history."""
     with step.patience.transaction(connection):
-        if step.gone(index, step.catalogue(connection), begun=begun):
+        if step.gone(connection, index, in_doubt=in_doubt):
             step.record.did(connection, index)
             return
     step.write(lambda other: step.record.intend(other, index, step.reached.statements[index].text))
     with step.patience.connection(isolation_level="AUTOCOMMIT") as other:
         try:
             step.send(other, index)
-        except sa.exc.SQLAlchemyError as error:
+        except sa.exc.DBAPIError as error:
+            if error.connection_invalidated:
+                raise
             step.write(lambda third: step.record.stopped(third, index))
             raise step.refused(error, index) from error
     step.write(lambda other: step.record.did(other, index))

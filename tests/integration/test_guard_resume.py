@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from migrator import rename
-from migrator.errors import LockedError, StepError
+from migrator.errors import HistoryDivergedError, LockedError, StepError
 from tests.guarded import (
     DROP,
     FLAVORS,
@@ -122,6 +122,17 @@ def test_a_statement_that_was_refused_is_gone_on_with(database: Database) -> Non
     assert (row["state"], columns(engine)) == ("applied", {"id", "foobars", "deleted"})
     with engine.connect() as connection:
         assert connection.scalar(sa.select(FLAVORS.c.foobars)) == 513
+
+
+@pytest.mark.requires("row_locks")
+def test_a_contract_that_was_edited_half_way_is_not_gone_on_with(database: Database) -> None:
+    if database.name == "postgresql":
+        pytest.skip("PostgreSQL leaves nothing half way")
+    engine = expanded(database, MOVED)
+    with pytest.raises(StepError):
+        contract(engine, RENAMED, work=(DROP, "DROP INDEX mistaken ON flavors"))
+    with pytest.raises(HistoryDivergedError, match="no longer those that were run"):
+        contract(engine, RENAMED, work=("CREATE INDEX more ON flavors (foobars)", DROP))
 
 
 def test_without_the_privilege_for_triggers_the_lock_has_to_do(database: Database) -> None:
