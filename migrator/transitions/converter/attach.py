@@ -111,7 +111,7 @@ def _attach_columns(
     movement = put_into(table, transition)
     read: frozenset[str] = frozenset()
     for name, column in targets.items():
-        made = transition.value(movement.row, name) if transition.in_sql else None
+        made = movement.shown[name]
         show(column, made)
         read |= frozenset() if made is None else read_elsewhere(made, table)
         for mapper in () if transition.in_sql else owners[name]:

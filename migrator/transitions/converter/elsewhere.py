@@ -97,6 +97,12 @@ def _count_flushed(connection: Connection, more: int) -> None:
     connection.info[FLUSHED] = (now, more + (count if transaction is now else 0))
 
 
+def _is_flushing(connection: Connection) -> bool:
+    """Return whether an object is between its events of a flush, in this transaction."""
+    transaction, count = connection.info.get(FLUSHED, (None, 0))
+    return bool(count) and transaction is connection.get_transaction()
+
+
 def _refuse_bulk(
     connection: Connection,
     statement: Any,
@@ -105,7 +111,7 @@ def _refuse_bulk(
     _options: object,
 ) -> None:
     """Refuse an INSERT or UPDATE outside of a flush, which could not clear the other table."""
-    if not isinstance(statement, (sa.Insert, sa.Update)) or connection.info.get(FLUSHED, (0, 0))[1]:
+    if not isinstance(statement, (sa.Insert, sa.Update)) or _is_flushing(connection):
         return
     table: Any = statement.table
     relocated = _relocated.get(table, ())

@@ -36,11 +36,11 @@ def put_into(table: sa.Table, transition: Columns) -> Movement:
     They come last: MySQL assigns in the order of the table, and what clears a value has
     to come after what reads it.
     """
-    for name in transition.sources:
-        table.append_column(_old_column(table, transition, name))
-    for name in transition.markers:
-        table.append_column(sa.Column(name, sa.SmallInteger, nullable=False))
-    movement = Movement(table, transition)
+    old = [_old_column(table, transition, name) for name in transition.sources]
+    old += [sa.Column(name, sa.SmallInteger, nullable=False) for name in transition.markers]
+    movement = Movement(table, transition, *old)
+    for column in old:
+        table.append_column(column)
     by_python = () if transition.in_sql else transition.targets
     for name in {*movement.names} - {*movement.written, *by_python}:
         column = column_of(table, name)

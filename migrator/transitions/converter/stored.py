@@ -13,6 +13,8 @@ from migrator.errors import ConverterError
 from migrator.transitions.transition import Row
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sqlalchemy.sql.compiler import SQLCompiler
 
 OF = "migrator_of"
@@ -71,13 +73,16 @@ def _whole(element: Whole, compiler: SQLCompiler, **options: Any) -> str:
 class _StoredColumns:
     """What a transition is given instead of the table."""
 
-    def __init__(self, table: sa.Table) -> None:
-        self.c = Row({column.name: Stored(column) for column in table.columns})
+    def __init__(self, columns: Iterable[sa.Column[Any]]) -> None:
+        self.c = Row({column.name: Stored(column) for column in columns})
 
 
-def stored(table: sa.Table) -> sa.FromClause:
-    """Return *table* with its columns as they are stored, by their names in the database."""
-    return cast("sa.FromClause", _StoredColumns(table))
+def stored(table: sa.Table, *old: sa.Column[Any]) -> sa.FromClause:
+    """Return *table* with its columns as they are stored, by their names in the database.
+
+    *old* are columns that it will be given.
+    """
+    return cast("sa.FromClause", _StoredColumns((*table.columns, *old)))
 
 
 def column_named(table: sa.Table, name: str) -> sa.Column[Any] | None:

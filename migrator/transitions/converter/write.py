@@ -34,16 +34,22 @@ class Order(Enum):
 class Movement:
     """A transition in one table of the models: what goes along with a statement.
 
-    Its expressions are made once, over stored columns.
+    Its expressions are made once, over stored columns. *old* are the columns that the
+    table will be given.
     """
 
-    def __init__(self, table: sa.Table, transition: Columns) -> None:
+    def __init__(self, table: sa.Table, transition: Columns, *old: sa.Column[Any]) -> None:
         self.table = table
         self.transition = transition
-        self.row = stored(table)
+        self.row = stored(table, *old)
         self.written = {  # columns that every UPDATE writes by themselves
             name for name in transition.targets if column_of(table, name).onupdate is not None
         }
+        self.shown: dict[str, sa.ColumnElement[Any] | None] = {
+            name: transition.value(self.row, name) if transition.in_sql else None
+            for name in transition.targets
+        }
+        """What each target reads as; None where only Python can tell."""
         self.stay = self._stay() if transition.in_sql else None
 
     @property
