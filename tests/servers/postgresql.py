@@ -77,5 +77,6 @@ def _program(name: str) -> str:
 
 def _ready(pid: int, status: Path) -> bool:
     """Say whether process *pid* has written that it is ready; a killed one left its file."""
-    lines = status.read_text().split() if status.exists() else [""]
-    return lines[0] == str(pid) and lines[-1] == "ready"
+    # The file is there before anything is in it.
+    lines = status.read_text().split() if status.exists() else []
+    return lines[:1] == [str(pid)] and lines[-1:] == ["ready"]
