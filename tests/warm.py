@@ -1,4 +1,4 @@
-"""A warm interpreter: `migrator` and `python FILE`, run in forks of a process with all imported.
+"""A warm interpreter: `migrator`, `python FILE` and `python -m NAME`, in forks of one process.
 
 Nearly all of the time that a short command takes is spent on importing SQLAlchemy; the
 docs run a hundred of them. What runs is the same: arguments, environment, folder and open
@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 import traceback
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,7 +45,7 @@ sys.exit(int(caller.makefile().read() or "70"))
 """
 PYTHON = """#!/bin/sh
 case $1 in
-    *.py) exec "{folder}/.python" "$@" ;;
+    -m | *.py) exec "{folder}/.python" "$@" ;;
     *) exec "{python}" "$@" ;;
 esac
 """
@@ -107,19 +107,23 @@ def answer(caller: socket.socket) -> None:
     time.tzset()
     code = run(*arguments)
     for stream in (sys.stdout, sys.stderr):
-        stream.flush()
+        with suppress(ValueError):  # closed by what ran
+            stream.flush()
     caller.sendall(str(code).encode())
     os._exit(0)
 
 
 def run(command: str, *arguments: str) -> int:
-    """Run `migrator` or a file of Python with *arguments*, and return the exit code."""
+    """Run `migrator`, or Python with *arguments*, and return the exit code."""
     try:
         if Path(command).name == "migrator":
             cli.main(list(arguments))
-        sys.argv = list(arguments)
-        sys.path[0] = str(Path(arguments[0]).parent.absolute())
-        runpy.run_path(arguments[0], run_name="__main__")
+        elif arguments[0] == "-m":
+            sys.argv, sys.path[0] = list(arguments[1:]), str(Path.cwd())
+            runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)
+        else:
+            sys.argv, sys.path[0] = list(arguments), str(Path(arguments[0]).parent.absolute())
+            runpy.run_path(arguments[0], run_name="__main__")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except BaseException:  # what Python does with an error that nobody catches
