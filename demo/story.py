@@ -121,7 +121,8 @@ class Story:
     def move(self) -> None:
         """Move rows in batches beside both releases."""
         self.terminal.title("Move the rest in batches, beside both")
-        self.migrator("online-migrate", "--max-count", "1000", expect={WORK_REMAINS})
+        some = str(self.rows // 5)
+        self.migrator("online-migrate", "--max-count", some, expect={WORK_REMAINS})
         self.migrator("online-migrate", expect={WORK_REMAINS, REFUSED})
         self.report()
         self.terminal.say(
