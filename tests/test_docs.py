@@ -152,6 +152,16 @@ def test_no_option_is_made_up(page: Path) -> None:
     assert not made_up
 
 
+def test_every_rule_is_documented() -> None:
+    headings = re.findall(r"^## (.+) \(", (ROOT / "docs" / "rules.md").read_text(), re.MULTILINE)
+    documented = {name for heading in headings for name in heading.split(", ")}
+    modules = (ROOT / "migrator" / "lint").glob("*.py")
+    named = [re.match(r'"""([a-z, -]+): ', module.read_text()) for module in modules]
+    rules = {name for each in named if each for name in each[1].split(", ")}
+    assert "additive" in rules
+    assert not rules - documented
+
+
 def command_named(name: str) -> click.Command:
     found = group.get_command(click.Context(group), name)
     assert found is not None
