@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from migrator.errors import NotAdditiveError, UnreadableError
@@ -132,7 +133,10 @@ def refuse(migration: Migration, statement_text: str, dialect: Dialect) -> None:
 def check(project: Project) -> Iterator[Violation]:
     """Yield what expands may not do, as rendered for each database."""
     for rendered in project.rendered:
-        yield from judge(rendered.migration, rendered.texts, rendered.dialect)
+        looking = Judge(rendered.migration, rendered.dialect)
+        for statement in rendered.statements:
+            for violation in looking.look(statement):
+                yield replace(violation, line=rendered.line_of(statement))
 
 
 def allowed(

@@ -28,7 +28,7 @@ def load_each(manifest: Manifest) -> tuple[tuple[Migration, ...], list[Violation
                     rule="unloadable",
                     severity="error",
                     migration=entry.name,
-                    message=error.message,
+                    message=error.message.removeprefix(f"{entry.name}: "),
                     hint=error.hint,
                     path=manifest.folder / entry.main,
                 )

@@ -140,7 +140,7 @@ def _failure(migration: Migration, dialect: Dialect, error: MigratorError) -> Vi
         rule="unrenderable",
         severity="info" if vouched else "error",
         migration=migration.name,
-        message=f"{said}: {error.message}",
+        message=f"{said}: {error.message.removeprefix(f'{migration.name}: ')}",
         hint=None if vouched else error.hint,
         path=migration.source(dialect).path,
         dialects=(dialect.name,),

@@ -69,7 +69,8 @@ def _act(tokens: Sequence[Token], place: int, label: str) -> Finding | None:
         kind, why = Kind.DATA, "it writes rows while it reads"
     elif token.is_word(*known.ACTS):
         why = f"what {token.value} does inside of it cannot be read"
-    return Finding(kind=kind, label=said, why=why, opaque=True) if why else None
+    opaque = not token.is_word("FOR", "NEXT")
+    return Finding(kind=kind, label=said, why=why, opaque=opaque) if why else None
 
 
 def _is_no_write(tokens: Sequence[Token], place: int) -> bool:
