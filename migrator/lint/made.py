@@ -26,7 +26,7 @@ class Made:
     def add(self, statement: Statement) -> None:
         """Take note of what *statement* adds."""
         for effect in statement.effects:
-            if effect.verb == "add" and effect.detail != "maybe":
+            if effect.verb == "add" and not effect.maybe:
                 self._add(effect)
 
     def _add(self, effect: Effect) -> None:

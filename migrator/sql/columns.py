@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from migrator.dialects.syntax import words
-from migrator.sql import expression
+from migrator.sql.default import default
 from migrator.sql.tokens import Sort, Token, UnreadableText
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def _default(reader: Reader, made: Column) -> None:
             tokens += [start, *_until_closed(reader)]
         else:
             tokens.append(reader.take())
-    made.default = expression.default(tokens, reader.dialect.syntax, made.type)
+    made.default = default(tokens, reader.dialect.syntax, made.type)
 
 
 def _is_value(tokens: Sequence[Token]) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from migrator.dialects.syntax import words
-from migrator.sql import additions, expression, known
+from migrator.sql import expression
+from migrator.sql.index import create_index
 from migrator.sql.reader import HIDING, items
-from migrator.sql.statement import Caution, Effect, Finding, Kind
+from migrator.sql.routine import ROUTINES, replaced, routine
+from migrator.sql.statement import Effect, Finding, Kind, Read
 from migrator.sql.tokens import Sort, UnreadableText
 
 if TYPE_CHECKING:
@@ -16,18 +17,6 @@ if TYPE_CHECKING:
 
     from migrator.sql.reader import Name, Reader
     from migrator.sql.tokens import Token
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Read:
-    """What was read of one statement, before it has its text."""
-
-    label: str
-    effects: tuple[Effect, ...] = ()
-    findings: tuple[Finding, ...] = ()
-    cautions: tuple[Caution, ...] = ()
-    base: Kind = Kind.ADDITIVE
-    concurrent: bool = False
 
 
 _ITEM_WORDS = words(
@@ -46,10 +35,6 @@ _TABLE_OPTIONS = words(
 """Words that may follow the body of CREATE TABLE; what is named there is not looked at."""
 _NAMES_FOLLOW = words("CHARACTER CHARSET COLLATE PARTITION SET SUBPARTITION TABLESPACE")
 _COPIES = "it copies rows, and holds locks while it does"
-_LATER = "what it will do when it is used cannot be read"
-_REPLACES = "what was there under that name is replaced"
-_ROUTINES = words("EVENT FUNCTION PACKAGE PROCEDURE RULE TRIGGER")
-_DDL = words("ALTER DROP GRANT RENAME REVOKE TRUNCATE")
 
 
 def create(reader: Reader) -> Read:
@@ -59,10 +44,10 @@ def create(reader: Reader) -> Read:
     modifiers = _modifiers(reader)
     thing = _thing(reader)
     label = " ".join(["CREATE", *(["OR REPLACE"] if replaces else []), *modifiers, thing])
-    if thing in _ROUTINES:
-        return _routine(reader, thing, label)
+    if thing in ROUTINES:
+        return routine(reader, thing, label)
     if replaces:
-        return _replaced(reader, thing, label)
+        return replaced(reader, thing, label)
     if thing not in _MAKERS or not _ACCEPTED[thing].issuperset(modifiers):
         raise UnreadableText(f"{label} is not known to be additive")
     return _MAKERS[thing](reader, label, modifiers)
@@ -99,54 +84,9 @@ def _thing(reader: Reader) -> str:
     return reader.take().value
 
 
-def _routine(reader: Reader, thing: str, label: str) -> Read:
-    """Read what holds statements for later: they are seen, not judged, but for DDL."""
-    reader.words("IF", "NOT", "EXISTS")
-    schema, name = reader.qualified()
-    table = _table_of(reader)
-    rest = reader.rest()
-    effect = Effect(verb="add", thing=thing.lower(), name=name, schema=schema, table=table)
-    why = _REPLACES if "REPLACE" in label else _LATER
-    findings = [Finding(kind=Kind.UNREADABLE, label=label, why=why, hint=_allowed(label))]
-    if any(token.is_word(*_DDL) for token in rest):
-        why = "its body drops or changes what is there"
-        findings.append(Finding(kind=Kind.DESTRUCTIVE, label=label, why=why))
-    return Read(label=label, effects=(effect,), findings=tuple(findings))
-
-
-def _allowed(label: str) -> str:
-    """Return the hint how a migration vouches for a statement."""
-    return f"if it only adds, write allow = [{label!r}] and the reason"
-
-
-def _table_of(reader: Reader) -> str | None:
-    """Return the table that the trigger, whose name is taken, is on; take all before it."""
-    while not reader.done:
-        if reader.words("ON"):
-            return reader.qualified()[1] if reader.peek().sort is not Sort.SIGN else None
-        if reader.peek().is_word("BEGIN", "AS", "DO"):
-            return None
-        reader.take()
-    return None
-
-
-def _replaced(reader: Reader, thing: str, label: str) -> Read:
-    """Read CREATE OR REPLACE of something else than a routine."""
-    schema, name = reader.qualified()
-    reader.rest()
-    kind = Kind.UNREADABLE if thing == "VIEW" else Kind.DESTRUCTIVE
-    effects = (
-        Effect(verb="drop", thing=thing.lower(), name=name, schema=schema, detail="replaced"),
-        Effect(verb="add", thing=thing.lower(), name=name, schema=schema, detail="maybe"),
-    )
-    hint = _allowed(label) if thing == "VIEW" else None
-    finding = Finding(kind=kind, label=label, why=_REPLACES, hint=hint)
-    return Read(label=label, effects=effects, findings=(finding,))
-
-
-def _new_name(reader: Reader) -> tuple[Name, str]:
-    """Take the name of something new; return it and 'maybe' when it may be there already."""
-    maybe = "maybe" if reader.words("IF", "NOT", "EXISTS") else ""
+def _new_name(reader: Reader) -> tuple[Name, bool]:
+    """Take the name of something new; return it, and whether it may be there already."""
+    maybe = reader.words("IF", "NOT", "EXISTS")
     name = reader.qualified()
     if name[0] is not None and name[0].lower() in HIDING:
         raise UnreadableText("what is temporary hides what has the same name")
@@ -157,7 +97,7 @@ def _table(reader: Reader, label: str, _: Sequence[str]) -> Read:
     """Read CREATE TABLE: a body in parentheses, and options that name no other table."""
     (schema, name), maybe = _new_name(reader)
     copies = (Finding(kind=Kind.DATA, label="CREATE TABLE AS", why=_COPIES),)
-    effect = Effect(verb="add", thing="table", name=name, schema=schema, detail=maybe)
+    effect = Effect(verb="add", thing="table", name=name, schema=schema, maybe=maybe)
     if reader.peek().is_word("AS", "SELECT", "WITH"):
         reader.rest()
         return Read(label="CREATE TABLE AS", effects=(effect,), findings=copies)
@@ -166,7 +106,7 @@ def _table(reader: Reader, label: str, _: Sequence[str]) -> Read:
         return Read(label="CREATE TABLE AS", effects=(effect,), findings=copies)
     columns = _body(reader, body)
     found = Effect(
-        verb="add", thing="table", name=name, schema=schema, detail=maybe, columns=columns
+        verb="add", thing="table", name=name, schema=schema, maybe=maybe, columns=columns
     )
     if not _options(reader):
         return Read(label="CREATE TABLE AS", effects=(found,), findings=copies)
@@ -216,125 +156,6 @@ def _option_name(reader: Reader) -> None:
     reader.take()
 
 
-def _index(reader: Reader, label: str, modifiers: Sequence[str]) -> Read:
-    """Read CREATE INDEX."""
-    concurrent = reader.words("CONCURRENTLY")
-    maybe = "maybe" if reader.words("IF", "NOT", "EXISTS") else ""
-    schema, name = (None, None) if reader.peek().is_word("ON") else reader.qualified()
-    if reader.words("USING"):
-        reader.name()
-    if not reader.words("ON"):
-        raise UnreadableText(f"{reader.found()} stands where ON is expected")
-    reader.words("ONLY")
-    table = additions.name_of(reader.qualified(), reader)
-    unique = "UNIQUE" in modifiers
-    columns, findings = index_body(reader, table, unique=unique)
-    effect = Effect(
-        verb="add", thing="index", name=name, table=table.name, schema=schema or table.schema,
-        detail=maybe or ("unique" if unique else ""), columns=columns,
-    )  # fmt: skip
-    return Read(
-        label=label,
-        effects=(effect,),
-        findings=tuple(findings),
-        cautions=() if concurrent else index_cautions(table),
-        concurrent=concurrent,
-    )
-
-
-def index_cautions(table: additions.Table) -> tuple[Caution, ...]:
-    """Return that building an index blocks, where it does."""
-    syntax = table.reader.dialect.syntax
-    if "index" not in syntax.blocking:
-        return ()
-    return (table.caution("blocking-index", syntax.blocking["index"], syntax.recipes["index"]),)
-
-
-def index_body(
-    reader: Reader, table: additions.Table, *, unique: bool
-) -> tuple[tuple[str, ...], list[Finding]]:
-    """Take the columns and options of an index; return the columns and what is found."""
-    label = "CREATE UNIQUE INDEX" if unique else "CREATE INDEX"
-    if reader.words("USING"):
-        reader.name()
-    body = _without_lengths(reader.group(), reader)
-    computed = not expression.total(body)
-    equal = _index_options(reader)
-    if reader.words("WHERE"):
-        where = reader.rest()
-        computed = computed or not expression.total(where)
-    while not reader.done:
-        _index_option(reader)
-    columns = tuple(reader.kept(item[0]) for item in items(body) if item and _is_column(item))
-    findings = []
-    if computed:
-        findings.append(table.narrows(f"{label} ON EXPRESSION"))
-    if unique:
-        findings.append(table.narrows(label, () if equal else columns))
-    return columns, findings
-
-
-def _without_lengths(tokens: Sequence[Token], reader: Reader) -> list[Token]:
-    """Return *tokens* of an index without the lengths of prefixes: note(10) is note."""
-    kept: list[Token] = []
-    place = 0
-    while place < len(tokens):
-        kept.append(tokens[place])
-        after = tokens[place + 1 : place + 4]
-        shape = [each.value if each.sort is Sort.SIGN else each.sort for each in after]
-        length = reader.dialect.syntax.inline_indexes and shape == ["(", Sort.NUMBER, ")"]
-        place += 4 if length else 1
-    return kept
-
-
-def _is_column(item: Sequence[Token]) -> bool:
-    """Return whether *item* of an index is a column, and not an expression."""
-    called = len(item) > 1 and item[1].is_sign("(") and item[0].is_word(*known.FUNCTIONS)
-    return item[0].sort in (Sort.WORD, Sort.NAME) and not called
-
-
-def _index_options(reader: Reader) -> bool:
-    """Take what stands between the columns and WHERE; return whether NULLs are equal."""
-    equal = False
-    while not reader.done and not reader.peek().is_word("WHERE"):
-        if reader.words("NULLS", "NOT", "DISTINCT"):
-            equal = True
-        elif not reader.words("NULLS", "DISTINCT"):
-            _index_option(reader)
-    return equal
-
-
-LOCKING = {
-    "ALGORITHM": ("DEFAULT", "INPLACE", "INSTANT", "NOCOPY"),
-    "LOCK": ("DEFAULT", "NONE", "SHARED"),
-}
-"""Options of MySQL, and what they may say without asking for a copy or a lock."""
-
-
-def locking(reader: Reader, word: str) -> None:
-    """Take what the option *word* of LOCKING says."""
-    reader.sign("=")
-    if not reader.word(*LOCKING[word]):
-        raise UnreadableText(f"{word} {reader.found()} locks or copies the table")
-
-
-def _index_option(reader: Reader) -> None:
-    """Take one option of an index that changes nothing but its storage."""
-    word = reader.word(
-        "ALGORITHM", "COMMENT", "IGNORED", "INCLUDE", "INVISIBLE", "KEY_BLOCK_SIZE", "LOCK",
-        "NOT", "NOWAIT", "TABLESPACE", "USING", "VISIBLE", "WAIT", "WITH", "PARSER",
-    )  # fmt: skip
-    if not word:
-        raise UnreadableText(f"{reader.found()} is not known in an index")
-    if word in ("INCLUDE", "WITH") and reader.peek().is_sign("("):
-        reader.group()
-    elif word in LOCKING:
-        locking(reader, word)
-    elif word in ("KEY_BLOCK_SIZE", "COMMENT", "USING", "TABLESPACE", "WAIT"):
-        reader.sign("=")
-        reader.take()
-
-
 def _view(reader: Reader, label: str, modifiers: Sequence[str]) -> Read:
     """Read CREATE VIEW; one that is materialized runs its query now."""
     (schema, name), maybe = _new_name(reader)
@@ -345,7 +166,7 @@ def _view(reader: Reader, label: str, modifiers: Sequence[str]) -> Read:
     runs = "MATERIALIZED" in modifiers
     findings = expression.query(reader.rest(), reader.dialect.syntax, label, runs=runs)
     thing = "materialized view" if runs else "view"
-    effect = Effect(verb="add", thing=thing, name=name, schema=schema, detail=maybe)
+    effect = Effect(verb="add", thing=thing, name=name, schema=schema, maybe=maybe)
     return Read(label=label, effects=(effect,), findings=tuple(findings))
 
 
@@ -357,7 +178,7 @@ def _sequence(reader: Reader, label: str, _: Sequence[str]) -> Read:
             _owner(reader)
         elif not reader.literal():
             _sequence_word(reader)
-    effect = Effect(verb="add", thing="sequence", name=name, schema=schema, detail=maybe)
+    effect = Effect(verb="add", thing="sequence", name=name, schema=schema, maybe=maybe)
     return Read(label=label, effects=(effect,))
 
 
@@ -381,11 +202,11 @@ def _sequence_word(reader: Reader) -> None:
 
 def _schema(reader: Reader, label: str, _: Sequence[str]) -> Read:
     """Read CREATE SCHEMA, which may not hold statements."""
-    maybe = "maybe" if reader.words("IF", "NOT", "EXISTS") else ""
+    maybe = reader.words("IF", "NOT", "EXISTS")
     name = reader.name()
     if reader.words("AUTHORIZATION"):
         reader.name()
-    return Read(label=label, effects=(Effect(verb="add", thing="schema", name=name, detail=maybe),))
+    return Read(label=label, effects=(Effect(verb="add", thing="schema", name=name, maybe=maybe),))
 
 
 def _type(reader: Reader, label: str, _: Sequence[str]) -> Read:
@@ -403,7 +224,7 @@ def _type(reader: Reader, label: str, _: Sequence[str]) -> Read:
 
 
 _MAKERS: dict[str, Callable[[Reader, str, Sequence[str]], Read]] = {
-    "INDEX": _index,
+    "INDEX": create_index,
     "SCHEMA": _schema,
     "SEQUENCE": _sequence,
     "TABLE": _table,

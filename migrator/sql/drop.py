@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from migrator.sql.alter import changes
-from migrator.sql.create import Read
+from migrator.sql.change import changes
 from migrator.sql.reader import items
-from migrator.sql.statement import Effect, Finding, Kind
+from migrator.sql.statement import Effect, Finding, Kind, Read
 from migrator.sql.tokens import Sort, UnreadableText
 
 if TYPE_CHECKING:

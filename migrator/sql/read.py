@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from migrator.dialects import Dialect
-    from migrator.sql.create import Read
+    from migrator.sql.statement import Read
     from migrator.sql.tokens import Token
 
 MAX_LETTERS = 4_000_000

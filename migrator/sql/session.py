@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from migrator.sql import expression
-from migrator.sql.create import Read
 from migrator.sql.reader import items
-from migrator.sql.statement import Finding, Kind
+from migrator.sql.statement import Finding, Kind, Read
 from migrator.sql.tokens import Sort, UnreadableText, capitals
 
 if TYPE_CHECKING:

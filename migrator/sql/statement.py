@@ -47,8 +47,9 @@ class Effect:
     """New name, of a rename."""
     detail: str = ""
     """What is altered or added: 'type', 'not null', 'default', 'check', 'unique', 'foreign key',
-    'rows' …; of a new column 'blank' when the running code leaves it NULL; 'maybe' with IF NOT
-    EXISTS."""
+    'rows' …; of a new column 'blank' when the running code leaves it NULL."""
+    maybe: bool = False
+    """It may have been there before: IF NOT EXISTS."""
     columns: tuple[str, ...] = ()
     """Columns that an index or a constraint looks at; of a new table, all of them."""
 
@@ -132,3 +133,15 @@ class Statement:
     def hint(self) -> str | None:
         """Return the safe way to the same end, where there is one."""
         return self.worst.hint if self.worst else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """What was read of one statement, before it has its text."""
+
+    label: str
+    effects: tuple[Effect, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    cautions: tuple[Caution, ...] = ()
+    base: Kind = Kind.ADDITIVE
+    concurrent: bool = False

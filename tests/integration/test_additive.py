@@ -62,6 +62,24 @@ def test_what_is_accepted_takes_nothing_away(database: Database, statement: str)
         send(connection, *OLD_CODE)
 
 
+def test_looking_at_the_schema_is_harmless(database: Database) -> None:
+    """A migration that asks sa.inspect() first is judged at the cursor as well."""
+    engine = database.engine()
+    dialect = dialect_of(engine.dialect)
+    with engine.begin() as connection:
+        send(connection, *SCHEMA)
+    sent: list[str] = []
+    sa.event.listen(engine, "before_cursor_execute", lambda *args: sent.append(args[2]))
+    with engine.connect() as connection:
+        inspector = sa.inspect(connection)
+        inspector.get_table_names()
+        inspector.get_view_names()
+        inspector.get_check_constraints("flavors")
+        sa.MetaData().reflect(connection, views=True)
+    assert len(sent) > 3
+    assert {read(text, dialect).kind for text in sent} == {Kind.HARMLESS}
+
+
 SEEDS = {"sqlite": 400, "postgresql": 100, "mariadb": 30}
 
 

@@ -172,6 +172,11 @@ def test_open_transition_is_no_news_in_the_newest_release(tmp_path, releases, se
             "",
             "refuses writes to flavors by a new unique index",
         ),
+        (
+            'op.execute("ALTER TABLE flavors ADD CONSTRAINT IF NOT EXISTS k UNIQUE (note)")',
+            "",
+            "refuses writes to flavors by a new unique constraint",
+        ),
         ('op.execute("DELETE FROM flavors")', "", "changes rows or the storage of flavors"),
         ('op.execute("TRUNCATE flavors")', "", "changes rows or the storage of flavors"),
     ],
