@@ -73,16 +73,18 @@ class Ranges:
         """
         wanted = BATCHES_PER_LEASE * size
         wanted = wanted if most is None else min(wanted, most)
-        token = str(uuid4())
+        tokens: list[str] = []
 
         def work(connection: Connection) -> Lease | None:
-            left = self._left_over(connection, token)
-            return left or self._advance(connection, wanted, token)
+            # One an attempt: the server may still be about to commit the attempt before.
+            tokens.append(str(uuid4()))
+            left = self._left_over(connection, tokens[-1])
+            return left or self._advance(connection, wanted, tokens[-1])
 
         return self.session.run(
             work,
             doing=f"looking for rows of {self.transition.name}",
-            was_done=lambda connection: checkpoint.is_there(connection, token),
+            was_done=lambda connection: checkpoint.is_there(connection, tokens[-1]),
         )
 
     def go_back(self) -> None:

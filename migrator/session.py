@@ -143,18 +143,17 @@ class Session:
                 connection = connection.execution_options(isolation_level=level)
             limit_waiting(connection, self.dialect, LOCK_TIMEOUT_SECONDS)
         except BaseException:
+            connection.invalidate()
             connection.close()
             raise
         return connection
 
     def _drop(self) -> None:
-        """Close the connection, whatever state it is in."""
+        """Close the connection, whatever state it is in; no pool is to have it back."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            try:
-                connection.close()
-            except sa.exc.SQLAlchemyError:
-                connection.invalidate()
+            connection.invalidate()
+            connection.close()
 
     def _patiently(
         self, may_pass: Callable[[BaseException], bool], stop: Callable[[RetryCallState], bool]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import sqlalchemy as sa
 
@@ -68,6 +68,14 @@ class Waiting:
 
 class LeaseLostError(OnlineError):
     """Somebody took our lease for dead: what we did under it is rolled back."""
+
+
+class Done(NamedTuple):
+    """What was cut from a lease, None when that is no longer ours, and what became of it."""
+
+    rows: Range | None
+    moved: Moved
+    was_busy: bool = False
 
 
 class Worker:
@@ -168,24 +176,36 @@ class Worker:
         """Move the first *size* rows of *lease*; return what is left of it."""
         started = time.perf_counter()
         retries = self.session.retries
-        try:
-            rows, moved = self._move_or_isolate(lease, size)
-        except LeaseLostError:
-            rows, moved = None, Moved(completed=0)
-        except BusyError:
-            rows, moved = None, Moved(completed=0)
-            self._postpone(lease)
+        rows, moved, was_busy = self._move_or_leave(lease, size)
+        done = moved.completed + len(moved.failures)
         batch = Batch(
             transition=self.name,
-            found=0 if rows is None else moved.completed + len(moved.failures),
+            found=done,
             completed=moved.completed,
             failed=len(moved.failures),
             seconds=time.perf_counter() - started,
         )
-        self._learn(batch, rows, size, retried=self.session.retries > retries)
-        return batch, None if rows is None else _rest(lease, rows, batch)
+        self._remaining = None
+        self._has_changed = self._has_changed or done > 0
+        if was_busy or self.session.retries > retries:
+            self._shrink()
+        elif size == self.size:
+            self._resize(next_size(size, found=done, seconds=batch.seconds))
+        if rows is None:
+            return batch, None
+        self.ranges.learn(rows, done)
+        return batch, _rest(lease, rows, done)
 
-    def _move_or_isolate(self, lease: Lease, size: int) -> tuple[Range, Moved]:
+    def _move_or_leave(self, lease: Lease, size: int) -> Done:
+        """Move a portion of *lease*, unless others keep it locked or have taken the lease over."""
+        try:
+            return self._move_or_isolate(lease, size)
+        except LeaseLostError:
+            return Done(None, Moved(completed=0))
+        except BusyError:
+            return Done(self._leave(lease, size), Moved(completed=0), was_busy=True)
+
+    def _move_or_isolate(self, lease: Lease, size: int) -> Done:
         """Move a portion in one transaction, or piece by piece when a row of it is refused."""
         try:
             return self._move(lease, lambda connection: self.ranges.cut(connection, lease, size))
@@ -197,24 +217,24 @@ class Worker:
             if not isinstance(error, RowError):
                 raise
         rows = self.session.run(lambda connection: self.ranges.cut(connection, lease, size))
-        return rows, self._isolate(lease, rows)
+        return Done(rows, self._isolate(lease, rows))
 
-    def _move(self, lease: Lease, cut: Callable[[Connection], Range]) -> tuple[Range, Moved]:
+    def _move(self, lease: Lease, cut: Callable[[Connection], Range]) -> Done:
         """Move the rows that are *cut*, in one transaction with the lease and the quarantine."""
 
-        def work(connection: Connection) -> tuple[Range, Moved]:
+        def work(connection: Connection) -> Done:
             rows = cut(connection)
             moved = self._carry(connection, rows)
             self._note(connection, lease, rows, moved.failures)
-            return rows, moved
+            return Done(rows, moved)
 
-        rows, moved = self.session.run(
+        done = self.session.run(
             work,
             doing=f"moving rows of {self.name}",
             was_done=lambda connection: not checkpoint.stands(connection, lease),
         )
-        self._set_apart(moved.failures)
-        return rows, moved
+        self._set_apart(done.moved.failures)
+        return done
 
     def _carry(self, connection: Connection, rows: Range) -> Moved:
         """Let the transition move *rows*; what the driver cannot send is said of a row."""
@@ -237,7 +257,7 @@ class Worker:
     def _isolate(self, lease: Lease, rows: Range) -> Moved:
         """Halve *rows* until the one that the database refuses is alone, and set it apart."""
         try:
-            return self._move(lease, lambda _connection: rows)[1]
+            return self._move(lease, lambda _connection: rows).moved
         except RowError as error:
             halves = self.session.run(lambda connection: self.ranges.halves(connection, rows))
             if halves is None:
@@ -272,32 +292,33 @@ class Worker:
                 "then run online-migrate --retry-failed",
             )
 
-    def _postpone(self, lease: Lease) -> None:
-        """Leave a range, whose rows others keep locked, for the next pass with smaller batches."""
-        self.session.run(lambda connection: checkpoint.end(connection, lease))
-        if self.fixed_size is None and self.size > SMALLEST_BATCH_SIZE:
-            self._has_changed = True
+    def _leave(self, lease: Lease, size: int) -> Range | None:
+        """Leave a portion, which others keep locked, for the next pass and smaller batches."""
 
-    def _learn(self, batch: Batch, rows: Range | None, size: int, *, retried: bool) -> None:
-        """Remember what a batch tells of the table and of the time that its rows take."""
-        self._remaining = None
-        self._has_changed = self._has_changed or batch.found > 0
-        if rows is not None:
-            self.ranges.learn(rows, batch.found)
-        if self.fixed_size is not None:
-            return
-        if retried or rows is None:
-            self.size = max(SMALLEST_BATCH_SIZE, self.size // 2)
-        elif size == self.size:
-            wanted = next_size(size, found=batch.found, seconds=batch.seconds)
-            self.size = min(wanted, self._largest)
+        def work(connection: Connection) -> Range | None:
+            rows = self.ranges.cut(connection, lease, size)
+            is_ours = checkpoint.progress(connection, lease, rows.upto or lease.upto)
+            return rows if is_ours else None
+
+        return self.session.run(work)
+
+    def _shrink(self) -> None:
+        """Make batches smaller, which lets us try again what others kept locked."""
+        before = self.size
+        self._resize(before // 2)
+        self._has_changed = self._has_changed or self.size < before
+
+    def _resize(self, size: int) -> None:
+        """Set the size of the next batch, unless it is fixed."""
+        if self.fixed_size is None:
+            self.size = min(max(size, SMALLEST_BATCH_SIZE), self._largest)
 
 
-def _rest(lease: Lease, rows: Range, batch: Batch) -> Lease | None:
-    """Return what is left of *lease* after *rows* are done."""
+def _rest(lease: Lease, rows: Range, done: int) -> Lease | None:
+    """Return what is left of *lease* after *rows*, of which so many are *done*."""
     if rows.upto is None or rows.upto == lease.upto:
         return None
-    found = None if lease.found is None else lease.found - batch.found
+    found = None if lease.found is None else lease.found - done
     return replace(lease, after=rows.upto, found=found)
 
 
@@ -306,4 +327,4 @@ def next_size(size: int, *, found: int, seconds: float) -> int:
     factor = min(LARGEST_GROWTH, max(0.5, TARGET_SECONDS / max(seconds, 0.001)))
     if factor > 1 and 2 * found < size:
         return size
-    return max(SMALLEST_BATCH_SIZE, int(size * factor))
+    return int(size * factor)
