@@ -94,8 +94,12 @@ class MySQL(Dialect):
     def same(
         self, column: sa.ColumnElement[Any], value: sa.ColumnElement[Any]
     ) -> sa.ColumnElement[bool]:
-        """Compare text byte by byte: the column's own collation may say that 'a' is 'A'."""
-        if not isinstance(column.type, sa.String):
+        """Compare text byte by byte: the column's own collation may say that 'a' is 'A'.
+
+        A FLOAT is compared as it is printed: what is read of it is not what it holds.
+        """
+        single = isinstance(column.type, sa.Float) and not isinstance(column.type, sa.Double)
+        if not isinstance(column.type, sa.String) and not single:
             return column.is_not_distinct_from(value)
         exact = (
             sa.collate(sa.cast(each, CHAR(charset="utf8mb4")), self.exact_collation)

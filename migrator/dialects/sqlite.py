@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import sqlalchemy as sa
 from typing_extensions import override
@@ -55,6 +55,15 @@ class SQLite(Dialect):
     def isolation_level(self) -> str | None:
         """Return None: SQLite is serializable and has one writer."""
         return None
+
+    @override
+    def same(
+        self, column: sa.ColumnElement[Any], value: sa.ColumnElement[Any]
+    ) -> sa.ColumnElement[bool]:
+        """Compare text byte by byte: the column's own collation may say that 'a' is 'A'."""
+        if isinstance(column.type, sa.String):
+            return sa.collate(column, "BINARY").is_not_distinct_from(value)
+        return column.is_not_distinct_from(value)
 
     @override
     def catalogue(self, *, restricted: bool) -> str:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from migrator.errors import TransitionError
-from migrator.transitions.transition import Failure, Moved, Row
+from migrator.transitions.transition import Failure, Moved
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Sequence
 
     from sqlalchemy.engine import Connection
 
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 MOST_KEYS = 500
 """Keys that one statement names: SQLite takes 1000 terms in a row."""
-ROWS_PER_STATEMENT = 250
-"""Rows that one UPDATE of computed values writes: SQLite takes 500 terms in a UNION."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +126,10 @@ def reflect(connection: Connection, transition: Transition) -> sa.Table:
     table = sa.Table(
         transition.table,
         sa.MetaData(),
-        *(sa.Column(each["name"], each["type"], nullable=each["nullable"]) for each in found),
+        *(
+            sa.Column(each["name"], _exact(each["type"]), nullable=each["nullable"])
+            for each in found
+        ),
         sa.PrimaryKeyConstraint(*key["constrained_columns"]),
         schema=transition.schema,
     )
@@ -142,6 +143,16 @@ def reflect(connection: Connection, transition: Transition) -> sa.Table:
     return table
 
 
+def _exact(type_: sa.types.TypeEngine[Any]) -> sa.types.TypeEngine[Any]:
+    """Return *type_*, of a column, such that its values are read as they are.
+
+    MySQL's floating numbers are reflected as ones that are read as rounded decimals.
+    """
+    if isinstance(type_, sa.Float):
+        type_.asdecimal = False
+    return type_
+
+
 def key_of(transition: Transition, table: sa.Table) -> tuple[str, ...]:
     """Return the names of the columns that identify a row of *table*."""
     key = transition.key or tuple(column.name for column in table.primary_key.columns)
@@ -152,9 +163,6 @@ def key_of(transition: Transition, table: sa.Table) -> tuple[str, ...]:
             hint="name a unique key that is never NULL: key=('column', …)",
         )
     return key
-
-
-# Moved by the database.
 
 
 def move_in_sql(connection: Connection, transition: Columns, rows: Range) -> Moved:
@@ -181,100 +189,3 @@ def _lost(
     )
     reason = "converting it gives NULL, which would lose the old value"
     return tuple(Failure(key=tuple(row), reason=reason) for row in found)
-
-
-# Moved through Python.
-
-
-def move_in_python(connection: Connection, transition: Columns, rows: Range) -> Moved:
-    """Read a range, convert each row, and write it where it is still what was read."""
-    table = rows.table
-    read = transition.reads
-    found = connection.execute(
-        sa.select(*rows.key_columns, *(table.c[name] for name in read)).where(
-            rows.within(), transition.movable(table)
-        )
-    ).all()
-    failures: list[Failure] = []
-    changes: list[tuple[Key, Key, Key]] = []
-    for row in found:
-        key, seen = tuple(row[: len(rows.key)]), tuple(row[len(rows.key) :])
-        made = _converted(transition, dict(zip(read, seen, strict=True)))
-        if isinstance(made, str):
-            failures.append(Failure(key=key, reason=made))
-        else:
-            changes.append((key, seen, tuple(made[name] for name in transition.targets)))
-    completed = sum(
-        _compare_and_set(connection, transition, rows, changes[start : start + ROWS_PER_STATEMENT])
-        for start in range(0, len(changes), ROWS_PER_STATEMENT)
-    )
-    return Moved(completed=completed, failures=tuple(failures))
-
-
-def _converted(transition: Columns, row: Mapping[str, Any]) -> Mapping[str, Any] | str:
-    """Return the new values of *row*, or the reason why it cannot be converted."""
-    try:
-        made = transition.convert(Row(row))
-    except Exception as error:
-        # The converter is the user's: whatever it raises concerns this row only, and
-        # its text may hold the row's data.
-        return f"the converter raised {type(error).__name__}"
-    if not transition.null_ok and all(value is None for value in made.values()):
-        return "converting it gives NULL, which would lose the old value"
-    return made
-
-
-def _compare_and_set(
-    connection: Connection,
-    transition: Columns,
-    rows: Range,
-    changes: Sequence[tuple[Key, Key, Key]],
-) -> int:
-    """Write *changes*, each only where its row is still pending and as it was read."""
-    table = rows.table
-    parts = (rows.key, transition.reads, transition.targets)
-    values = _values(table, parts, changes, typed=rows.dialect.capabilities.typed_values)
-    made = {name: values.c[f"made_{name}"] for name in transition.targets}
-    statement = (
-        sa.update(table)
-        .where(
-            *(table.c[name] == values.c[f"key_{name}"] for name in rows.key),
-            transition.movable(table),
-            *(
-                rows.dialect.same(table.c[name], values.c[f"seen_{name}"])
-                for name in transition.reads
-            ),
-        )
-        .ordered_values(
-            *((table.c[name], value) for name, value in made.items()),
-            *((table.c[name], value) for name, value in transition.clear()),
-        )
-    )
-    return connection.execute(statement).rowcount
-
-
-def _values(
-    table: sa.Table,
-    parts: tuple[Sequence[str], Sequence[str], Sequence[str]],
-    changes: Sequence[tuple[Key, Key, Key]],
-    *,
-    typed: bool,
-) -> sa.Subquery:
-    """Return keys, seen and made values as a derived table that every database takes."""
-    columns = [
-        (f"{what}_{name}", table.c[name].type)
-        for what, names in zip(("key", "seen", "made"), parts, strict=True)
-        for name in names
-    ]
-    selects = [
-        sa.select(
-            *(
-                sa.cast(sa.literal(value, type_), type_).label(label)
-                if typed and position == 0
-                else sa.literal(value, type_).label(label)
-                for (label, type_), value in zip(columns, sum(change, ()), strict=True)
-            )
-        )
-        for position, change in enumerate(changes)
-    ]
-    return sa.union_all(*selects).subquery("changes")

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from typing_extensions import override
 
 from migrator.errors import TransitionError
-from migrator.transitions.batch import move_in_python, move_in_sql
+from migrator.transitions.batch import move_in_sql
+from migrator.transitions.in_python import move_in_python
 from migrator.transitions.transition import Expression, Moved, Row, Transition, as_stored
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ class Columns(Transition):
     through: tuple[str, ...] = ()
     """Other tables that the expressions read."""
     types: Mapping[str, Any] = field(default_factory=dict)
-    """Source → its SQLAlchemy type, for converters whose model no longer declares it."""
+    """Column → its SQLAlchemy type: of a source, because no model declares it any more;
+    of any, where Python has something else than the type that the database tells."""
     null_ok: bool = False
     """A value may become NULL by its conversion; otherwise such a row is not moved."""
     filler: Any = None
@@ -61,9 +63,10 @@ class Columns(Transition):
             raise TransitionError(f"no target column is named for table {self.table!r}")
         if self.marker is not None and not self.from_:
             raise TransitionError(f"marker {self.marker!r} has no source to speak of")
-        unknown = {*self.types, *(self.down or {})} - set(self.from_)
-        if unknown:
+        if unknown := set(self.down or {}) - set(self.from_):
             raise TransitionError(f"{min(unknown)!r} is no source of table {self.table!r}")
+        if unknown := set(self.types) - set(self.columns):
+            raise TransitionError(f"{min(unknown)!r} has a type, but no part in the transition")
 
     @property
     @override
