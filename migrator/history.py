@@ -96,16 +96,25 @@ def ensure(connection: Connection) -> None:
     inspector = sa.inspect(connection)
     present = set(inspector.get_table_names())
     missing = [table for table in METADATA.sorted_tables if table.name not in present]
-    indexed = [table for table in METADATA.sorted_tables if table.indexes]
     one_at_a_time = dialect_of(connection.dialect).one_at_a_time()
     if missing and one_at_a_time:
         connection.execute(sa.text(one_at_a_time))
     for table in missing:
         connection.execute(CreateTable(table, if_not_exists=True))
     # Where DDL is not transactional, a table may have been left without its index.
-    for table in indexed:
+    for table in METADATA.sorted_tables:
         for index in table.indexes:
-            index.create(connection, checkfirst=True)
+            _ensure_index(connection, index)
+
+
+def _ensure_index(connection: Connection, index: sa.Index) -> None:
+    """Create *index* where it is missing; somebody else may be quicker by a moment."""
+    try:
+        index.create(connection, checkfirst=True)
+    except sa.exc.DBAPIError:
+        table = index.table.name if index.table is not None else ""
+        if index.name not in {each["name"] for each in sa.inspect(connection).get_indexes(table)}:
+            raise
 
 
 def read(connection: Connection) -> tuple[Applied, ...]:

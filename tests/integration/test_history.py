@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from migrator import history
+from migrator import checkpoint, history
 from migrator.database import open_engine
 from migrator.history import HISTORY, HistoryRecord, digest
 from migrator.migration import Migration, Phase
@@ -45,6 +45,7 @@ def test_tables_are_made_once(database: Database) -> None:
 
 
 def test_two_may_make_the_tables_at_the_same_moment(database: Database) -> None:
+    assert checkpoint.LEASE.indexes
     engine = open_engine(database.url)
     failed: list[Exception] = []
     barrier = threading.Barrier(4)
