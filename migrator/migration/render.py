@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -56,21 +57,20 @@ def write(
     source = migration.source(dialect)
     if isinstance(source, SqlSource):
         return [source.text]
-    return _write(source, _literal(sqlalchemy_dialect or _plain(dialect)))
+    return _write(source, sqlalchemy_dialect or _plain(dialect))
 
 
 def _write(source: PythonSource, dialect: SQLAlchemyDialect) -> list[str]:
     """Return what the phase function would send, in the order in which it would."""
     from alembic.operations import Operations
-    from alembic.runtime.migration import MigrationContext
 
-    context = MigrationContext.configure(dialect=dialect, opts={"as_sql": True})
+    context = _context(dialect)
     written: list[str] = []
     _collect(context, written)
     failed: Exception | None = None
     # alembic leaves its global `op` behind when the block is left by an exception.
     with Operations.context(context) as op:
-        _take_away_database(op, dialect)
+        _take_away_database(op, context.dialect)
         try:
             source.function(op)
         except Exception as error:
@@ -78,6 +78,14 @@ def _write(source: PythonSource, dialect: SQLAlchemyDialect) -> list[str]:
     if failed is not None:
         raise explain(_readable(failed), source.path) from failed
     return written
+
+
+@lru_cache(maxsize=8)
+def _context(dialect: SQLAlchemyDialect) -> MigrationContext:
+    """Return alembic's context for writing in *dialect*; to make one a migration takes time."""
+    from alembic.runtime.migration import MigrationContext
+
+    return MigrationContext.configure(dialect=_literal(dialect), opts={"as_sql": True})
 
 
 def _collect(context: MigrationContext, written: list[str]) -> None:
@@ -167,6 +175,7 @@ def _at(error: Exception, ours: UnreadableError) -> UnreadableError:
     return ours.with_traceback(error.__traceback__)
 
 
+@cache
 def _plain(dialect: Dialect) -> SQLAlchemyDialect:
     """Return SQLAlchemy's dialect, of a server with the usual settings."""
     made: Any = sa.make_url(f"{dialect.sqlalchemy}://").get_dialect()

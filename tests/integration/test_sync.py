@@ -182,6 +182,15 @@ def test_an_engine_of_the_application_is_good_enough(
     assert applied(database.engine()) == [1, 2, 3, 4]
 
 
+def test_every_driver_will_do(driver: Database, tmp_path: Path) -> None:
+    engine = open_engine(driver.url)
+    index = 'op.create_index("ix", "flavors", ["disk"], postgresql_concurrently=True)'
+    sync(engine, cloud(tmp_path, add_index=expand(index)))
+
+    assert applied(engine) == [1, 2, 3, 4, 5]
+    assert [each["name"] for each in sa.inspect(engine).get_indexes("flavors")] == ["ix"]
+
+
 # What is refused before anything runs
 
 
