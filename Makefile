@@ -4,7 +4,8 @@ PYTHON ?= $(shell .ci/python)
 ARGS ?=
 VENV := .venv
 RUN := $(VENV)/bin/python
-PYTEST := -m pytest -m "not slow"
+# Each worker has its own servers. ARGS="-n 0" runs the tests in one process.
+PYTEST := -m pytest -n auto --maxprocesses 4
 SERVERS := .ci/packages "$(PYTHON)" servers
 
 # What these need is asked for at once, and not first for the environment alone.
@@ -25,22 +26,22 @@ venv: $(VENV)/.develops ## the virtual environment that everything else here use
 
 test: $(VENV)/.develops ## the tests, on private PostgreSQL and MariaDB servers and SQLite
 	@$(SERVERS)
-	@$(RUN) $(PYTEST) $(ARGS)
+	@$(RUN) $(PYTEST) -m "not slow" $(ARGS)
 
 test-quick: $(VENV)/.tests ## the tests that need no server
-	@$(RUN) $(PYTEST) --database sqlite $(ARGS)
+	@$(RUN) $(PYTEST) -m "not slow and not thorough" --database sqlite $(ARGS)
 
 test-slow: $(VENV)/.develops ## the tests that take long
 	@$(SERVERS)
-	@$(RUN) -m pytest -m slow $(ARGS)
+	@$(RUN) $(PYTEST) -m slow $(ARGS)
 
 test-lowest: .venv-lowest/.made ## the tests, with the oldest dependencies that are allowed
-	@.venv-lowest/bin/python $(PYTEST) $(ARGS)
+	@.venv-lowest/bin/python $(PYTEST) -m "not slow" $(ARGS)
 
 test-matrix: test-2.0 test-2.1 ## the tests, with SQLAlchemy 2.0 and 2.1
 
 test-2.0 test-2.1: test-%: .venv-%/.made
-	@.venv-$*/bin/python $(PYTEST) $(ARGS)
+	@.venv-$*/bin/python $(PYTEST) -m "not slow" $(ARGS)
 
 lint: $(VENV)/.tests ## format, lint and types, changing nothing
 	@$(RUN) -m ruff format --check .

@@ -55,6 +55,7 @@ def commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
+@pytest.mark.thorough
 @each(SESSIONS)
 def test_a_page_shows_what_happens(page: Path, commands: Path, tmp_path: Path) -> None:
     expect(page, run(blocks(page), tmp_path, newcomer(tmp_path, commands)))

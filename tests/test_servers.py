@@ -18,6 +18,8 @@ from tests.servers import SERVERS, folders, private, processes
 if TYPE_CHECKING:
     from tests.databases import Database
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).parent.parent
 ASYNC_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 ON_SERVERS = pytest.mark.parametrize("database", list(SERVERS), indirect=True)

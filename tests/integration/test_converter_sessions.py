@@ -29,13 +29,11 @@ from tests.converted import (
     spec,
     store,
 )
-from tests.databases import fresh
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
-    from tests.databases import Database, Servers
+    from tests.databases import Database
 
 INTEGER, TEXT = sa.Integer(), sa.String(50)
 NAMES = ("memory_mb", "foobars", "title", "slug")
@@ -138,8 +136,6 @@ def test_a_rollback_takes_everything_back(engine: sa.Engine, session: Session, k
 
 # Async sessions.
 
-ASYNC = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
-
 
 async def use(url: str, key: int) -> None:
     """Load, change and insert through an async session, and never await an attribute."""
@@ -165,18 +161,23 @@ async def use(url: str, key: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "drivername", ["sqlite+aiosqlite", "postgresql+asyncpg", "postgresql+psycopg"]
+    ("database", "drivername"),
+    [
+        ("sqlite", "sqlite+aiosqlite"),
+        ("postgresql", "postgresql+asyncpg"),
+        ("postgresql", "postgresql+psycopg"),
+    ],
+    indirect=["database"],
 )
-def test_async_sessions(drivername: str, servers: Servers, tmp_path: Path) -> None:
-    for database in fresh(drivername.partition("+")[0], servers, tmp_path):
-        engine = database.engine()
-        expand(engine)
-        key = store(engine, memory_mb=512, title="Hello", spec="4x8")
-        asyncio.run(use(database.through(drivername).url, key))
+def test_async_sessions(database: Database, drivername: str) -> None:
+    engine = database.engine()
+    expand(engine)
+    key = store(engine, memory_mb=512, title="Hello", spec="4x8")
+    asyncio.run(use(database.through(drivername).url, key))
 
-        names = ("memory_mb", "foobars", "spec", "vcpus", "ram", "title")
-        assert held(engine, key, *names) == (None, 513, None, 4, 9, "Hello")
-        assert held(engine, key + 1, *names) == (None, 1, None, 1, 2, None)
+    names = ("memory_mb", "foobars", "spec", "vcpus", "ram", "title")
+    assert held(engine, key, *names) == (None, 513, None, 4, 9, "Hello")
+    assert held(engine, key + 1, *names) == (None, 1, None, 1, 2, None)
 
 
 # Drivers.

@@ -31,6 +31,8 @@ from tests.guarded import (
 if TYPE_CHECKING:
     from tests.databases import Database
 
+pytestmark = pytest.mark.thorough
+
 WORK = (DROP, "ALTER TABLE flavors DROP COLUMN deleted")
 MIGRATION = contract_of(abandons={"flavors.deleted": "nobody reads it"})
 PROCESSES = multiprocessing.get_context("forkserver")

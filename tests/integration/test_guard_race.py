@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from migrator.guard.step import Step
     from tests.databases import Database
 
+pytestmark = pytest.mark.thorough
+
 WRITES = (
     OLD_RELEASE.insert().values(id=9, memory_mb=0),
     OLD_RELEASE.update().values(memory_mb=0).where(OLD_RELEASE.c.id == 1),

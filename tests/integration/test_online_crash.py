@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from migrator.transitions import Transition
     from tests.databases import Database
 
+pytestmark = pytest.mark.thorough
+
 SLOW = pytest.mark.slow
 PROCESSES = multiprocessing.get_context("forkserver")
 """Processes that fork from one that has done nothing but imports: quick, and without threads."""

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from tests.databases import Database
 
+pytestmark = pytest.mark.thorough
+
 PROCESSES = multiprocessing.get_context("forkserver")
 """Processes that fork from one that has done nothing but imports: quick, and without threads."""
 PROCESSES.set_forkserver_preload(["migrator.apply", "migrator.checkpoint", "tests.guarded"])
