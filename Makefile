@@ -9,7 +9,8 @@ PYTEST := -m pytest -n auto --maxprocesses 4
 SERVERS := .ci/packages "$(PYTHON)" servers
 
 # What these need is asked for at once, and not first for the environment alone.
-venv test test-slow bench: WITH := servers
+venv test test-slow: WITH := servers
+bench: WITH := bench
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -53,7 +54,7 @@ format: $(VENV)/.tests ## format, and mend what ruff can mend
 	@$(RUN) -m ruff format .
 
 bench: $(VENV)/.develops ## the benchmarks, on all databases
-	@$(SERVERS)
+	@.ci/packages "$(PYTHON)" bench
 	@$(RUN) -m benchmarks $(ARGS)
 
 clean: ## remove what was made here

@@ -70,7 +70,7 @@ def _on(name: str, url: str, folder: Path, chosen: argparse.Namespace) -> None:
         ),
         "history": (
             "1,000 migrations",
-            lambda: history.compare(url, lambda: _empty(name, url), folder / "h", 1000, runs),
+            lambda: history.compare(url, folder / "h", 1000, runs),
         ),
         "memory": (
             "peak memory of a process",
@@ -78,17 +78,9 @@ def _on(name: str, url: str, folder: Path, chosen: argparse.Namespace) -> None:
         ),
     }
     for section, (title, run) in sections.items():
-        if section in (chosen.sections or SECTIONS) and (name, section) != ("mariadb", "history"):
+        if section in (chosen.sections or SECTIONS):
             print(f"\n## {name}: {title}\n", flush=True)
             run()
-
-
-def _empty(name: str, url: str) -> None:
-    """Drop everything in the database at *url*."""
-    if name == "sqlite":
-        Path(sa.make_url(url).database or "").unlink(missing_ok=True)
-    else:
-        history.empty_postgresql(url)
 
 
 if __name__ == "__main__":

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import json
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import sqlalchemy as sa
 
 from benchmarks.measure import Timing, head, in_turn, process, python, row
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
 
 EXPAND = '''"""Create table t{number}."""
 import sqlalchemy as sa
@@ -78,9 +74,10 @@ def write(folder: Path, count: int, url: str) -> None:
         (revisions / f"{number:04}.py").write_text(REVISION.format(number=number, down=repr(down)))
 
 
-def compare(url: str, fresh: Callable[[], None], folder: Path, count: int, runs: int) -> None:
-    """Print the table for one database; *fresh* empties it."""
+def compare(url: str, folder: Path, count: int, runs: int) -> None:
+    """Print the table for one database, which is emptied."""
     write(folder, count, url)
+    fresh = partial(empty, url)
     sync = python("-m", "migrator", "--database", url, "sync")
     upgrade = python("-m", "alembic", "upgrade", "head")
     timings = in_turn(
@@ -125,10 +122,16 @@ def compare_imports(runs: int) -> None:
         row(timing.name, f"{timing.median * 1000:.0f}", f"{(timing.median - base) * 1000:+.0f}")
 
 
-def empty_postgresql(url: str) -> None:
-    """Drop every table of a PostgreSQL database."""
-    engine = sa.create_engine(url)
+def empty(url: str) -> None:
+    """Drop everything in the database at *url*."""
+    parsed = sa.make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        Path(parsed.database or "").unlink(missing_ok=True)
+        return
+    engine = sa.create_engine(parsed)
+    name = "public" if engine.dialect.name == "postgresql" else parsed.database
+    cascade = " CASCADE" if engine.dialect.name == "postgresql" else ""
     with engine.begin() as connection:
-        connection.exec_driver_sql("DROP SCHEMA public CASCADE")
-        connection.exec_driver_sql("CREATE SCHEMA public")
+        connection.exec_driver_sql(f"DROP SCHEMA {name}{cascade}")
+        connection.exec_driver_sql(f"CREATE SCHEMA {name}")
     engine.dispose()
