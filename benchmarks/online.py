@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
+from benchmarks import pgroll
 from benchmarks.measure import Timing, head, in_turn, process, row
 from benchmarks.table import PYTHON, RENAME, back, check
 from migrator.database import open_engine
@@ -146,8 +147,10 @@ def _percona(url: sa.URL, engine: sa.Engine, rows: int, runs: int) -> Timing:
 
 def _pgroll(url: sa.URL, engine: sa.Engine, rows: int, runs: int) -> Timing:
     """Time the backfill of pgroll: a column beside the old one, kept equal by triggers."""
-    from benchmarks.pgroll import prepare, start
-
-    return in_turn(
-        runs, {"pgroll start": lambda: start(url)}, before=lambda: prepare(url, engine, rows)
-    )["pgroll start"]
+    timings = in_turn(
+        runs,
+        {"pgroll start": lambda: pgroll.start(url)},
+        before=lambda: pgroll.prepare(url, engine, rows),
+    )
+    pgroll.remove(engine)
+    return timings["pgroll start"]

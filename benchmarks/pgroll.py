@@ -28,14 +28,19 @@ MIGRATION = {
 
 def prepare(url: sa.URL, engine: sa.Engine, rows: int) -> None:
     """Make the table anew and let pgroll know the schema as it is."""
-    with engine.begin() as connection:
-        connection.exec_driver_sql("DROP SCHEMA IF EXISTS pgroll CASCADE")
-        connection.exec_driver_sql("DROP SCHEMA IF EXISTS public_01_foobars CASCADE")
+    remove(engine)
     back(engine, rows)
     process(["pgroll", "--postgres-url", _url(url), "init"])
     process(
         ["pgroll", "--postgres-url", _url(url), "baseline", "00_start", tempfile.mkdtemp(), "-y"]
     )
+
+
+def remove(engine: sa.Engine) -> None:
+    """Remove what pgroll has made, so that the table can be dropped."""
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DROP SCHEMA IF EXISTS pgroll CASCADE")
+        connection.exec_driver_sql("DROP SCHEMA IF EXISTS public_01_foobars CASCADE")
 
 
 def start(url: sa.URL) -> None:
