@@ -61,8 +61,8 @@ def _on(name: str, url: str, folder: Path, chosen: argparse.Namespace) -> None:
     sections: dict[str, tuple[str, Callable[[], None]]] = {
         "online": (f"{rows:,} rows", lambda: online.compare(url, rows, runs)),
         "python": (
-            f"{rows // 20:,} rows, converted in Python",
-            lambda: online.compare_python(url, rows // 20, runs),
+            f"{rows // 50:,} rows, converted in Python",
+            lambda: online.compare_python(url, rows // 50, runs),
         ),
         "converters": (
             f"loading {rows // 10:,} objects",
