@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import event
 
 from migrator import sql
+from migrator.apply.connection import transaction
 from migrator.errors import UnreadableError
 from migrator.lint import raw_connection
 from migrator.migration import PythonSource
@@ -65,7 +66,7 @@ def rehearse(connection: Connection, migration: Migration, dialect: Dialect) -> 
     for name in SENDING:
         event.listen(engine, name, hold)
     try:
-        with connection.begin():
+        with transaction(connection):
             run(connection, migration, dialect)
     finally:
         for name in SENDING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -124,7 +124,10 @@ def _sync(
 
 
 def _carry_out(runner: Runner, jobs: Sequence[Job]) -> Iterator[Finished]:
-    with runner.judge.listening():
+    # Where every statement commits by itself, the server need not be told so after each job.
+    together = runner.dialect.capabilities.transactional_ddl
+    begun = nullcontext() if together else transaction(runner.connection)
+    with runner.judge.listening(), begun:
         with commits_not_awaited(runner.connection, runner.dialect):
             yield from map(runner.carry_out, jobs[:-1])
         yield from map(runner.carry_out, jobs[-1:])

@@ -32,15 +32,6 @@ def apply_stepwise(runner: Runner, job: Job, record: HistoryRecord) -> None:
 
     Raises StepError where that cannot be known, LockedError when locks were not to be had.
     """
-    if runner.dialect.capabilities.transactional_ddl:
-        _apply(runner, job, record)
-        return
-    # Every statement commits by itself here: no need to tell the server so each time.
-    with transaction(runner.connection):
-        _apply(runner, job, record)
-
-
-def _apply(runner: Runner, job: Job, record: HistoryRecord) -> None:
     connection, dialect = runner.connection, runner.dialect
     with transaction(connection):
         first = first_statement(connection, dialect, job, interrupted=runner.options.interrupted)

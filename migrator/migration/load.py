@@ -88,14 +88,15 @@ def _read(path: Path) -> bytes:
     """Return the content of a plain file; follow no symlink, not even a new one."""
     try:
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
-        with os.fdopen(handle, "rb") as file:
-            if not stat.S_ISREG(os.fstat(handle).st_mode):
+        with os.fdopen(handle, "rb", buffering=0) as file:
+            about = os.fstat(handle)
+            if not stat.S_ISREG(about.st_mode):
                 raise error_at(path, "is no plain file")
-            content = file.read(MAX_BYTES + 1)
+            if about.st_size > MAX_BYTES:
+                raise error_at(path, f"is larger than {MAX_BYTES} bytes")
+            content = file.read()
     except OSError as error:
         raise error_at(path, f"cannot be read: {error.strerror}") from error
-    if len(content) > MAX_BYTES:
-        raise error_at(path, f"is larger than {MAX_BYTES} bytes")
     return content.replace(b"\r\n", b"\n")
 
 
