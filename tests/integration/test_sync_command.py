@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
+import threading
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -173,6 +177,23 @@ def reader(database: Database) -> Iterator[str]:
             if database.name == "postgresql":
                 connection.exec_driver_sql("DROP OWNED BY migrator_reader")
             connection.exec_driver_sql("DROP USER migrator_reader")
+
+
+@pytest.mark.requires("row_locks")
+def test_ctrl_c_exits_with_130_at_once_and_the_next_sync_goes_on(
+    call: Command, database: Database
+) -> None:
+    call("sync", "--version", "1")
+    begun = time.monotonic()
+    timer = threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT))
+    with open_engine(database.url).connect() as reader:
+        reader.execute(sa.text("SELECT id FROM flavors"))
+        timer.start()
+        code, _out, err = call("sync", "--lock-timeout", "300")
+
+    assert (code, err.strip()) == (130, "interrupted; run the same command again to go on")
+    assert time.monotonic() - begun < 60
+    assert call("sync")[0] == 0
 
 
 def test_an_unknown_release_exits_with_2(call: Command) -> None:

@@ -13,11 +13,11 @@ import sqlalchemy as sa
 from typing_extensions import override
 
 from migrator import history
-from migrator.apply import Options, sync
+from migrator.apply import Options, Started, sync
 from migrator.catalogue import snapshot
 from migrator.database import open_engine
 from migrator.dialects import dialect_of
-from migrator.errors import StepError
+from migrator.errors import MigratorError, StepError
 from migrator.history import HISTORY, METADATA
 from migrator.manifest import Manifest
 from tests.guarded import Points
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from migrator.apply import Event
     from tests.databases import Database
 
 pytestmark = pytest.mark.thorough
@@ -231,3 +232,26 @@ def test_a_concurrent_build_that_outlives_its_runner_is_waited_for(
         assert connection.scalar(sa.text(valid)) is True
         done = sa.select(sa.func.count()).where(HISTORY.c.state == "applied")
         assert connection.scalar(done) == 5
+
+
+@pytest.mark.requires("kill9")
+@pytest.mark.parametrize("number", [1, 3, 5])
+def test_a_server_that_is_killed_has_what_the_next_sync_goes_on_from(
+    database: Database, tmp_path: Path, number: int
+) -> None:
+    assert database.server is not None
+    engine, manifest = open_engine(database.url), cloud(tmp_path, add_more=MORE)
+    server = database.server
+
+    def kill(event: Event) -> None:
+        if isinstance(event, Started) and event.version == number:
+            server.kill9()
+
+    with pytest.raises(MigratorError):
+        sync(engine, manifest, on_event=kill)
+    server.restart()
+
+    sync(engine, manifest)
+    with engine.connect() as connection:
+        rows = history.read(connection)
+    assert [(each.version, each.complete) for each in rows] == [(n, True) for n in range(1, 6)]
