@@ -12,6 +12,7 @@ import click
 from migrator import checkpoint, services  # noqa: F401
 from migrator.apply import ATTEMPTS, LOCK_TIMEOUT_SECONDS, Options, look, sync, write_script
 from migrator.database import is_missing, open_engine
+from migrator.errors import MigratorError
 from migrator.interrupt import interruptible
 from migrator.manifest import Manifest
 from migrator.report import sync as report
@@ -106,6 +107,10 @@ def _sync(engine: Engine, manifest: Manifest, options: Options, *, as_json: bool
     try:
         with interruptible(engine):
             outcome = sync(engine, manifest, options, on_event=show)
+    except MigratorError as error:
+        if as_json:
+            _print([json.dumps(report.error_as_json(error))])
+        raise
     finally:
         click.echo(progress.close(), nl=False)
     _print(

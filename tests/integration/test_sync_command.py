@@ -138,6 +138,21 @@ def test_a_blocked_contract_exits_with_3(call: Command, database: Database) -> N
     assert "migrator online-migrate" in err
 
 
+def test_json_ends_with_the_error_and_what_blocks(call: Command, database: Database) -> None:
+    call("sync", "--version", "1")
+    assert objects(call("sync", "--version", "2", "--json")[1])[-1]["event"] == "summary"
+    with open_engine(database.url).begin() as connection:
+        connection.execute(sa.text("INSERT INTO flavors (id, memory_mb) VALUES (1, 512)"))
+
+    code, out, err = call("sync", "--json")
+
+    (error,) = objects(out)
+    assert (error["event"], error["exit_code"], code) == ("error", 3, 3)
+    assert [each["pending"] for each in error["blockers"]] == [1]
+    assert error["message"] in err
+    assert "512" not in out
+
+
 def test_a_second_operator_exits_with_2(call: Command, database: Database) -> None:
     with open_engine(database.url).connect() as connection, runner_lock(connection):
         code, out, err = call("sync")
