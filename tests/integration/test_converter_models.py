@@ -8,18 +8,38 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import orm
 from sqlalchemy.ext.hybrid import hybrid_property
-from sqlalchemy.orm import DeclarativeBase, Mapped, MappedAsDataclass, Session, mapped_column
+from sqlalchemy.orm import (
+    DeclarativeBase,
+    Mapped,
+    MappedAsDataclass,
+    Session,
+    mapped_column,
+    registry,
+)
 from sqlmodel import Field, SQLModel
 from typing_extensions import override
 
 from migrator import attach_converters, expression, rename, repoint, retype, split
-from tests.converted import FLAVORS, change, expand, foobars, held, model, slug, spec, store
+from tests.converted import (
+    FLAVORS,
+    change,
+    expand,
+    foobars,
+    full_name,
+    held,
+    model,
+    queue,
+    slug,
+    spec,
+    store,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 INTEGER, TEXT = sa.Integer(), sa.String(50)
 MEMORY = ("memory_mb", "foobars")
+OLD = ("memory_mb", "title", "topic", "given", "family")
 
 PAIR = {
     "left_": expression(python=lambda row: int(row.pair[0])),
@@ -241,6 +261,25 @@ def test_two_classes_of_one_table(engine: sa.Engine, session: Session, key: int)
     assert session.get_one(Small, key).slug == "hello"  # type: ignore[attr-defined]
     changes(engine, session, Small, key)
     assert session.scalars(sa.select(flavor.foobars)).all() == [0]
+
+
+def test_classes_that_are_mapped_later_leave_the_old_columns_out(
+    engine: sa.Engine, session: Session, key: int
+) -> None:
+    base = registry().generate_base()
+    kinds = {"polymorphic_on": "name", "polymorphic_identity": "a"}
+    flavor = model(
+        "flavors", base=base, name=TEXT, foobars=INTEGER, slug=TEXT, queue=TEXT, full_name=TEXT,
+        __mapper_args__=kinds,
+    )  # fmt: skip
+    attach_converters([flavor], foobars, slug, queue, full_name)
+    later = type("Later", (flavor,), {"__mapper_args__": {"polymorphic_identity": "n"}})
+    beside = type("Beside", (base,), {"__table__": flavor.__table__})
+
+    for each in (later, beside):
+        assert not {*OLD, "queue_counts"} & {*sa.inspect(each).column_attrs.keys()}
+    assert session.scalars(sa.select(beside.foobars)).all() == [512]  # type: ignore[attr-defined]
+    changes(engine, session, later, key)
 
 
 @pytest.mark.parametrize("configured", [False, True])

@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
+from sqlalchemy import event, orm
 
 from migrator.errors import ConverterError
 from migrator.transitions.converter.stored import column_of
@@ -29,6 +31,9 @@ NOTHING: dict[type, Any] = {
 }
 """What stands for nothing in a source that may not be NULL."""
 
+_hidden: WeakKeyDictionary[sa.FromClause, set[str]] = WeakKeyDictionary()
+"""Table → keys of its old columns, which no class maps."""
+
 
 def put_into(table: sa.Table, transition: Columns) -> Movement:
     """Give *table* the old columns of *transition*, and let its statements move values.
@@ -41,6 +46,7 @@ def put_into(table: sa.Table, transition: Columns) -> Movement:
     movement = Movement(table, transition, *old)
     for column in old:
         table.append_column(column)
+    _hide(table, {column.key for column in old})
     by_python = () if transition.in_sql else transition.targets
     for name in {*movement.names} - {*movement.written, *by_python}:
         column = column_of(table, name)
@@ -48,6 +54,21 @@ def put_into(table: sa.Table, transition: Columns) -> Movement:
     for name in transition.markers:
         _set_default(column_of(table, name), Marked(movement), for_update=False)
     return movement
+
+
+def _hide(table: sa.Table, keys: set[str]) -> None:
+    """Let classes that are mapped to *table* from now on leave out the columns *keys*."""
+    if not _hidden:
+        event.listen(orm.Mapper, "instrument_class", _leave_out)
+    _hidden.setdefault(table, set()).update(keys)
+
+
+def _leave_out(mapper: Any, _class: object) -> None:
+    """Leave the old columns out of a class that is about to map its columns."""
+    tables = [mapper.local_table, *(mapper.inherits.tables if mapper.inherits else ())]
+    hidden = {key for table in tables for key in _hidden.get(table, ())}
+    if hidden:
+        mapper.exclude_properties = {*(mapper.exclude_properties or ()), *hidden}
 
 
 def _set_default(column: sa.Column[Any], value: sa.ColumnElement[Any], *, for_update: bool) -> None:
