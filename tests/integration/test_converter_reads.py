@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import SimpleNamespace
 
+    from tests.databases import Database
+
 MEMORY: tuple[dict[str, int], ...] = (
     {"memory_mb": 512},
     {"foobars": 512},
@@ -96,6 +98,48 @@ def test_the_legacy_query_agrees(session: Session, cloud: SimpleNamespace) -> No
     assert query.count() == 3
     assert query.order_by(cloud.Flavor.foobars, cloud.Flavor.id).first().id == 5
     assert session.query(cloud.Flavor).filter_by(memory_mb=0).count() == 2
+
+
+@pytest.mark.parametrize("name", ["foobars", "memory_mb"])
+def test_groups_are_filtered_by_what_they_are_of(
+    session: Session, cloud: SimpleNamespace, name: str
+) -> None:
+    column = getattr(cloud.Flavor, name)
+    groups = sa.select(column, sa.func.count()).group_by(column).order_by(column)
+
+    assert session.execute(groups.having(column >= 0)).all() == [(0, 2), (64, 1), (512, 2)]
+    big = sa.and_(sa.func.sum(column) > 100, column > 0)
+    assert session.execute(groups.having(big)).all() == [(512, 2)]
+
+
+def test_the_old_name_of_a_conversion_can_be_grouped(driver: Database) -> None:
+    """Also by drivers that send the values apart, each with a number."""
+    engine = driver.engine()
+    expand(engine)
+    store(engine, root_mb=1500)
+    store(engine, root_gb=Decimal("1.5"))
+    flavor = kilo().Flavor
+    alias: Any = orm.aliased(flavor)
+    with Session(engine) as session:
+        for each in (flavor, alias):
+            old = each.root_mb
+            groups = sa.select(old, sa.func.count()).group_by(each.root_mb).having(old > 2)
+            assert tuple(session.execute(groups.order_by(each.root_mb)).one()) == (1500, 2)
+            different = sa.select(old).distinct().order_by(each.root_mb.desc())
+            assert session.scalars(different).all() == [1500]
+
+
+def test_core_reads_the_old_columns_too(engine: sa.Engine, session: Session) -> None:
+    store(engine, memory_mb=512, root_mb=1000)
+    store(engine, foobars=64, root_gb=Decimal("0.5"))
+    flavor = kilo().Flavor
+    columns = flavor.__table__.c
+    query = sa.select(columns.memory_mb, columns.root_mb).order_by(columns.memory_mb)
+
+    assert [tuple(row) for row in session.execute(query)] == [(64, 500), (512, 1000)]
+    assert session.scalars(query.where(columns.root_mb == 500)).all() == [64]
+    named = sa.select(flavor.id).order_by("memory_mb")
+    assert session.scalars(named).all() == [2, 1]
 
 
 @pytest.mark.usefixtures("cloud")
@@ -284,3 +328,24 @@ def test_a_query_says_nothing_of_the_rest(session: Session, cloud: SimpleNamespa
 
     assert plain == [None, 512, None, 0, 1, None]
     assert "CASE" not in str(sa.schema.CreateIndex(sa.Index("i", cloud.Flavor.__table__.c.foobars)))
+
+
+@pytest.mark.parametrize("way", ["select", "columns", "query"])
+def test_objects_loaded_by_text_do_not_trust_it(
+    engine: sa.Engine, session: Session, way: str
+) -> None:
+    key = store(engine, memory_mb=512, title="Hello", note="n", name="name")
+    store(engine, EXTRAS, flavor_id=key, remark="other")
+    cloud = kilo()
+    text: Any = sa.text("SELECT id, name, foobars, slug FROM flavors")
+    if way == "columns":
+        text = text.columns(cloud.Flavor.id, cloud.Flavor.name, cloud.Flavor.foobars)
+    if way == "query":
+        loaded = session.query(cloud.Flavor).from_statement(text).one()
+    else:
+        loaded = session.scalars(sa.select(cloud.Flavor).from_statement(text)).one()
+    extras = sa.select(cloud.Extra).from_statement(sa.text("SELECT * FROM extras"))
+
+    assert "name" in loaded.__dict__
+    assert (loaded.foobars, loaded.slug, loaded.root_gb) == (512, "hello", None)
+    assert session.scalars(extras).one().remark == "n"

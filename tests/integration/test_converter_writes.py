@@ -417,6 +417,22 @@ def test_bulk_statements_know_the_old_names(
     assert held(engine, 2, name) == (None,)
 
 
+@pytest.mark.parametrize("old", [{"memory_mb": 0}, {"root_mb": 500}, {"cidr": "a/8"}])
+def test_the_legacy_bulk_methods_know_the_old_names(
+    engine: sa.Engine, session: Session, cloud: SimpleNamespace, old: dict[str, Any]
+) -> None:
+    key = store(engine, **old)
+    session.bulk_update_mappings(cloud.Flavor, [{"id": key} | dict.fromkeys(old)])
+    rows = [dict(old)]
+    session.bulk_insert_mappings(cloud.Flavor, rows, return_defaults=True)
+    session.commit()
+
+    ((name, value),) = old.items()
+    assert getattr(session.get(cloud.Flavor, key), name) is None
+    assert getattr(session.get(cloud.Flavor, rows[0]["id"]), name) == value
+    assert held(engine, rows[0]["id"], name) == (None,)
+
+
 def test_bulk_statements_refuse_one_old_name_of_several(
     session: Session, cloud: SimpleNamespace
 ) -> None:
@@ -470,6 +486,17 @@ def test_an_update_of_the_old_side_says_what_it_says(
         (9, "late", " Lovelace"),
         (9, "late", "A Lovelace"),
     ]
+
+
+def test_an_update_of_the_old_side_can_be_relative(
+    engine: sa.Engine, session: Session, cloud: SimpleNamespace
+) -> None:
+    moved, pending = store(engine, foobars=1), store(engine, memory_mb=2)
+    table = cloud.Flavor.__table__
+    session.execute(table.update().values(memory_mb=table.c.memory_mb + 1))
+    session.commit()
+
+    assert (held(engine, moved, "memory_mb"), held(engine, pending, "memory_mb")) == ((2,), (3,))
 
 
 def test_delete_finds_what_objects_show(

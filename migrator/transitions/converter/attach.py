@@ -18,11 +18,13 @@ from migrator.transitions.converter.names import keep_old_names
 from migrator.transitions.converter.old import put_into
 from migrator.transitions.converter.read import is_shown, show
 from migrator.transitions.converter.stored import column_named, column_of, read_elsewhere
+from migrator.transitions.converter.textual import distrust_text
 from migrator.transitions.free import Free
 from migrator.transitions.relocate import Relocate
 from migrator.transitions.transition import READ_ELSEWHERE
 
 if TYPE_CHECKING:
+    from migrator.transitions.converter.write import Movement
     from migrator.transitions.transition import Transition
 
 
@@ -109,6 +111,8 @@ def _attach_columns(
     targets = {name: column_of(table, name) for name in transition.targets}
     owners = {name: _owners(mappers, column) for name, column in targets.items()}
     movement = put_into(table, transition)
+    for name, before in movement.before.items():
+        show(column_of(table, name), before)
     read: frozenset[str] = frozenset()
     for name, column in targets.items():
         made = movement.shown[name]
@@ -117,19 +121,21 @@ def _attach_columns(
         for mapper in () if transition.in_sql else owners[name]:
             load_in_python(mapper, table, transition, name)
     for mapper in owners[transition.targets[0]]:
-        _attach_class(mapper, table, transition)
+        _attach_class(mapper, movement)
     return read
 
 
-def _attach_class(mapper: orm.Mapper[Any], table: sa.Table, transition: Columns) -> None:
+def _attach_class(mapper: orm.Mapper[Any], movement: Movement) -> None:
     """Attach what concerns the objects of one class."""
+    table, transition = movement.table, movement.transition
     columns = [column_of(table, name) for name in transition.targets]
     keys = frozenset(mapper.get_property_by_column(column).key for column in columns)
     if transition.in_sql:
         keep_loaded(mapper, keys)
     elif len(keys) > 1:
         write_together(mapper, table, transition)
-    keep_old_names(mapper, table, transition)
+    keep_old_names(mapper, movement)
+    distrust_text(mapper, *keys)
 
 
 def _owners(mappers: list[orm.Mapper[Any]], column: sa.Column[Any]) -> list[orm.Mapper[Any]]:
@@ -142,7 +148,7 @@ def _owners(mappers: list[orm.Mapper[Any]], column: sa.Column[Any]) -> list[orm.
     if not owners:
         raise ConverterError(
             f"no class maps {column.table.name}.{column.name}",
-            hint="a change of a column that is changing already waits for the first contract",
+            hint="map the new column: the converter gives its attribute the value of the old one",
         )
     return owners
 
@@ -153,7 +159,10 @@ def _refuse_target(table: sa.Table, name: str) -> None:
     if column.primary_key:
         raise ConverterError(f"{table.name}.{name} is a primary key, which cannot be converted")
     if is_shown(column):
-        raise ConverterError(f"{table.name}.{name} has a converter already")
+        raise ConverterError(
+            f"{table.name}.{name} has a converter already",
+            hint="a change of a column that is changing already waits for the first contract",
+        )
     if column.computed is not None:
         raise ConverterError(f"{table.name}.{name} is computed by the database")
 

@@ -13,6 +13,7 @@ from migrator.errors import ConverterError
 from migrator.transitions.converter.flush import changed_attributes
 from migrator.transitions.converter.read import show
 from migrator.transitions.converter.stored import column_of, read_elsewhere, stored
+from migrator.transitions.converter.textual import distrust_text
 from migrator.transitions.converter.write import said_by
 from migrator.transitions.transition import Row
 
@@ -64,6 +65,7 @@ def clear_relocated(mapper: orm.Mapper[Any], table: sa.Table, transition: Reloca
     old = _old_table(table, transition)
     key = mapper.get_property_by_column(column_of(table, transition.target)).key
     _relocated[table].add(key)
+    distrust_text(mapper, key)
     which = {
         mine: mapper.get_property_by_column(column_of(table, theirs)).key
         for mine, theirs in transition.on.items()

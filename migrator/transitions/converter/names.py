@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
-from sqlalchemy import event, orm
+from sqlalchemy import orm
 from sqlalchemy.ext.hybrid import hybrid_property
+from sqlalchemy.sql import visitors
 
 from migrator.errors import ConverterError
+from migrator.transitions.converter.bulk import say_in_bulk
 from migrator.transitions.converter.read import Refused
 from migrator.transitions.converter.stored import column_of
 from migrator.transitions.transition import Row
@@ -17,13 +19,12 @@ from migrator.transitions.transition import Row
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from migrator.transitions.columns import Columns
+    from migrator.transitions.converter.write import Movement
     from migrator.transitions.transition import Expression
 
 Values = dict[str, Any]
 
-_old_names: WeakKeyDictionary[orm.Mapper[Any], dict[str, OldName]] = WeakKeyDictionary()
-"""Mapper → its old names, which bulk statements may say."""
+_numbers = count()
 
 
 class OldName:
@@ -32,11 +33,13 @@ class OldName:
     *keys* are the attributes that hold the new columns.
     """
 
-    def __init__(self, source: str, transition: Columns, keys: Mapping[str, str]) -> None:
+    def __init__(self, source: str, movement: Movement, keys: Mapping[str, str]) -> None:
         self.source = source
-        self.transition = transition
+        self.transition = movement.transition
+        self.column = column_of(movement.table, source)
+        self.number = next(_numbers)
         self.keys = keys
-        self.down: Expression | None = (transition.down or {}).get(source)
+        self.down: Expression | None = (self.transition.down or {}).get(source)
 
     def attribute(self) -> Any:
         """Return the attribute; it can be set where it is the only source."""
@@ -60,7 +63,8 @@ class OldName:
         """Return the old value in a query of *cls*, a class or an alias of it."""
         if self.down is None or self.down.sql is None:
             return Refused(f"{self.transition.table}.{self.source}")
-        return self.down.sql(Row({name: getattr(cls, key) for name, key in self.keys.items()}))
+        row = Row({name: getattr(cls, key) for name, key in self.keys.items()})
+        return _steady(self.down.column(row, self.column.type), self.number)
 
     def write(self, of: Any, value: Any) -> None:
         """Set the new attributes of an object to what the old *value* becomes."""
@@ -91,8 +95,9 @@ class OldName:
         return {key: ups[name].value(row) for name, key in self.keys.items()}
 
 
-def keep_old_names(mapper: orm.Mapper[Any], table: sa.Table, transition: Columns) -> None:
+def keep_old_names(mapper: orm.Mapper[Any], movement: Movement) -> None:
     """Give the class an attribute for each old column, unless it has one of that name."""
+    table, transition = movement.table, movement.transition
     keys = {
         name: mapper.get_property_by_column(column_of(table, name)).key
         for name in transition.targets
@@ -100,14 +105,27 @@ def keep_old_names(mapper: orm.Mapper[Any], table: sa.Table, transition: Columns
     for source in transition.sources:
         if hasattr(mapper.class_, source):
             continue
-        old = OldName(source, transition, keys)
+        old = OldName(source, movement, keys)
         if transition.identity:
             mapper.add_property(source, old.attribute())
         elif old.down is not None:
             setattr(mapper.class_, source, old.attribute())
-        if not _old_names:
-            event.listen(orm.Session, "do_orm_execute", _translate)
-        _old_names.setdefault(mapper, {})[source] = old
+        say_in_bulk(mapper, source, old.up)
+
+
+def _steady(made: sa.ColumnElement[Any], number: int) -> Any:
+    """Return *made* with bound values that have the same names each time that it is made.
+
+    PostgreSQL takes $1 and $2 for two values, and the expressions of GROUP BY for others.
+    """
+    names = count()
+
+    def named(element: Any, **_options: Any) -> Any:
+        if not isinstance(element, sa.BindParameter) or element.expanding:
+            return None
+        return sa.bindparam(f"migrator_{number}_{next(names)}", element.value, element.type)
+
+    return visitors.replacement_traverse(made, {}, named)
 
 
 def _called(name: str, method: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -118,34 +136,3 @@ def _called(name: str, method: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
     function.__name__ = name
     return function
-
-
-# A bulk statement with rows of values looks for columns only: SQLAlchemy leaves out any other
-# name in silence.
-
-
-def _translate(state: orm.ORMExecuteState) -> Any:
-    """Say the new names in a bulk statement that says old ones."""
-    if not (state.is_insert or state.is_update) or not isinstance(state.parameters, list):
-        return None
-    mapper = state.bind_mapper
-    names = {} if mapper is None else _names_of(mapper)
-    if not any(name in row for row in state.parameters for name in names):
-        return None
-    return state.invoke_statement(params=[_added(row, names) for row in state.parameters])
-
-
-def _names_of(mapper: orm.Mapper[Any]) -> Mapping[str, OldName]:
-    """Return the old names of the class of *mapper* and of those that it inherits from."""
-    found: dict[str, OldName] = {}
-    for each in mapper.iterate_to_root():
-        found.update(_old_names.get(each, {}))
-    return found
-
-
-def _added(row: Mapping[str, Any], names: Mapping[str, OldName]) -> Values:
-    """Return the new values of the old ones in *row*."""
-    added: Values = {}
-    for name in names.keys() & row.keys():
-        added.update(names[name].up(row[name]))
-    return added

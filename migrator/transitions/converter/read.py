@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql import visitors
+from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.selectable import FromClauseAlias
 
 from migrator.errors import ConverterError
@@ -80,6 +83,28 @@ def _read(column: sa.Column[Any], compiler: SQLCompiler, **options: Any) -> str:
     if options.get("within_columns_clause") and not options.get("within_label_clause"):
         return f"{text} AS {compiler.preparer.quote(column.name)}"
     return text
+
+
+# MySQL knows in HAVING no column that is only part of an expression in GROUP BY, but the
+# aggregates of it: that of equal values is each of them.
+@compiles(sa.Select, "mysql", "mariadb")
+def _grouped(select: sa.Select[Any], compiler: SQLCompiler, **options: Any) -> str:
+    having = select._having_criteria  # noqa: SLF001 - as _group_by_clauses, it is nowhere else
+    if having and select._group_by_clauses:  # noqa: SLF001
+        select = copy(select)
+        select._having_criteria = tuple(  # noqa: SLF001
+            visitors.replacement_traverse(each, {}, _aggregated) for each in having
+        )
+    return str(compiler.visit_select(select, **options))  # type: ignore[no-untyped-call]
+
+
+def _aggregated(element: Any, **_options: Any) -> Any:
+    """Return what takes the place of *element* in HAVING; itself when it is left as it is."""
+    if isinstance(element, FunctionElement | sa.ScalarSelect | sa.Exists):
+        return element
+    if isinstance(element, sa.Column) and _origin(element) is not None:
+        return sa.func.min(element)
+    return None
 
 
 def _made(

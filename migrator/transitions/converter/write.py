@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
@@ -13,11 +13,14 @@ from migrator.dialects import DIALECTS, dialect_of
 from migrator.errors import ConverterError
 from migrator.transitions.columns import NEW_COUNTS, OLD_COUNTS, Columns
 from migrator.transitions.converter.stored import OF, Stored, column_of, stored
+from migrator.transitions.transition import Row
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
     from sqlalchemy.sql.compiler import SQLCompiler
+
+    from migrator.transitions.transition import Expression, Named
 
 Assignments = dict[str, sa.ColumnElement[Any]]
 """Column → what it is set to."""
@@ -50,7 +53,17 @@ class Movement:
             for name in transition.targets
         }
         """What each target reads as; None where only Python can tell."""
+        self.before = {
+            name: self._before(name, made) for name, made in (transition.down or {}).items()
+        }
+        """What each source reads as whose old value can be computed; None as above."""
         self.stay = self._stay() if transition.in_sql else None
+
+    def _before(self, source: str, down: Expression) -> sa.ColumnElement[Any] | None:
+        """Return what *source* reads as: what *down* makes of the values that readers see."""
+        if down.sql is None or not self.transition.in_sql:
+            return None
+        return down.column(Row(cast("Named", self.shown)), self.row.c[source].type)
 
     @property
     def names(self) -> tuple[str, ...]:
