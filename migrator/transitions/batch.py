@@ -121,7 +121,9 @@ def reflect(connection: Connection, transition: Transition) -> sa.Table:
         raise TransitionError(
             f"there is no table {transition.table!r}",
             migration=transition.name or None,
-            hint="apply the expand first: migrator sync --expand-only",
+            hint="apply the expand first: migrator sync --expand-only"
+            if "." not in transition.table
+            else "the schema of a table stands apart: schema='…'",
         ) from error
     table = sa.Table(
         transition.table,

@@ -11,7 +11,14 @@ from typing_extensions import override
 from migrator.errors import TransitionError
 from migrator.transitions.batch import move_in_sql
 from migrator.transitions.in_python import move_in_python
-from migrator.transitions.transition import Expression, Moved, Row, Transition, as_stored
+from migrator.transitions.transition import (
+    Expression,
+    Moved,
+    Row,
+    Transition,
+    as_stored,
+    check_names,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -55,7 +62,18 @@ class Columns(Transition):
     identity: bool = False
     """The target takes the source's value as it is."""
 
+    @override
     def __post_init__(self) -> None:
+        Transition.__post_init__(self)  # super() is another class, because of the slots
+        check_names("the source", self.from_)
+        check_names("the target", self.targets)
+        check_names("marker=", self.markers)
+        check_names("also_reads=", self.also_reads)
+        for name, type_ in self.types.items():
+            if not isinstance(sa.types.to_instance(type_), sa.types.TypeEngine):
+                raise TransitionError(
+                    f"the type of {name!r} is {type_!r}, expected one of SQLAlchemy"
+                )
         both = set(self.from_) & set(self.up)
         if both:
             raise TransitionError(f"{min(both)!r} is both source and target")
@@ -113,7 +131,11 @@ class Columns(Transition):
 
     def made(self, table: sa.FromClause, target: str) -> sa.ColumnElement[Any]:
         """Return the new value of *target*, in SQL."""
-        return self.up[target].column(Row(table.c), table.c[target].type)
+        try:
+            return self.up[target].column(Row(table.c), table.c[target].type)
+        except TransitionError as error:
+            message = f"{self.table}.{target}: {error}"
+            raise TransitionError(message, hint=error.hint) from error
 
     def lost(self, table: sa.FromClause) -> sa.ColumnElement[bool] | None:
         """Return the predicate of rows whose conversion would lose the value.

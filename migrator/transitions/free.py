@@ -17,8 +17,9 @@ from migrator.transitions.transition import (
     Failure,
     Moved,
     Predicate,
-    Row,
     Transition,
+    asked,
+    refuse_to_decide,
 )
 
 if TYPE_CHECKING:
@@ -45,7 +46,10 @@ class Free(Transition):
     load: Load | None = field(default=None, repr=False)
     save: Save | None = field(default=None, repr=False)
 
+    @override
     def __post_init__(self) -> None:
+        Transition.__post_init__(self)
+        refuse_to_decide("pending=", self.where)
         given = [part is not None for part in (self.attribute, self.load, self.save)]
         if any(given) and not all(given):
             raise TransitionError("attribute, load and save are given together or not at all")
@@ -62,7 +66,7 @@ class Free(Transition):
 
     @override
     def pending(self, table: sa.FromClause) -> sa.ColumnElement[bool]:
-        return self.where(Row(table.c))
+        return asked(self.where, table, f"pending= of {self.table!r}")
 
     @override
     def move(self, connection: Connection, rows: Range) -> Moved:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from migrator.errors import TransitionError
 from migrator.transitions.transition import Failure, Moved, Row
 
 if TYPE_CHECKING:
@@ -87,6 +88,8 @@ def _converted(transition: Columns, row: Row) -> Mapping[str, Any] | str:
     """Return the new values of *row*, or the reason why it cannot be converted."""
     try:
         made = transition.convert(row)
+    except TransitionError:
+        raise  # it concerns every row
     except Exception as error:
         # The converter is the user's: whatever it raises concerns this row only, and
         # its text may hold the row's data.

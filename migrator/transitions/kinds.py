@@ -11,7 +11,13 @@ from migrator.errors import TransitionError
 from migrator.transitions.columns import Columns
 from migrator.transitions.free import Free, Load, Save
 from migrator.transitions.relocate import Relocate
-from migrator.transitions.transition import Expression, Predicate, Row
+from migrator.transitions.transition import (
+    Expression,
+    Predicate,
+    Row,
+    check_names,
+    refuse_to_decide,
+)
 
 Made = Callable[[Row], Any] | Expression
 """How a value is made: one function for SQL and Python, or `expression(sql=…, python=…)`."""
@@ -48,6 +54,7 @@ def rename(table: str, source: str, *, to: str, **options: Unpack[MoveOptions]) 
     The value is moved: the old column becomes NULL. Where it may not be NULL, the expand
     adds a column `SMALLINT NOT NULL DEFAULT 0` and *marker* names it.
     """
+    check_names("a name", (source, to))
     return Columns(
         table=table,
         from_=(source,),
@@ -68,6 +75,7 @@ def retype(
     **options: Unpack[MoveOptions],
 ) -> Columns:
     """Declare that *source* becomes *to*, of another type or unit, by *up* (and back by *down*)."""
+    check_names("a name", (source, to))
     return Columns(
         table=table,
         from_=(source,),
@@ -105,8 +113,10 @@ def split(
     **options: Unpack[MoveOptions],
 ) -> Columns:
     """Declare that column *source* is split into the columns of *to*."""
-    if len(to) < 2:  # noqa: PLR2004 - what a split is
-        raise TransitionError(f"a split of {source!r} names at least two target columns")
+    if not hasattr(to, "items") or len(to) < 2:  # noqa: PLR2004 - what a split is
+        raise TransitionError(
+            f"a split of {source!r} names at least two target columns, each with its expression"
+        )
     return convert(table, source, to=to, down=None if down is None else {source: down}, **options)
 
 
@@ -124,7 +134,7 @@ def merge(
     *up* has to give a value whenever one of the sources has one: in SQL, NULL
     beside anything is NULL, so wrap what may be NULL in coalesce().
     """
-    if len(sources) < 2:  # noqa: PLR2004 - what a merge is
+    if isinstance(sources, str) or len(sources) < 2:  # noqa: PLR2004 - what a merge is
         raise TransitionError(f"a merge into {to!r} names at least two source columns")
     return convert(table, sources, to={to: up}, down=down, **options)
 
@@ -142,6 +152,8 @@ def fill(
     The same row has to give the same value each time: a loaded object shows it before
     it is stored. The contract that follows sets the column NOT NULL.
     """
+    if value is None:
+        raise TransitionError(f"{column!r} cannot be filled with None, which stands for no value")
     made = value if isinstance(value, Expression) or callable(value) else _constant(value)
     return Columns(table=table, up={column: _expression(made)}, also_reads=also_reads, **options)
 
@@ -193,6 +205,7 @@ def move(
     *on* says which row: column of *table* → column of the other table, which is unique
     there. A row that is missing in the other table is inserted.
     """
+    check_names("a name", (source, to))
     other, _, target = to.rpartition(".")
     if not other:
         raise TransitionError(f"{to!r} names no table, expected 'table.column'")
@@ -250,4 +263,11 @@ def _constant(value: object) -> Expression:
 
 def _expression(made: Made) -> Expression:
     """Return *made* as the pair of its readings."""
-    return made if isinstance(made, Expression) else Expression(sql=made, python=made)
+    if isinstance(made, Expression):
+        return made
+    if not callable(made):
+        raise TransitionError(
+            f"{made!r} makes no value from a row", hint="write a function: lambda row: row.column"
+        )
+    refuse_to_decide("the function", made)
+    return Expression(sql=made, python=made)

@@ -17,6 +17,7 @@ from migrator.transitions.transition import (
     Row,
     Transition,
     as_stored,
+    check_names,
 )
 
 if TYPE_CHECKING:
@@ -45,7 +46,10 @@ class Relocate(Transition):
     identity: bool = False
     """The target takes the source's value as it is."""
 
+    @override
     def __post_init__(self) -> None:
+        Transition.__post_init__(self)
+        check_names("the source", (self.source,))
         if self.other == self.table:
             raise TransitionError(
                 f"{self.source!r} would move to its own table {self.table!r}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from dis import get_instructions
 from typing import TYPE_CHECKING, Any, Protocol
 
 import sqlalchemy as sa
@@ -36,14 +37,34 @@ class Row:
         self.__of = of
 
     def __getitem__(self, name: str) -> Any:
-        return self.__of[name]
-
-    def __getattr__(self, name: str) -> Any:
         try:
             return self.__of[name]
         except KeyError:
-            raise AttributeError(f"there is no column {name!r}") from None
+            raise TransitionError(
+                f"there is no column {name!r} to read",
+                hint="columns have the names of the database; in Python, those of other columns "
+                "than the sources stand in also_reads=",
+            ) from None
 
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # asked for by copy, pickle and the like
+            raise AttributeError(name)
+        return self[name]
+
+
+class _Asked:
+    """The columns of a row, and whether one of them was asked for."""
+
+    def __init__(self, row: Row) -> None:
+        self.row = row
+        self.read = False
+
+    def __getitem__(self, name: str) -> Any:
+        self.read = True
+        return self.row[name]
+
+
+GIVE_THE_PAIR = "give the pair expression(sql=…, python=…): one function cannot be both here"
 
 READ_ELSEWHERE = "migrator"
 """Key of Table.info: columns of other tables, as 'table.column', that converters read."""
@@ -73,14 +94,26 @@ class Expression:
                 "this transition is converted in Python only, SQL cannot compute its value",
                 hint="give sql= beside python=, or filter and sort after loading",
             )
+        asked = _Asked(row)
         try:
-            made = self.sql(row)
-        except (AttributeError, TypeError, KeyError) as error:
+            made = self.sql(Row(asked))
+        except TransitionError:
+            raise
+        except Exception as error:
             raise TransitionError(
-                f"the expression cannot be read as SQL: {error}",
-                hint="give the pair sql=… and python=… where one function cannot be both",
+                f"the expression cannot be read as SQL: {error}", hint=GIVE_THE_PAIR
             ) from error
-        return made if isinstance(made, sa.ColumnElement) else sa.literal(made, type_)
+        if hasattr(made, "__clause_element__"):
+            made = made.__clause_element__()
+        if isinstance(made, sa.ColumnElement):
+            return made
+        if asked.read or isinstance(made, sa.ClauseElement):
+            raise TransitionError(
+                f"the expression reads columns, and is {type(made).__name__!r} in SQL, whatever "
+                "is in them",
+                hint=GIVE_THE_PAIR,
+            )
+        return sa.literal(made, type_)
 
     def value(self, row: Row) -> Any:
         """Return what Python makes of the values in *row*."""
@@ -89,7 +122,13 @@ class Expression:
                 "this transition is converted in SQL only, Python cannot compute its value",
                 hint="give python= beside sql=",
             )
-        return self.python(row)
+        made = self.python(row)
+        if isinstance(made, sa.ClauseElement):
+            raise TransitionError(
+                f"the expression is SQL ({type(made).__name__}) where Python needs a value",
+                hint=GIVE_THE_PAIR,
+            )
+        return made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +165,11 @@ class Transition:
     skip: Predicate | None = field(default=None, repr=False)
     """Rows in a transitional state, that are left for later."""
 
+    def __post_init__(self) -> None:
+        check_names("key=", self.key)
+        if self.skip is not None:
+            refuse_to_decide("skip=", self.skip)
+
     @property
     def sources(self) -> tuple[str, ...]:
         """Columns of the table that hold the old value and that a contract drops."""
@@ -160,11 +204,7 @@ class Transition:
         """Return the predicate of rows in a transitional state; it is never NULL."""
         if self.skip is None:
             return sa.false()
-        try:
-            skip = self.skip(Row(table.c))
-        except AttributeError as error:
-            raise TransitionError(f"skip= of {self.table!r} cannot be read: {error}") from error
-        return sa.case((skip, 1), else_=0) == 1
+        return sa.case((asked(self.skip, table, f"skip= of {self.table!r}"), 1), else_=0) == 1
 
     def movable(self, table: sa.FromClause) -> sa.ColumnElement[bool]:
         """Return the predicate of the rows that a batch may take now."""
@@ -176,6 +216,39 @@ class Transition:
     def move(self, connection: Connection, rows: Range) -> Moved:
         """Move the movable rows of the range *rows* in the transaction of *connection*."""
         raise NotImplementedError
+
+
+def asked(predicate: Predicate, table: sa.FromClause, what: str) -> sa.ColumnElement[bool]:
+    """Return the condition that *predicate* gives over the columns of *table*."""
+    try:
+        return Expression(sql=predicate).column(Row(table.c))
+    except TransitionError as error:
+        raise TransitionError(
+            f"{what} is no condition: {error}",
+            hint="write one over columns: lambda row: row.column.is_not(None)",
+        ) from error
+
+
+def refuse_to_decide(what: str, function: Callable[[Row], Any]) -> None:
+    """Raise TransitionError when *function*, read as SQL, asks whether something is true.
+
+    A comparison of columns is no error there: Python takes it for a false one.
+    """
+    code = getattr(function, "__code__", None)
+    if code is not None and any("_IF_" in each.opname for each in get_instructions(code)):
+        raise TransitionError(
+            f"{what} decides with if, and, or: SQL would be the same for every row",
+            hint="write sa.case((condition, value), else_=…), sa.and_() and sa.or_(), in "
+            "expression(sql=…, python=…) where Python has to say it differently",
+        )
+
+
+def check_names(what: str, names: object) -> None:
+    """Raise TransitionError unless *names* are a tuple of texts."""
+    if not isinstance(names, tuple) or not all(isinstance(name, str) for name in names):
+        raise TransitionError(
+            f"{what} is {names!r}, expected names of columns", hint="write a tuple: ('column',)"
+        )
 
 
 def as_stored(

@@ -82,14 +82,14 @@ WRONG: dict[str, tuple[Callable[[], Any], Any, str]] = {
     "skip reads what is not there": (
         lambda: model("flavors", foobars=INTEGER),
         replace(foobars, skip=lambda row: row.nowhere == 1),
-        "skip= of 'flavors' cannot be read: there is no column 'nowhere'",
+        "skip= of 'flavors' is no condition: there is no column 'nowhere'",
     ),
     "an expression reads what is not there": (
         lambda: model("flavors", root_gb=INTEGER),
         retype(
             "flavors", "root_mb", to="root_gb", up=lambda row: row.x, types={"root_mb": INTEGER}
         ),
-        "cannot be read as SQL: there is no column 'x'",
+        r"flavors\.root_gb: there is no column 'x'",
     ),
     "a kind of the user's own": (
         lambda: model("flavors"),
@@ -118,6 +118,17 @@ def test_it_is_refused_with_the_reason(what: str) -> None:
     with pytest.raises(MigratorError, match=reason):
         attach_converters([flavor], transition)
     assert set(flavor.__table__.c.keys()) == columns
+
+
+@pytest.mark.parametrize("models", [None, "Base", int, sa.MetaData()])
+def test_what_is_no_model_is_said(models: Any) -> None:
+    with pytest.raises(ConverterError, match="the models are no base, registry or mapped classes"):
+        attach_converters(models, foobars)
+
+
+def test_what_is_no_transition_is_said() -> None:
+    with pytest.raises(ConverterError, match="'foobars' is no transition"):
+        attach_converters(model("flavors", foobars=INTEGER), "foobars")  # type: ignore[arg-type]
 
 
 def test_attaching_twice_is_refused() -> None:

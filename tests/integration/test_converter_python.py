@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,8 +11,9 @@ from sqlalchemy import orm
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column
 
 from migrator import attach_converters, expression, fill, retype
-from migrator.errors import ConverterError
-from tests.converted import HOSTS, change, expand, foobars, held, kilo, store
+from migrator.errors import ConverterError, TransitionError
+from migrator.online import migrate
+from tests.converted import HOSTS, change, expand, foobars, held, kilo, slug, store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -331,6 +333,20 @@ def test_a_row_that_cannot_be_converted_hides_no_other(
     first.vcpus = 1
     session.commit()
     assert held(engine, key, *SPEC) == (None, 1, 7)
+
+
+def test_a_mistake_in_an_expression_is_no_failure_of_a_row(
+    engine: sa.Engine, session: Session
+) -> None:
+    key = store(engine, title="Hello")
+    mistaken = replace(slug, name="mistaken", up={"slug": expression(python=lambda row: row.name)})
+    flavor = kilo(mistaken).Flavor
+    with pytest.raises(TransitionError, match="there is no column 'name' to read"):
+        session.get(flavor, key)
+    with pytest.raises(TransitionError, match="there is no column 'name' to read"):
+        migrate(engine, [mistaken])
+
+    assert held(engine, key, "title", "slug") == ("Hello", None)
 
 
 def test_a_value_that_would_be_lost_is_not_shown_as_none(

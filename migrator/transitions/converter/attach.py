@@ -21,11 +21,10 @@ from migrator.transitions.converter.stored import column_named, column_of, read_
 from migrator.transitions.converter.textual import distrust_text
 from migrator.transitions.free import Free
 from migrator.transitions.relocate import Relocate
-from migrator.transitions.transition import READ_ELSEWHERE
+from migrator.transitions.transition import READ_ELSEWHERE, Transition
 
 if TYPE_CHECKING:
     from migrator.transitions.converter.write import Movement
-    from migrator.transitions.transition import Transition
 
 
 def attach_converters(models: Any, *transitions: Transition) -> None:
@@ -38,13 +37,22 @@ def attach_converters(models: Any, *transitions: Transition) -> None:
     Raises ConverterError when no class maps the table of a transition, when a class maps
     the old column itself, or when the transition cannot be converted.
     """
-    mappers = list(_mappers(models))
+    try:
+        mappers = list(_mappers(models))
+    except (sa.exc.ArgumentError, orm.exc.UnmappedClassError, TypeError) as error:
+        raise ConverterError(
+            f"the models are no base, registry or mapped classes: {error}",
+            hint="attach_converters(Base, transition, …)",
+        ) from error
     for transition in transitions:
+        if not isinstance(transition, Transition):
+            raise ConverterError(f"{transition!r} is no transition")
         tables = {mapper.local_table for mapper in mappers if _maps(mapper, transition)}
         if not tables:
             raise ConverterError(
                 f"no class of the models maps table {_table_of(transition)!r}",
-                hint="import the models first, or leave the transition out",
+                hint="import the models first, or leave the transition out; the schema of a table "
+                "stands apart: schema='…'",
             )
         for table in tables:
             assert isinstance(table, sa.Table)  # noqa: S101 - _maps() has looked

@@ -9,6 +9,7 @@ from sqlalchemy import event
 from sqlalchemy.orm.interfaces import LoaderStrategy
 from typing_extensions import override
 
+from migrator.errors import TransitionError
 from migrator.transitions.columns import OLD_COUNTS
 from migrator.transitions.converter.read import as_stored
 from migrator.transitions.converter.stored import column_of
@@ -167,6 +168,8 @@ def shown_in_python(transition: Columns, row: Row) -> Mapping[str, Any]:
         return now
     try:
         made = transition.convert(row)
+    except TransitionError:
+        raise  # it concerns every row
     except Exception as error:
         # A row that cannot be converted must not hide the others from who loads them; the
         # batches set it apart. What was raised may hold its data.
