@@ -34,7 +34,6 @@ from migrator.online import migrate
 from migrator.transitions.batch import key_of, reflect
 from migrator.transitions.columns import Columns
 from migrator.transitions.converter import attach_converters
-from migrator.transitions.free import Free
 
 if TYPE_CHECKING:
     from migrator.transitions import Transition
@@ -220,9 +219,7 @@ def _shown(transition: Transition) -> frozenset[str]:
     """Return the attributes that a converter of *transition* gives to a class."""
     if isinstance(transition, Columns):
         return frozenset(transition.targets)
-    if isinstance(transition, Free) and transition.attribute is not None:
-        return frozenset({transition.attribute})
-    return frozenset()
+    return frozenset() if transition.attribute is None else frozenset({transition.attribute})
 
 
 def _model(transition: Transition, table: sa.Table) -> type[Any]:

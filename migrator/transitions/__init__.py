@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from migrator.transitions.batch import MOST_KEYS, Range, any_key, lock
 from migrator.transitions.kinds import (
     convert,
     expression,
@@ -17,14 +18,18 @@ from migrator.transitions.kinds import (
 from migrator.transitions.transition import Expression, Failure, Moved, Row, Transition
 
 __all__ = [
+    "MOST_KEYS",
     "Expression",
     "Failure",
     "Moved",
+    "Range",
     "Row",
     "Transition",
+    "any_key",
     "convert",
     "expression",
     "fill",
+    "lock",
     "merge",
     "move",
     "python",

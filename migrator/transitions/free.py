@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 from typing_extensions import override
@@ -17,22 +16,20 @@ from migrator.transitions.transition import (
     Failure,
     Moved,
     Predicate,
+    Save,
     Transition,
     asked,
     refuse_to_decide,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from sqlalchemy.engine import Connection
 
     from migrator.dialects import Dialect
     from migrator.transitions.batch import Range
     from migrator.transitions.keys import Key
-
-Load = Expression
-"""sql: the columns of the table → what to select; python: what was selected → the value."""
-Save = Callable[["Connection", Mapping[str, Any], Any], None]
-"""Write a value in the new form, and clear the old one: connection, row's values, value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +40,7 @@ class Free(Transition):
     function: Callable[[Connection, Sequence[Key]], None] = field(repr=False)
     others: tuple[str, ...] = ()
     attribute: str | None = None
-    load: Load | None = field(default=None, repr=False)
+    load: Expression | None = field(default=None, repr=False)
     save: Save | None = field(default=None, repr=False)
 
     @override

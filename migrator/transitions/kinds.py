@@ -9,12 +9,13 @@ import sqlalchemy as sa
 
 from migrator.errors import TransitionError
 from migrator.transitions.columns import Columns
-from migrator.transitions.free import Free, Load, Save
+from migrator.transitions.free import Free
 from migrator.transitions.relocate import Relocate
 from migrator.transitions.transition import (
     Expression,
     Predicate,
     Row,
+    Save,
     check_names,
     refuse_to_decide,
 )
@@ -228,7 +229,7 @@ def python(  # noqa: PLR0913 - each is said by its name
     move: Callable[..., None],
     writes: Sequence[str] = (),
     attribute: str | None = None,
-    load: Load | None = None,
+    load: Expression | None = None,
     save: Save | None = None,
     **options: Unpack[Options],
 ) -> Free:

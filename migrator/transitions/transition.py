@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from dis import get_instructions
 from typing import TYPE_CHECKING, Any, Protocol
@@ -70,6 +70,8 @@ READ_ELSEWHERE = "migrator"
 """Key of Table.info: columns of other tables, as 'table.column', that converters read."""
 
 Predicate = Callable[[Row], "sa.ColumnElement[bool]"]
+Save = Callable[["Connection", Mapping[str, Any], Any], None]
+"""It is called in the flush, with a connection, the values of the row, and the attribute's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +191,21 @@ class Transition:
     def tables(self) -> frozenset[str]:
         """Every table that this transition reads or writes."""
         return frozenset({self.table})
+
+    @property
+    def attribute(self) -> str | None:
+        """Attribute in which models show the value; None when the kind leaves them alone."""
+        return None
+
+    @property
+    def load(self) -> Expression | None:
+        """How the attribute is loaded: *sql* selects from the table, *python* completes that."""
+        return None
+
+    @property
+    def save(self) -> Save | None:
+        """What writes a changed attribute in the new form, and clears the old one."""
+        return None
 
     @property
     def largest_batch(self) -> int | None:

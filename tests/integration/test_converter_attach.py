@@ -94,7 +94,7 @@ WRONG: dict[str, tuple[Callable[[], Any], Any, str]] = {
     "a kind of the user's own": (
         lambda: model("flavors"),
         Transition(table="flavors"),  # type: ignore[abstract]
-        "there is no converter for Transition",
+        "the transition Transition of 'flavors' declares no attribute",
     ),
 }
 

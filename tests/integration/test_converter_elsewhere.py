@@ -240,6 +240,34 @@ def test_an_unrelated_change_saves_nothing(
     assert held(engine, key, "colour", "remark", table=EXTRAS) == ("1", "untouched")
 
 
+IN_BULK: dict[str, Callable[[Session, Any], Any]] = {
+    "insert": lambda session, flavor: session.execute(sa.insert(flavor), [{"document": [1]}]),
+    "update": lambda session, flavor: session.execute(
+        sa.update(flavor), [{"id": 1, "document": [1]}]
+    ),
+    "insert mappings": lambda session, flavor: session.bulk_insert_mappings(
+        flavor, [{"document": [1]}]
+    ),
+    "update mappings": lambda session, flavor: session.bulk_update_mappings(
+        flavor, [{"id": 1, "document": [1]}]
+    ),
+    "save objects": lambda session, flavor: session.bulk_save_objects([flavor(document=[1])]),
+}
+
+
+@pytest.mark.parametrize("way", IN_BULK)
+def test_an_attribute_of_its_own_is_refused_in_bulk(
+    engine: sa.Engine, session: Session, flavor: Any, way: str
+) -> None:
+    key = store(engine, name="n")
+    with pytest.raises(ConverterError, match=r"a bulk statement cannot write Flavors\.document"):
+        IN_BULK[way](session, flavor)
+    session.bulk_save_objects([session.get_one(flavor, key), flavor(name="new")])
+    session.commit()
+
+    assert session.scalars(sa.select(FLAVORS.c.name).order_by(FLAVORS.c.id)).all() == ["n", "new"]
+
+
 @pytest.mark.parametrize(
     "compare",
     [

@@ -11,7 +11,11 @@ from sqlalchemy import orm
 from migrator.errors import ConverterError
 from migrator.transitions.columns import Columns
 from migrator.transitions.converter import upsert  # noqa: F401 - it registers how they compile
-from migrator.transitions.converter.elsewhere import clear_relocated, show_free, show_relocated
+from migrator.transitions.converter.elsewhere import (
+    clear_relocated,
+    show_attribute,
+    show_relocated,
+)
 from migrator.transitions.converter.flush import keep_loaded, write_together
 from migrator.transitions.converter.load import load_in_python
 from migrator.transitions.converter.names import keep_old_names
@@ -19,7 +23,6 @@ from migrator.transitions.converter.old import put_into
 from migrator.transitions.converter.read import is_shown, show
 from migrator.transitions.converter.stored import column_named, column_of, read_elsewhere
 from migrator.transitions.converter.textual import distrust_text
-from migrator.transitions.free import Free
 from migrator.transitions.relocate import Relocate
 from migrator.transitions.transition import READ_ELSEWHERE, Transition
 
@@ -96,15 +99,10 @@ def _attach(table: sa.Table, mappers: list[orm.Mapper[Any]], transition: Transit
         read = show_relocated(table, transition)
         for mapper in _owners(mappers, column_of(table, transition.target)):
             clear_relocated(mapper, table, transition)
-    elif isinstance(transition, Free):
+    else:
         for mapper in mappers:
             if mapper.inherits is None or table not in mapper.inherits.tables:
-                read |= show_free(mapper, table, transition)
-    else:
-        raise ConverterError(
-            f"there is no converter for {type(transition).__name__}",
-            hint="leave the transition to the batches, or declare it as python(…)",
-        )
+                read |= show_attribute(mapper, table, transition)
     table.info[READ_ELSEWHERE] = table.info.get(READ_ELSEWHERE, frozenset()) | read
 
 

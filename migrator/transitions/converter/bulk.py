@@ -6,11 +6,13 @@ SQLAlchemy looks for columns only there, and leaves out any other name in silenc
 from __future__ import annotations
 
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 from sqlalchemy import event, orm
+
+from migrator.errors import ConverterError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -27,7 +29,20 @@ def say_in_bulk(mapper: orm.Mapper[Any], name: str, up: Up) -> None:
         event.listen(orm.Session, "do_orm_execute", _translate)
         for legacy in ("bulk_insert_mappings", "bulk_update_mappings"):
             setattr(orm.Session, legacy, _translating(getattr(orm.Session, legacy)))
+        orm.Session.bulk_save_objects = _looking(orm.Session.bulk_save_objects)  # type: ignore[method-assign]
     _old_names.setdefault(mapper, {})[name] = up
+
+
+def refuse_in_bulk(mapper: orm.Mapper[Any], name: str) -> None:
+    """Refuse *name* in bulk statements: only the flush of an object writes it."""
+
+    def refuse(_value: object) -> NoReturn:
+        raise ConverterError(
+            f"a bulk statement cannot write {mapper.class_.__name__}.{name}",
+            hint="add the objects to the session, or load them and set the attribute",
+        )
+
+    say_in_bulk(mapper, name, refuse)
 
 
 def _translate(state: orm.ORMExecuteState) -> Any:
@@ -54,6 +69,20 @@ def _translating(usual: Callable[..., None]) -> Callable[..., None]:
             # In place, because the caller may be told the defaults there.
             row.update(_added(row, names))
         usual(session, mapper, rows, *args, **options)
+
+    return method
+
+
+def _looking(usual: Callable[..., None]) -> Callable[..., None]:
+    """Return the legacy method *usual* of sessions, that refuses what it would leave out."""
+
+    @wraps(usual)
+    def method(session: orm.Session, objects: Iterable[Any], *args: Any, **options: Any) -> None:
+        found = list(objects)
+        for state in map(sa.inspect, found):
+            said = {key: state.dict.get(key) for key in state.committed_state}
+            _added(said, _names_of(state.mapper))
+        usual(session, found, *args, **options)
 
     return method
 

@@ -10,7 +10,9 @@ from sqlalchemy import event, orm
 from typing_extensions import override
 
 from migrator.errors import ConverterError
+from migrator.transitions.converter.bulk import refuse_in_bulk
 from migrator.transitions.converter.flush import changed_attributes
+from migrator.transitions.converter.old import put_missing
 from migrator.transitions.converter.read import show
 from migrator.transitions.converter.stored import column_of, read_elsewhere, stored
 from migrator.transitions.converter.textual import distrust_text
@@ -22,8 +24,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection, Dialect
 
-    from migrator.transitions.free import Free
     from migrator.transitions.relocate import Relocate
+    from migrator.transitions.transition import Transition
 
 FLUSHED = "migrator_flushed"
 """Key of Connection.info: the transaction in which objects are flushed, and how many."""
@@ -133,20 +135,25 @@ def _refuse_bulk(
 # An attribute in a form of its own.
 
 
-def show_free(mapper: orm.Mapper[Any], table: sa.Table, transition: Free) -> frozenset[str]:
+def show_attribute(
+    mapper: orm.Mapper[Any], table: sa.Table, transition: Transition
+) -> frozenset[str]:
     """Give the class the attribute that *transition* declares; return what else it reads."""
     attribute, load, save = transition.attribute, transition.load, transition.save
     if attribute is None or load is None or save is None:
         raise ConverterError(
-            f"the transition of {transition.table!r} declares no attribute",
-            hint="give it attribute=, load= and save=, or leave it to the batches",
+            f"the transition {type(transition).__name__} of {transition.table!r} declares no "
+            "attribute",
+            hint="give it attribute, load and save, or leave it to the batches",
         )
     if hasattr(mapper.class_, attribute):
         raise ConverterError(f"{mapper.class_.__name__} has an attribute {attribute!r} already")
-    made = load.column(Row(table.c))
+    put_missing(table, transition.columns)
+    made = load.column(Row({column.name: column for column in table.columns}))
     shown = made if load.python is None else sa.type_coerce(made, Loaded(made.type, load.python))
     mapper.add_property(attribute, orm.column_property(shown))
     _save_with_row(mapper, attribute, save)
+    refuse_in_bulk(mapper, attribute)
     return read_elsewhere(made, table)
 
 

@@ -11,12 +11,12 @@ import sqlalchemy as sa
 from sqlalchemy import event, orm
 
 from migrator.errors import ConverterError
-from migrator.transitions.converter.stored import column_of
+from migrator.transitions.converter.stored import column_named, column_of
 from migrator.transitions.converter.write import Assigned, Marked, Movement
 from migrator.transitions.transition import Row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Iterable
 
     from migrator.transitions.columns import Columns
 
@@ -44,9 +44,7 @@ def put_into(table: sa.Table, transition: Columns) -> Movement:
     old = [_old_column(table, transition, name) for name in transition.sources]
     old += [sa.Column(name, sa.SmallInteger, nullable=False) for name in transition.markers]
     movement = Movement(table, transition, *old)
-    for column in old:
-        table.append_column(column)
-    _hide(table, {column.key for column in old})
+    _append(table, old)
     by_python = () if transition.in_sql else transition.targets
     for name in {*movement.names} - {*movement.written, *by_python}:
         column = column_of(table, name)
@@ -56,11 +54,18 @@ def put_into(table: sa.Table, transition: Columns) -> Movement:
     return movement
 
 
-def _hide(table: sa.Table, keys: set[str]) -> None:
-    """Let classes that are mapped to *table* from now on leave out the columns *keys*."""
+def put_missing(table: sa.Table, names: Iterable[str]) -> None:
+    """Give *table* those columns *names* that it has not got, for expressions that read them."""
+    _append(table, [sa.Column(each) for each in names if column_named(table, each) is None])
+
+
+def _append(table: sa.Table, columns: Collection[sa.Column[Any]]) -> None:
+    """Give *table* more columns, which classes that are mapped to it from now on leave out."""
+    for column in columns:
+        table.append_column(column)
     if not _hidden:
         event.listen(orm.Mapper, "instrument_class", _leave_out)
-    _hidden.setdefault(table, set()).update(keys)
+    _hidden.setdefault(table, set()).update(column.key for column in columns)
 
 
 def _leave_out(mapper: Any, _class: object) -> None:
