@@ -126,6 +126,30 @@ def test_what_is_no_model_is_said(models: Any) -> None:
         attach_converters(models, foobars)
 
 
+def in_schemas(*schemas: str | None) -> list[Any]:
+    said = ({} if schema is None else {"schema": schema} for schema in schemas)
+    return [model("flavors", foobars=INTEGER, __table_args__=each) for each in said]
+
+
+def test_a_transition_is_about_one_schema() -> None:
+    plain, audit = in_schemas(None, "audit")
+    attach_converters([plain, audit], foobars)
+    assert ("memory_mb" in plain.__table__.c, "memory_mb" in audit.__table__.c) == (True, False)
+    (cloud,) = in_schemas("cloud")
+    attach_converters([cloud], foobars)
+    assert "memory_mb" in cloud.__table__.c
+
+
+def test_a_transition_of_several_schemas_is_refused() -> None:
+    both = in_schemas("a", "b")
+    with pytest.raises(ConverterError, match="the models map 'flavors' in several schemas"):
+        attach_converters(both, foobars)
+    attach_converters(both, replace(foobars, schema="b"))
+    assert ["memory_mb" in each.__table__.c for each in both] == [False, True]
+    with pytest.raises(ConverterError, match="no class of the models maps table 'flavors'"):
+        attach_converters(both, replace(foobars, schema="c"))
+
+
 def test_what_is_no_transition_is_said() -> None:
     with pytest.raises(ConverterError, match="'foobars' is no transition"):
         attach_converters(model("flavors", foobars=INTEGER), "foobars")  # type: ignore[arg-type]

@@ -50,15 +50,7 @@ def attach_converters(models: Any, *transitions: Transition) -> None:
     for transition in transitions:
         if not isinstance(transition, Transition):
             raise ConverterError(f"{transition!r} is no transition")
-        tables = {mapper.local_table for mapper in mappers if _maps(mapper, transition)}
-        if not tables:
-            raise ConverterError(
-                f"no class of the models maps table {_table_of(transition)!r}",
-                hint="import the models first, or leave the transition out; the schema of a table "
-                "stands apart: schema='…'",
-            )
-        for table in tables:
-            assert isinstance(table, sa.Table)  # noqa: S101 - _maps() has looked
+        for table in _tables(mappers, transition):
             _attach(table, [each for each in mappers if table in each.tables], transition)
 
 
@@ -81,12 +73,29 @@ def _table_of(transition: Transition) -> str:
     return transition.other if isinstance(transition, Relocate) else transition.table
 
 
-def _maps(mapper: orm.Mapper[Any], transition: Transition) -> bool:
-    """Return whether *mapper* has a table of its own, and it is that of *transition*."""
-    table = mapper.local_table
-    if not isinstance(table, sa.Table) or table.name != _table_of(transition):
-        return False
-    return transition.schema is None or table.schema == transition.schema
+def _tables(mappers: Iterable[orm.Mapper[Any]], transition: Transition) -> set[sa.Table]:
+    """Return the tables of classes that *transition* is about: one, in each metadata.
+
+    Where it names no schema, the models may: the schema is that of the connection then.
+    """
+    name = _table_of(transition)
+    mapped = {table for each in mappers if isinstance(table := each.local_table, sa.Table)}
+    found = {table for table in mapped if table.name == name}
+    exact = {table for table in found if table.schema == transition.schema}
+    if not exact and transition.schema is None:
+        exact = found
+    if not exact:
+        raise ConverterError(
+            f"no class of the models maps table {name!r}",
+            hint="import the models first, or leave the transition out; the schema of a table "
+            "stands apart: schema='…'",
+        )
+    if len({table.schema for table in exact}) > 1:
+        raise ConverterError(
+            f"the models map {name!r} in several schemas",
+            hint="say in the transition which one is meant: schema='…'",
+        )
+    return exact
 
 
 def _attach(table: sa.Table, mappers: list[orm.Mapper[Any]], transition: Transition) -> None:
