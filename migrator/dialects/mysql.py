@@ -7,7 +7,6 @@ from math import ceil
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.mysql import CHAR
 from typing_extensions import override
 
 from migrator.dialects.base import Capabilities, Dialect, Transient
@@ -101,6 +100,9 @@ class MySQL(Dialect):
         single = isinstance(column.type, sa.Float) and not isinstance(column.type, sa.Double)
         if not isinstance(column.type, sa.String) and not single:
             return column.is_not_distinct_from(value)
+        # Here, because applications on other databases import this module too.
+        from sqlalchemy.dialects.mysql import CHAR
+
         exact = (
             sa.collate(sa.cast(each, CHAR(charset="utf8mb4")), self.exact_collation)
             for each in (column, value)

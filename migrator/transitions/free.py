@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 from typing_extensions import override
 
-from migrator.dialects import is_about_a_row
 from migrator.errors import TransitionError, describe_database_error
 from migrator.transitions.batch import MOST_KEYS, any_key, lock
 from migrator.transitions.transition import (
@@ -81,6 +80,9 @@ class Free(Transition):
 
     def _call(self, connection: Connection, keys: Sequence[Key], dialect: Dialect) -> str | None:
         """Move *keys* in a savepoint; return why it failed, or None."""
+        # Here, because applications that declare transitions do not run their batches.
+        from migrator.dialects import is_about_a_row
+
         try:
             with connection.begin_nested():
                 self.function(connection, keys)

@@ -8,9 +8,7 @@ from __future__ import annotations
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy.dialects.mysql.dml import OnDuplicateClause
-from sqlalchemy.dialects.postgresql import dml as postgresql
-from sqlalchemy.dialects.sqlite import dml as sqlite
+import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 
 from migrator.errors import ConverterError
@@ -21,61 +19,52 @@ from migrator.transitions.converter.write import movements_of, order_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import sqlalchemy as sa
     from sqlalchemy.sql.compiler import SQLCompiler
 
-
-@compiles(postgresql.OnConflictDoUpdate)
-@compiles(sqlite.OnConflictDoUpdate)
-def _conflict(clause: Any, compiler: SQLCompiler, **options: Any) -> str:
-    _refuse_target(clause, compiler)
-    moved = dict(_moved(clause.update_values_to_set, compiler))
-    if moved:
-        clause = copy(clause)
-        clause.update_values_to_set = {**dict(clause.update_values_to_set), **moved}
-    return str(compiler.visit_on_conflict_do_update(clause, **options))  # type: ignore[attr-defined]
+SETS = ("update_values_to_set", "update")
+"""Where the clauses of the dialects keep what they set: ON CONFLICT, ON DUPLICATE KEY."""
 
 
-@compiles(postgresql.OnConflictDoNothing)
-@compiles(sqlite.OnConflictDoNothing)
-def _ignored(clause: Any, compiler: SQLCompiler, **options: Any) -> str:
-    _refuse_target(clause, compiler)
-    return str(compiler.visit_on_conflict_do_nothing(clause, **options))  # type: ignore[attr-defined]
+# The clauses are known by what they have: to import them is to import every dialect.
+@compiles(sa.Insert)
+def _insert(insert: sa.Insert, compiler: SQLCompiler, **options: Any) -> str:
+    clause = insert._post_values_clause  # noqa: SLF001 - it is nowhere else
+    table: sa.TableClause = insert.table
+    if isinstance(table, sa.Table) and clause is not None:
+        insert = copy(insert)
+        insert._post_values_clause = _completed(clause, table, compiler)  # noqa: SLF001
+    return str(compiler.visit_insert(insert, **options))  # type: ignore[no-untyped-call]
 
 
-@compiles(OnDuplicateClause)
-def _duplicate(clause: Any, compiler: SQLCompiler, **options: Any) -> str:
-    moved = dict(_moved(clause.update, compiler))
-    if moved:
-        clause = copy(clause)
-        clause.update = {**clause.update, **moved}
-    return str(compiler.visit_on_duplicate_key_update(clause, **options))  # type: ignore[attr-defined]
+def _completed(clause: Any, table: sa.Table, compiler: SQLCompiler) -> Any:
+    """Return the *clause* of an upsert with what has to be set beside what it says."""
+    _refuse_target(clause, table)
+    for name in SETS:
+        said = dict(getattr(clause, name, None) or {})
+        if moved := dict(_moved(said, table, compiler)):
+            clause = copy(clause)
+            setattr(clause, name, {**said, **moved})
+    return clause
 
 
-def _moved(said: Any, compiler: SQLCompiler) -> Iterator[tuple[str, sa.ColumnElement[Any]]]:
+def _moved(
+    said: dict[Any, Any], table: sa.Table, compiler: SQLCompiler
+) -> Iterator[tuple[str, sa.ColumnElement[Any]]]:
     """Yield what has to be set beside the columns that are *said*, when some of them move."""
-    table = _inserted_into(compiler)
     for movement in movements_of(table):
-        named = frozenset(movement.names_of(dict(said)))
+        named = frozenset(movement.names_of(said))
         if named.intersection(movement.transition.targets):
-            made = movement.assigned(named, order_of(compiler))
+            made = movement.assigned(named, order_of(compiler, tables=1))
             for name, value in made.items():
                 yield column_of(table, name).key, Whole(value, table)
 
 
-def _refuse_target(clause: Any, compiler: SQLCompiler) -> None:
+def _refuse_target(clause: Any, table: sa.Table) -> None:
     """Refuse a key that holds new values only: rows that have not moved are not found by it."""
-    table = _inserted_into(compiler)
-    for element in clause.inferred_target_elements or ():
+    for element in getattr(clause, "inferred_target_elements", None) or ():
         column = table.c.get(getattr(element, "key", element))
         if column is not None and is_shown(column):
             raise ConverterError(
                 f"an INSERT cannot find rows by {table.name}.{column.name} before all have moved",
                 hint="look for the row first, or upsert by another key",
             )
-
-
-def _inserted_into(compiler: SQLCompiler) -> Any:
-    """Return the table of the INSERT that is being compiled."""
-    statement: Any = compiler.stack[-1]["selectable"]
-    return statement.table

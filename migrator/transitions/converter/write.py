@@ -188,14 +188,13 @@ def _read_by(made: sa.ColumnElement[Any]) -> set[str]:
     return {each.name for each in visitors.iterate(made) if isinstance(each, Stored)}
 
 
-def order_of(compiler: SQLCompiler) -> Order:
-    """Return in what order the statement being compiled carries out its assignments."""
+def order_of(compiler: SQLCompiler, *, tables: int) -> Order:
+    """Return in what order an UPDATE of so many *tables* carries out its assignments."""
     if compiler.dialect.name not in {each.sqlalchemy for each in DIALECTS}:
         return Order.AT_ONCE
     if not dialect_of(compiler.dialect).capabilities.ordered_assignments:
         return Order.AT_ONCE
-    several = len(compiler.stack[-1]["correlate_froms"]) > 1
-    return Order.ANY if several else Order.LEFT_TO_RIGHT
+    return Order.ANY if tables > 1 else Order.LEFT_TO_RIGHT
 
 
 class Assigned(sa.ColumnElement[Any]):
@@ -212,7 +211,8 @@ class Assigned(sa.ColumnElement[Any]):
 @compiles(Assigned)
 def _assigned(element: Assigned, compiler: SQLCompiler, **options: Any) -> str:
     movement = element.movement
-    made = movement.assigned(movement.named(compiler), order_of(compiler))[element.name]
+    order = order_of(compiler, tables=len(compiler.stack[-1]["correlate_froms"]))
+    made = movement.assigned(movement.named(compiler), order)[element.name]
     return compiler.process(made, **{**options, OF: movement.table})
 
 
