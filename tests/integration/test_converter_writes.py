@@ -572,15 +572,20 @@ def test_an_upsert_of_something_else_leaves_the_row_pending(
     assert held(engine, key, "name", *MEMORY) == ("new", 512, None)
 
 
+@pytest.mark.parametrize("name", ["foobars", "memory_mb", "root_gb"])
+@pytest.mark.parametrize("core", [False, True])
 def test_an_upsert_takes_what_could_not_be_inserted(
-    engine: sa.Engine, session: Session, cloud: SimpleNamespace
+    engine: sa.Engine, session: Session, cloud: SimpleNamespace, name: str, *, core: bool
 ) -> None:
-    key = store(engine, memory_mb=512)
-    statement = into(engine, cloud.Flavor).values(id=key, foobars=3)
-    session.execute(or_update(statement, foobars=new_row(statement).foobars))
+    """By the new name or the old one, where the old one was inserted as well."""
+    keys = [store(engine, memory_mb=512, root_mb=1), store(engine, foobars=512)]
+    statement = into(engine, cloud.Flavor.__table__ if core else cloud.Flavor)
+    said = or_update(statement, **{name: new_row(statement)[name]})
+    session.execute(said.values([{"id": key, name: 3} for key in keys]))
     session.commit()
 
-    assert held(engine, key, *MEMORY) == (None, 3)
+    shown = sa.select(getattr(cloud.Flavor, name)).order_by(cloud.Flavor.id)
+    assert session.scalars(shown).all() == [3, 3]
 
 
 def test_an_upsert_by_a_key_that_moves_is_refused(

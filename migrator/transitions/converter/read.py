@@ -65,6 +65,12 @@ def is_shown(column: sa.Column[Any]) -> bool:
     return isinstance(table, sa.Table) and column.key in _shown.get(table, ())
 
 
+def shown_as(column: sa.Column[Any]) -> sa.ColumnElement[Any] | None:
+    """Return what *column*, of a table or an alias, reads as; None when it is what it stores."""
+    origin = _origin(column)
+    return None if origin is None else _shown[origin.table][origin.key]
+
+
 def as_stored(column: sa.Column[Any]) -> sa.Column[Any]:
     """Return *column* as it is stored, for a SELECT that converts it afterwards."""
     return column._annotate({AS_STORED: True})  # noqa: SLF001 - as the ORM marks its columns

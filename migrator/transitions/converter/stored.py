@@ -54,6 +54,15 @@ def _stored_in_sqlite(element: Stored, compiler: SQLCompiler, **options: Any) ->
     )
 
 
+def stored_in(table: sa.FromClause, made: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """Return *made*, over stored columns, as an expression over the columns of *table*."""
+
+    def named(element: Any, **_options: Any) -> Any:
+        return table.c[element.key] if isinstance(element, Stored) else None
+
+    return cast("sa.ColumnElement[Any]", visitors.replacement_traverse(made, {}, named))
+
+
 class Whole(sa.ColumnElement[Any]):
     """An expression over stored columns, of one table."""
 

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql import visitors
 
 from migrator.errors import ConverterError
-from migrator.transitions.converter.read import is_shown
-from migrator.transitions.converter.stored import Whole, column_of
+from migrator.transitions.converter.read import UPSERTED, is_shown, shown_as
+from migrator.transitions.converter.stored import Whole, column_of, stored_in
 from migrator.transitions.converter.write import movements_of, order_of
 
 if TYPE_CHECKING:
@@ -40,11 +41,25 @@ def _completed(clause: Any, table: sa.Table, compiler: SQLCompiler) -> Any:
     """Return the *clause* of an upsert with what has to be set beside what it says."""
     _refuse_target(clause, table)
     for name in SETS:
-        said = dict(getattr(clause, name, None) or {})
-        if moved := dict(_moved(said, table, compiler)):
+        if found := getattr(clause, name, None):
+            said = {key: _spelt(value) for key, value in dict(found).items()}
             clause = copy(clause)
-            setattr(clause, name, {**said, **moved})
+            setattr(clause, name, {**said, **dict(_moved(said, table, compiler))})
     return clause
+
+
+def _spelt(value: Any) -> Any:
+    """Return *value* with what stands for a column of the row that could not be inserted."""
+
+    def spelt(element: Any, **_options: Any) -> Any:
+        if not isinstance(element, sa.Column) or element.table.name not in UPSERTED:
+            return None
+        made = shown_as(element)
+        return element if made is None else stored_in(element.table, made)
+
+    if not isinstance(value, sa.ClauseElement):
+        return value
+    return visitors.replacement_traverse(value, {}, spelt)
 
 
 def _moved(
