@@ -282,6 +282,31 @@ def test_classes_that_are_mapped_later_leave_the_old_columns_out(
     changes(engine, session, later, key)
 
 
+def test_a_class_of_a_join_is_converted_by_its_tables(
+    engine: sa.Engine, session: Session, key: int
+) -> None:
+    """And keeps a column of the other table that has the name of an old one."""
+    flavor = model("flavors", foobars=INTEGER)
+    attach_converters([flavor], foobars)
+    other = sa.Table(
+        "others",
+        flavor.metadata,
+        sa.Column("flavor_id", INTEGER, primary_key=True, autoincrement=False),
+        sa.Column("memory_mb", INTEGER),
+    )
+    other.create(engine)
+    store(engine, other, flavor_id=key, memory_mb=7)
+    both = flavor.__table__.join(other, flavor.__table__.c.id == other.c.flavor_id)
+    joined = type("Joined", (), {})
+    flavor.registry.map_imperatively(joined, both)
+    loaded: Any = session.scalars(sa.select(joined)).one()
+
+    assert (loaded.foobars, loaded.memory_mb) == (512, 7)
+    loaded.foobars = 0
+    session.commit()
+    assert held(engine, key, *MEMORY) == (None, 0)
+
+
 @pytest.mark.parametrize("configured", [False, True])
 def test_attached_before_and_after_mappers_are_configured(
     engine: sa.Engine, session: Session, key: int, *, configured: bool

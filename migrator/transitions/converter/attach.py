@@ -188,5 +188,6 @@ def _refuse_old(table: sa.Table, name: str) -> None:
         raise ConverterError(
             f"the models map {table.name}.{name} themselves, or another converter does",
             hint="take it out of the model: the converter maps it, and gives the class "
-            "an attribute of that name where the old value can be computed",
+            "an attribute of that name where the old value can be computed; "
+            "where the table is reflected, leave it out by include_columns=",
         )

@@ -30,6 +30,9 @@ LOADED_AT_ONCE = (("deferred", False), ("instrument", True))
 
 log = logging.getLogger(__name__)
 
+_said: set[tuple[str, str]] = set()
+"""Columns, and errors in converting them, that were warned of."""
+
 
 class Converting(LoaderStrategy):
     """Loads a column and what it is made of in one statement, and converts the row.
@@ -173,11 +176,17 @@ def shown_in_python(transition: Columns, row: Row) -> Mapping[str, Any]:
     except Exception as error:
         # A row that cannot be converted must not hide the others from who loads them; the
         # batches set it apart. What was raised may hold its data.
-        place = f"{transition.table}.{transition.targets[0]}"
-        log.warning("%s of a row could not be converted: %s", place, type(error).__name__)
+        _say(f"{transition.table}.{transition.targets[0]}", type(error).__name__)
         return now
     lost = not transition.null_ok and all(value is None for value in made.values())
     return now if lost else made
+
+
+def _say(place: str, error: str) -> None:
+    """Log that a row could not be converted: loudly once, and not again for each of thousands."""
+    level = logging.DEBUG if (place, error) in _said else logging.WARNING
+    _said.add((place, error))
+    log.log(level, "%s of a row could not be converted: %s", place, error)
 
 
 def load_in_python(

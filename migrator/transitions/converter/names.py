@@ -95,6 +95,20 @@ class OldName:
         return {key: ups[name].value(row) for name, key in self.keys.items()}
 
 
+class Unread:
+    """The attribute of an old column whose value cannot be computed: it can be set at most."""
+
+    def __init__(self, old: OldName) -> None:
+        self.old = old
+
+    def __get__(self, _of: object, _class: object = None) -> Any:
+        place = f"{self.old.transition.table}.{self.old.source}"
+        raise AttributeError(f"the old value of {place} cannot be computed without down=")
+
+    def __set__(self, of: object, value: Any) -> None:
+        self.old.write(of, value)
+
+
 def keep_old_names(mapper: orm.Mapper[Any], movement: Movement) -> None:
     """Give the class an attribute for each old column, unless it has one of that name."""
     table, transition = movement.table, movement.transition
@@ -110,6 +124,8 @@ def keep_old_names(mapper: orm.Mapper[Any], movement: Movement) -> None:
             mapper.add_property(source, old.attribute())
         elif old.down is not None:
             setattr(mapper.class_, source, old.attribute())
+        else:
+            setattr(mapper.class_, source, Unread(old))
         say_in_bulk(mapper, source, old.up)
 
 

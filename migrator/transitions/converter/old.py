@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 from sqlalchemy import event, orm
+from sqlalchemy.sql.util import find_tables
 
 from migrator.errors import ConverterError
 from migrator.transitions.converter.stored import column_named, column_of
@@ -70,8 +71,11 @@ def _append(table: sa.Table, columns: Collection[sa.Column[Any]]) -> None:
 
 def _leave_out(mapper: Any, _class: object) -> None:
     """Leave the old columns out of a class that is about to map its columns."""
-    tables = [mapper.local_table, *(mapper.inherits.tables if mapper.inherits else ())]
-    hidden = {key for table in tables for key in _hidden.get(table, ())}
+    tables = [
+        *find_tables(mapper.local_table),
+        *(mapper.inherits.tables if mapper.inherits else ()),
+    ]
+    hidden = [table.c[key] for table in tables for key in _hidden.get(table, ())]
     if hidden:
         mapper.exclude_properties = {*(mapper.exclude_properties or ()), *hidden}
 
