@@ -7,7 +7,7 @@ has many rows, because one example costs a run of the batches.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -73,6 +73,13 @@ TYPES: dict[str, tuple[Any, st.SearchStrategy[Any]]] = {
         sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb"),
         st.datetimes(datetime(1000, 1, 1), datetime(9999, 12, 31)),  # noqa: DTZ001 - as stored
     ),
+    "time": (sa.Time().with_variant(mysql.TIME(fsp=6), "mysql", "mariadb"), st.times()),
+    "interval": (
+        # Where there is no such type, SQLAlchemy keeps a date without microseconds.
+        sa.Interval(),
+        st.integers(-(10**8), 10**9).map(lambda seconds: timedelta(seconds=seconds)),
+    ),
+    "enumeration": (sa.Enum("on", "off", "", name="switch"), st.sampled_from(["on", "off", ""])),
     "boolean": (sa.Boolean(), st.booleans()),
     "text": (sa.Text(), TEXT),
     "varchar": (sa.String(20), TEXT),
@@ -87,6 +94,9 @@ EDGES: dict[str, list[Any]] = {
     "double": [0.0, -0.0, 0.1, 1e308, -1e-300],
     "date": [date(1000, 1, 1), date(9999, 12, 31)],
     "datetime": [datetime(2024, 2, 29, 23, 59, 59, 999999)],  # noqa: DTZ001 - as stored
+    "time": [time(0), time(23, 59, 59, 999999)],
+    "interval": [timedelta(0), timedelta(seconds=-1)],
+    "enumeration": ["on", "off"],
     "boolean": [False, True],
     "text": ["", " ", "a ", "😀", "e\u0301"],
     "varchar": ["", " ", "a ", "😀", "e\u0301"],
