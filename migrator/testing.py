@@ -34,6 +34,7 @@ from migrator.online import migrate
 from migrator.transitions.batch import key_of, reflect
 from migrator.transitions.columns import Columns
 from migrator.transitions.converter import attach_converters
+from migrator.transitions.relocate import Relocate
 
 if TYPE_CHECKING:
     from migrator.transitions import Transition
@@ -80,7 +81,8 @@ def check_transition(
 
     A row is inserted as it is before. A mapped class with the converter shows it, and
     finds it, as it shall be after, while it is pending and once a batch has moved it; then
-    its columns hold that. Exactly the rows that change are moved, and none of them twice.
+    its columns hold that, 'table.column' being the target of a move. Exactly the rows that
+    change are moved, and none of them twice: no other row of the table may be pending.
     *transition* may be the name of one that a migration of *manifest* declares.
     """
     named = _named(transition, manifest)
@@ -89,10 +91,13 @@ def check_transition(
         raise AssertionError("no row of the starting set changes: nothing would be tested")
     with engine.begin() as connection:
         table = reflect(connection, named)
+        _look_for_names(table, named, rows)
         wanted = {_insert(connection, table, before): after for before, after in rows}
     _check_objects(engine, named, table, wanted)
     _expect("rows moved", _move(engine, named), changing)
     _check_columns(engine, table, wanted)
+    if isinstance(named, Relocate):
+        _check_elsewhere(engine, named, table, wanted)
     _check_objects(engine, named, table, wanted)
     _expect("rows moved when there are none", _move(engine, named), 0)
 
@@ -158,6 +163,16 @@ def _completed(manifest: Manifest, contract: str) -> list[Transition]:
     return [transition for transition in declared if transition.name in named]
 
 
+def _look_for_names(
+    table: sa.Table, transition: Transition, rows: Sequence[tuple[Values, Values]]
+) -> None:
+    """Assert that what is said of *rows* is there: what is misspelt would not be looked at."""
+    known = {*table.c.keys(), *_shown(transition), *transition.targets}
+    said = {name for before, after in rows for name in (*before, *after)}
+    if unknown := said - known:
+        raise AssertionError(f"{table.name} has no column {', '.join(sorted(unknown))}")
+
+
 def _insert_all(engine: sa.Engine, table: str, rows: Sequence[Values]) -> None:
     """Insert *rows* into the table called *table*."""
     with engine.begin() as connection:
@@ -193,6 +208,23 @@ def _check_columns(engine: sa.Engine, table: sa.Table, wanted: Mapping[Key, Valu
             found = connection.execute(sa.select(table).where(*which)).mappings().one()
             for name in after.keys() & found.keys():
                 _expect(f"{table.name}.{name} of row {key}", found[name], after[name])
+
+
+def _check_elsewhere(
+    engine: sa.Engine, transition: Relocate, table: sa.Table, wanted: Mapping[Key, Values]
+) -> None:
+    """Assert that the row of the other table holds what is *wanted* of each row."""
+    names = (transition.target, *transition.on.values())
+    there = sa.table(transition.other, *map(sa.column, names), schema=transition.schema)
+    keys, (place,) = list(table.primary_key.columns), transition.targets
+    with engine.connect() as connection:
+        for key, after in wanted.items():
+            which = (column == value for column, value in zip(keys, key, strict=True))
+            query = sa.select(there.c[transition.target]).where(
+                transition.matches(table, there), *which
+            )
+            if place in after:
+                _expect(f"{place} of row {key}", connection.scalar(query), after[place])
 
 
 def _check_objects(
