@@ -423,14 +423,13 @@ def test_the_legacy_bulk_methods_know_the_old_names(
 ) -> None:
     key = store(engine, **old)
     session.bulk_update_mappings(cloud.Flavor, [{"id": key} | dict.fromkeys(old)])
-    rows = [dict(old)]
-    session.bulk_insert_mappings(cloud.Flavor, rows, return_defaults=True)
+    session.bulk_insert_mappings(cloud.Flavor, [{"id": key + 1} | old], return_defaults=True)
     session.commit()
 
     ((name, value),) = old.items()
     assert getattr(session.get(cloud.Flavor, key), name) is None
-    assert getattr(session.get(cloud.Flavor, rows[0]["id"]), name) == value
-    assert held(engine, rows[0]["id"], name) == (None,)
+    assert getattr(session.get(cloud.Flavor, key + 1), name) == value
+    assert held(engine, key + 1, name) == (None,)
 
 
 def test_bulk_statements_refuse_one_old_name_of_several(
