@@ -26,7 +26,7 @@ def _defer(state: orm.ORMExecuteState) -> None:
     statement: Any = state.statement
     if isinstance(statement.element, sa.TextClause | sa.TextualSelect):
         for mapper in state.all_mappers:
-            for each in mapper.iterate_to_root():
-                for key in _converted.get(each, ()):
-                    statement = statement.options(orm.defer(getattr(mapper.class_, key)))
+            keys = {key for each in mapper.iterate_to_root() for key in _converted.get(each, ())}
+            later = (orm.defer(getattr(mapper.class_, key)) for key in keys)
+            statement = statement.options(*later)
         state.statement = statement
