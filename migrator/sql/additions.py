@@ -140,7 +140,7 @@ def _custom(column: Column, table: Table) -> Iterator[Finding]:
         hint=f"if it has none, write allow = [{f'TYPE {name}'!r}] and the reason",
         table=table.name,
         schema=table.schema,
-        type=column.custom[-1],
+        type=column.custom,
     )
 
 
@@ -156,11 +156,14 @@ def of_check(check: Sequence[Token], table: Table, *, late: bool) -> Iterator[Fi
 
 
 def of_key(
-    thing: str, columns: Sequence[str], table: Table, *, late: bool = False
+    thing: str, columns: Sequence[str], table: Table, *, late: bool = False, every: bool = False
 ) -> Iterator[Finding]:
-    """Yield why adding a foreign key, unique or exclude constraint is more than adding."""
+    """Yield why adding a foreign key, unique or exclude constraint is more than adding.
+
+    It holds for a row as soon as one of its *columns* is NULL, or only when *every* one is.
+    """
     label = f"ADD {thing.upper()}"
-    yield table.narrows(label, columns)
+    yield table.narrows(label, columns, every=every)
     if not late:
         yield from table.blocks(thing, label)
 

@@ -77,8 +77,9 @@ class Finding:
     """Additive after all when the running code leaves one of these columns NULL, or"""
     every: bool = False
     """when it leaves all of them NULL."""
-    type: str | None = None
-    """Additive after all when the same migration made this type, of plain values."""
+    type: tuple[str, ...] = ()
+    """Additive after all when the same migration made this type, of plain values: its name, with
+    its schema before it where the statement says it."""
     opaque: bool = False
     """Not even a contract may do it: what it does now cannot be read."""
 

@@ -139,6 +139,46 @@ def test_a_type_of_plain_values_that_the_migration_made_has_no_constraints():
 
 
 @pytest.mark.parametrize(
+    ("name", "new", "statement"),
+    [
+        ("sqlite", "x INTEGER", "CREATE UNIQUE INDEX i ON flavors (x IS NULL)"),
+        ("sqlite", "x INTEGER", "CREATE UNIQUE INDEX i ON flavors (x NOTNULL)"),
+        (
+            "postgresql",
+            "x INTEGER",
+            "ALTER TABLE flavors ADD FOREIGN KEY (x, id) REFERENCES pairs (a, b) MATCH FULL"
+            " NOT VALID",
+        ),
+        (
+            "mariadb",
+            "x DATETIME NULL ON UPDATE CURRENT_TIMESTAMP",
+            "CREATE UNIQUE INDEX i ON flavors (x)",
+        ),
+    ],
+)
+def test_a_new_column_excuses_only_what_its_null_satisfies(name, new, statement):
+    assert refused(f"ALTER TABLE flavors ADD COLUMN {new}", name=name) == []
+    assert refused(f"ALTER TABLE flavors ADD COLUMN {new}", statement, name=name)
+
+
+def test_a_type_of_another_schema_is_another_type():
+    made = "CREATE TYPE app.color AS ENUM ('red')"
+    assert refused(made, "ALTER TABLE flavors ADD COLUMN x app.color") == []
+    assert refused(made, "ALTER TABLE flavors ADD COLUMN x public.color")
+    assert refused(made, "ALTER TABLE flavors ADD COLUMN x color")
+
+
+def test_what_says_that_it_writes_cannot_be_vouched_for_but_in_a_contract():
+    written = "DO $$ BEGIN DELETE FROM flavors; DROP TABLE flavors; END $$"
+    assert refused(written, migration=vouching("DO")) == [
+        "DO is refused in an expand: it says DELETE FROM",
+        "DO is refused in an expand: it says DROP",
+    ]
+    assert refused(written, migration=vouching("DO", phase=Phase.CONTRACT)) == []
+    assert refused(written, migration=CONTRACT)
+
+
+@pytest.mark.parametrize(
     "statement",
     [
         "ALTER TABLE flavors DROP COLUMN memory_mb",
