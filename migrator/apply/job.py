@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from migrator import sql
 from migrator.dialects import dialect_of
 from migrator.errors import UnreadableError
-from migrator.lint import additive
+from migrator.lint import additive, raw_connection
 from migrator.migration import hash_files, load_all, write
 from migrator.migration.module import importable
 from migrator.plan import Edited, Plan, Step, edited, pending, plan, refuse_edited, target_of
@@ -120,9 +120,11 @@ def prepare(
     found = edited(manifest, applied, _hashes(manifest, applied))
     refuse_edited(found, options.accepted)
     target = target_of(manifest, applied, options.target)
-    numbers = [entry.number for entry in pending(manifest, applied, target)]
+    entries = pending(manifest, applied, target)
+    for entry in entries:
+        raw_connection.refuse(entry, manifest.folder)
     with importable(manifest.folder):
-        migrations = load_all(manifest, numbers)
+        migrations = load_all(manifest, [entry.number for entry in entries])
         made = plan(migrations, applied, target=target, expand_only=options.expand_only)
         declared = _declared(manifest, made)
         return Prepared(

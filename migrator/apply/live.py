@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+import sqlalchemy as sa
 from sqlalchemy import event
 
 from migrator import sql
-from migrator.errors import UnreadableError
-from migrator.lint import raw_connection
+from migrator.errors import MigratorError, UnreadableError
 from migrator.migration import PythonSource
+from migrator.migration.module import explain
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -31,9 +32,13 @@ def run(connection: Connection, migration: Migration, dialect: Dialect) -> None:
     source = migration.source(dialect)
     if not isinstance(source, PythonSource):
         raise UnreadableError("is not Python, so it cannot run unseen", migration=migration.name)
-    raw_connection.refuse(migration)
     context = MigrationContext.configure(connection=connection)
-    source.function(Operations(context))
+    try:
+        source.function(Operations(context))
+    except (MigratorError, sa.exc.SQLAlchemyError):
+        raise
+    except Exception as error:
+        raise explain(error, source.path) from error
 
 
 def rehearse(connection: Connection, migration: Migration, dialect: Dialect) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from migrator.errors import (
     GuardError,
     HistoryDivergedError,
     LockedError,
+    MigrationError,
     NotAdditiveError,
     PlanError,
     StepError,
@@ -309,6 +310,66 @@ def test_what_a_live_migration_sends_is_judged_at_the_cursor(
     assert (columns(engine, "zones"), "id" in columns(engine)) == (set(), True)
 
 
+ADDS = 'op.add_column("flavors", sa.Column("swap", sa.Integer))'
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("op.get_bind().commit()",),
+        ("op.get_bind().rollback()",),
+        ("op.get_bind().get_transaction().commit()",),
+        (
+            "with op.get_bind().engine.begin() as other:",
+            '    other.execute(sa.text("CREATE TABLE zones (id INTEGER)"))',
+        ),
+    ],
+)
+@pytest.mark.requires("transactional_ddl")
+def test_a_live_migration_leaves_the_transaction_to_the_runner(
+    engine: Engine, tmp_path: Path, lines: tuple[str, ...]
+) -> None:
+    manifest = cloud(tmp_path, live=allowed("sa.inspect(op.get_bind())", ADDS, *lines))
+
+    with pytest.raises((NotAdditiveError, UnreadableError)):
+        sync(engine, manifest)
+
+    assert applied(engine) == [1, 2, 3, 4]
+    assert (columns(engine, "zones"), "swap" in columns(engine)) == (set(), False)
+
+
+def test_a_live_migration_that_fails_is_told_with_its_line(engine: Engine, tmp_path: Path) -> None:
+    manifest = cloud(
+        tmp_path, live=allowed("sa.inspect(op.get_bind())", ADDS, 'raise KeyError("a")')
+    )
+
+    with pytest.raises(MigrationError, match=r"live.py, line 11: KeyError: 'a'"):
+        sync(engine, manifest)
+
+    assert (applied(engine), "swap" in columns(engine)) == ([1, 2, 3, 4], False)
+
+
+@pytest.mark.parametrize("head", [(), ('allow = ["python"]', 'reason = "it looks"')])
+@pytest.mark.parametrize("top", [True, False])
+def test_a_migration_with_an_engine_of_its_own_is_not_even_loaded(
+    engine: Engine, tmp_path: Path, head: tuple[str, ...], *, top: bool
+) -> None:
+    other = tmp_path / "other.db"
+    deletes = (
+        f'engine = sa.create_engine("sqlite:///{other}")',
+        "with engine.begin() as connection:",
+        '    connection.execute(sa.text("CREATE TABLE zones (id INTEGER)"))',
+    )
+    text = expand(*deletes, head="\n".join(head))
+    if top:
+        text = expand("pass", head="\n".join([*head, *deletes]))
+
+    with pytest.raises(UnreadableError, match=r"\.create_engine goes round"):
+        sync(engine, cloud(tmp_path, goes_round=text))
+
+    assert (other.exists(), applied(engine)) == (False, [])
+
+
 def test_a_live_migration_may_look_and_add(engine: Engine, tmp_path: Path) -> None:
     manifest = cloud(
         tmp_path,
@@ -353,7 +414,8 @@ def test_other_threads_of_the_application_are_not_judged(engine: Engine, tmp_pat
         "thread.start()",
         "thread.join()",
     )
-    sync(engine, cloud(tmp_path, live=allowed(*other)))
+    threads = allowed(*other).replace('["python"]', '["python", "raw-connection"]')
+    sync(engine, cloud(tmp_path, live=threads))
 
     assert engine.logging_name == "ended"
 

@@ -89,6 +89,14 @@ def test_what_is_true_of_every_database_is_said_once(tmp_path):
         ("__import__('x')", "__import__"),
         ("exec('x')", "exec"),
         ("from sqlalchemy import create_engine", "create_engine"),
+        ("sa.engine_from_config({})", ".engine_from_config"),
+        ("op.get_bind().dialect.loaded_dbapi.connect()", ".loaded_dbapi"),
+        ("op.get_bind().engine.pool.connect()", ".pool"),
+        ("op.get_bind()._dbapi_connection", "._dbapi_connection"),
+        ('operator.methodcaller("cursor")', '"cursor"'),
+        ("sa.event.listen(op, 'x', print)", ".listen"),
+        ("import threading", "import threading"),
+        ("op.get_bind().\N{FULLWIDTH LATIN SMALL LETTER C}ursor()", ".cursor"),
     ],
 )
 def test_raw_connection_is_found_without_importing(tmp_path, line, what):
