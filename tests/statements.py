@@ -195,7 +195,6 @@ DESTRUCTIVE = {
         "ALTER TABLE flavors RENAME memory_mb TO foobars",
         "ALTER TABLE flavors RENAME COLUMN memory_mb TO foobars",
         "ALTER TABLE flavors ALTER COLUMN memory_mb SET NOT NULL",
-        "ALTER TABLE flavors ALTER COLUMN memory_mb DROP NOT NULL",
         "ALTER TABLE flavors ALTER COLUMN memory_mb SET DEFAULT 5",
         "ALTER TABLE flavors ALTER COLUMN memory_mb DROP DEFAULT",
         "ALTER TABLE flavors ALTER memory_mb TYPE BIGINT",
@@ -220,6 +219,10 @@ DESTRUCTIVE = {
         "REVOKE SELECT ON flavors FROM public",
     ),
     "postgresql": (
+        "ALTER TABLE flavors ALTER COLUMN name TYPE TEXT USING upper(name)",
+        'ALTER TABLE flavors ALTER COLUMN name TYPE "text"',
+        'ALTER TABLE flavors ALTER COLUMN name TYPE TEXT COLLATE "C"',
+        "ALTER TABLE flavors ALTER COLUMN memory_mb DROP NOT NULL, ALTER COLUMN id DROP DEFAULT",
         "DO 'BEGIN EXECUTE ''drop table flavors''; END'",
         "DO $$ BEGIN DROP TABLE flavors; END $$",
         "DROP INDEX CONCURRENTLY by_host",
@@ -384,6 +387,7 @@ BLOCKING = {
 
 UNREADABLE = {
     "everywhere": (
+        "ALTER TABLE flavors ALTER COLUMN memory_mb DROP NOT NULL",
         "FROB flavors",
         "CALL x()",
         "VACUUM",
@@ -432,6 +436,8 @@ UNREADABLE = {
         "SELECT 1 /* ",
     ),
     "postgresql": (
+        "ALTER TABLE flavors ALTER COLUMN name TYPE VARCHAR(100)",
+        "ALTER TABLE flavors ALTER name SET DATA TYPE TEXT",
         "DO $$ BEGIN CREATE TYPE x AS ENUM ('a');"
         " EXCEPTION WHEN duplicate_object THEN NULL; END $$",
         "GRANT SELECT, INSERT, UPDATE, DELETE ON flavors TO bob",

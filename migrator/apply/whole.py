@@ -10,9 +10,14 @@ from migrator.catalogue import snapshot
 from migrator.errors import NotAdditiveError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from migrator.apply.job import Job
     from migrator.apply.runner import Runner
+    from migrator.catalogue import Key, May
+    from migrator.dialects import Dialect
     from migrator.history import HistoryRecord
+    from migrator.sql import Statement
 
 
 def apply_whole(runner: Runner, job: Job, record: HistoryRecord) -> None:
@@ -26,7 +31,8 @@ def apply_whole(runner: Runner, job: Job, record: HistoryRecord) -> None:
         with transaction(connection):
             before = snapshot(connection, runner.dialect, job.touched)
             _send(runner, job)
-            lost = before.lost_in(snapshot(connection, runner.dialect, job.touched))
+            after = snapshot(connection, runner.dialect, job.touched)
+            lost = before.lost_in(after, vouched(job.statements or (), runner.dialect))
             if lost:
                 raise NotAdditiveError(
                     f"the database has lost something by it: {'; '.join(lost)}",
@@ -36,6 +42,26 @@ def apply_whole(runner: Runner, job: Job, record: HistoryRecord) -> None:
             record.record(connection)
 
     runner.patience.run(attempt, version=migration.number)
+
+
+def vouched(statements: Iterable[Statement], dialect: Dialect) -> May:
+    """Return what may be changed, because *statements* that were let through say that they do it.
+
+    It is what they replace by name; and the columns that they alter may become wider.
+    """
+    altered: set[str | None] = set()
+    replaced: set[str | None] = set()
+    for statement in statements:
+        names = {effect.name for effect in statement.effects}
+        altered |= names if statement.called.startswith("ALTER COLUMN") else set()
+        replaced |= names if "OR REPLACE" in statement.called else set()
+
+    def may(key: Key, before: str, after: str) -> bool:
+        if key.thing == "column":
+            return key.name in altered and dialect.widens(before, after)
+        return key.name.partition("(")[0] in replaced
+
+    return may
 
 
 def _send(runner: Runner, job: Job) -> None:

@@ -100,6 +100,13 @@ class Dialect:
         """
         raise NotImplementedError
 
+    def widens(self, before: str, after: str) -> bool:
+        """Return whether a column only takes more values *after*, by its catalogue's definitions.
+
+        And whether that changes no row and no index.
+        """
+        return before == after
+
     def leave_commits(self) -> str | None:
         """Return the setting by which commits of this session reach the disk a little later.
 

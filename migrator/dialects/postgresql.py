@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import sqlalchemy as sa
@@ -111,6 +112,13 @@ class PostgreSQL(Dialect):
         return CATALOGUE_OF_TABLES.replace("{condition}", "TRUE") + CATALOGUE_OF_ALL
 
     @override
+    def widens(self, before: str, after: str) -> bool:
+        type_before, _, rest_before = before.partition(" not null ")
+        type_after, _, rest_after = after.partition(" not null ")
+        looser = f"f{rest_before[1:]}" if rest_before.startswith("t") else rest_before
+        return _wider(type_before, type_after) and rest_after in (rest_before, looser)
+
+    @override
     def leave_commits(self) -> str:
         return "SET synchronous_commit = off"
 
@@ -202,3 +210,15 @@ class PostgreSQL(Dialect):
     @override
     def script_foot(self) -> tuple[str, ...]:
         return (f"SELECT pg_advisory_unlock({RUNNER_LOCK});",)
+
+
+_LIMITED = re.compile(r"(character varying|numeric)\((\d+)(,\d+)?\)")
+
+
+def _wider(before: str, after: str) -> bool:
+    """Return whether the type *after* takes all that *before* does, stored in the same way."""
+    was, now = _LIMITED.fullmatch(before), _LIMITED.fullmatch(after)
+    if was and now:
+        return (was[1], was[3]) == (now[1], now[3]) and int(was[2]) <= int(now[2])
+    text = ("character varying", "text")
+    return before == after or (after in text and before.startswith(text))

@@ -52,6 +52,8 @@ class Syntax:
     """ALTER TABLE … ADD INDEX, and ALGORITHM = and LOCK = beside it."""
     implicit_timestamps: bool = False
     """A TIMESTAMP that does not say NULL may get a default by a setting."""
+    widening: bool = False
+    """ALTER COLUMN … TYPE leaves the rows alone when the type only takes more."""
     late_defaults: bool = False
     """Whether a default fits its column is found out only when a row is inserted."""
     blocking: Mapping[str, str] = field(default_factory=dict)

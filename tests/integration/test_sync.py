@@ -420,6 +420,66 @@ def test_other_threads_of_the_application_are_not_judged(engine: Engine, tmp_pat
     assert engine.logging_name == "ended"
 
 
+VOUCHED = {
+    'op.alter_column("flavors", "name", type_=sa.String(90))': "ALTER COLUMN TYPE",
+    'op.alter_column("flavors", "name", type_=sa.Text())': "ALTER COLUMN TYPE",
+    'op.alter_column("flavors", "price", type_=sa.Numeric(12, 2))': "ALTER COLUMN TYPE",
+    'op.alter_column("flavors", "name", nullable=True)': "ALTER COLUMN DROP NOT NULL",
+    'op.execute("CREATE OR REPLACE VIEW v AS SELECT id, name, price FROM flavors")': (
+        "CREATE OR REPLACE VIEW"
+    ),
+    "op.execute(\"CREATE OR REPLACE FUNCTION f(int) RETURNS int LANGUAGE sql AS 'SELECT 2'\")": (
+        "CREATE OR REPLACE FUNCTION"
+    ),
+}
+PRESENT = (
+    "CREATE TABLE flavors (id integer, name varchar(50) NOT NULL, price numeric(10, 2))",
+    "CREATE VIEW v AS SELECT id FROM flavors",
+    "CREATE FUNCTION f(int) RETURNS int LANGUAGE sql AS 'SELECT 1'",
+)
+POSTGRESQL = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+
+
+def vouching(line: str, label: str) -> str:
+    return expand(line, head=f'allow = ["{label}"]\nreason = "the running code does not mind"')
+
+
+@POSTGRESQL
+@pytest.mark.parametrize(("line", "label"), VOUCHED.items())
+def test_what_only_allows_more_passes_when_it_is_vouched_for(
+    engine: Engine, tmp_path: Path, line: str, label: str
+) -> None:
+    for statement in PRESENT:
+        send(engine, statement)
+    with pytest.raises(UnreadableError, match=label):
+        sync(engine, project(tmp_path, {"looser.py": expand(line)}))
+
+    sync(engine, project(tmp_path, {"looser.py": vouching(line, label)}))
+
+    assert applied(engine) == [1]
+
+
+@POSTGRESQL
+@pytest.mark.parametrize(
+    ("line", "lost"),
+    [
+        ('op.alter_column("flavors", "name", type_=sa.String(40))', "column .*name is changed"),
+        ('op.alter_column("flavors", "price", type_=sa.Numeric(12, 3))', "column .*price is"),
+        ('op.alter_column("flavors", "id", type_=sa.Text())', "column .*id is changed"),
+    ],
+)
+def test_what_allows_less_is_rolled_back_whoever_vouches_for_it(
+    engine: Engine, tmp_path: Path, line: str, lost: str
+) -> None:
+    send(engine, PRESENT[0])
+    manifest = project(tmp_path, {"narrower.py": vouching(line, "ALTER COLUMN TYPE")})
+
+    with pytest.raises(NotAdditiveError, match=lost):
+        sync(engine, manifest)
+
+    assert applied(engine) == []
+
+
 # What fails, and is gone on from
 
 

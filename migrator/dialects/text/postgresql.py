@@ -14,6 +14,7 @@ SYNTAX = Syntax(
     folds=True,
     name_bytes=63,
     domains=True,
+    widening=True,
     types=words(
         """
         ARRAY BIGINT BIGSERIAL BIT BOOL BOOLEAN BOX BPCHAR BYTEA CHAR CHARACTER CIDR
