@@ -55,6 +55,13 @@ EVERYWHERE = (
 
 ACCEPTED = {
     "postgresql": (
+        "CREATE EXTENSION IF NOT EXISTS pg_trgm",
+        "CREATE VIEW small WITH (security_barrier) AS SELECT id FROM flavors WITH CHECK OPTION",
+        "CREATE DOMAIN email AS TEXT CHECK (VALUE LIKE '%@%')",
+        'CREATE COLLATION plain FROM "C"',
+        "CREATE STATISTICS pairs (dependencies) ON name, memory_mb FROM flavors",
+        "CREATE INDEX by_note ON flavors (md5(note))",
+        "ALTER TABLE flavors ADD COLUMN foobars BIT(1) NOT NULL DEFAULT B'0'",
         *EVERYWHERE,
         "CREATE TABLE app_extra (id SERIAL PRIMARY KEY, at TIMESTAMP WITH TIME ZONE DEFAULT now(),"
         " tags TEXT[], data JSONB DEFAULT '{}'::jsonb, uid UUID DEFAULT gen_random_uuid())",
@@ -106,6 +113,8 @@ ACCEPTED = {
         "SHOW lock_timeout",
     ),
     "mariadb": (
+        "ALTER TABLE flavors ADD COLUMN foobars BIT(1) NOT NULL DEFAULT b'0'",
+        "ALTER TABLE flavors ADD COLUMN foobars BINARY(2) NOT NULL DEFAULT x'00ff'",
         *EVERYWHERE,
         "CREATE TABLE extra (id INTEGER NOT NULL AUTO_INCREMENT, kind ENUM('a', 'b') NOT NULL"
         " DEFAULT 'a', at DATETIME(6) DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP,"
@@ -366,6 +375,7 @@ BLOCKING = {
         "ALTER TABLE flavors ADD COLUMN foobars INTEGER DEFAULT NULL UNIQUE",
     ),
     "postgresql": (
+        "CREATE TABLE p PARTITION OF flavors FOR VALUES IN (1)",
         "ALTER TABLE flavors ADD COLUMN foobars SERIAL",
         "ALTER TABLE flavors ADD COLUMN foobars BIGINT GENERATED ALWAYS AS IDENTITY",
         "ALTER TABLE flavors ADD COLUMN foobars UUID DEFAULT gen_random_uuid()",
@@ -436,6 +446,11 @@ UNREADABLE = {
         "SELECT 1 /* ",
     ),
     "postgresql": (
+        "CREATE EXTENSION frob",
+        "CREATE EXTENSION hstore CASCADE",
+        "CREATE TABLE p PARTITION OF flavors (id NOT NULL) DEFAULT",
+        "CREATE TABLE p PARTITION OF flavors FOR VALUES FROM (frob()) TO (1)",
+        "CREATE DOMAIN pg_temp.email AS TEXT",
         "ALTER TABLE flavors ALTER COLUMN name TYPE VARCHAR(100)",
         "ALTER TABLE flavors ALTER name SET DATA TYPE TEXT",
         "DO $$ BEGIN CREATE TYPE x AS ENUM ('a');"
@@ -463,10 +478,8 @@ UNREADABLE = {
         "CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
         "CREATE RULE r AS ON INSERT TO flavors DO INSTEAD NOTHING",
         "CREATE POLICY p ON flavors USING (false)",
-        "CREATE EXTENSION hstore",
         "CREATE EVENT TRIGGER x ON ddl_command_start EXECUTE FUNCTION f()",
         "CREATE CAST (text AS integer) WITHOUT FUNCTION",
-        "CREATE TABLE p PARTITION OF flavors FOR VALUES IN (1)",
         "CREATE TABLE extra () INHERITS (flavors)",
         "CREATE TABLE extra OF pair",
         "CREATE FOREIGN TABLE extra (id INTEGER) SERVER x",
@@ -508,6 +521,7 @@ UNREADABLE = {
         "SELECT U&'\\0061'",
     ),
     "mariadb": (
+        "ALTER TABLE flavors ADD COLUMN x INTEGER DEFAULT x'00'",
         "/*!40101 SET NAMES utf8 */",
         "CREATE TABLE extra (id INTEGER) /*! SELECT 1 */",
         "DO sleep(1)",
@@ -556,6 +570,7 @@ UNREADABLE = {
         "SELECT 'a\\'' , 'b'",
     ),
     "sqlite": (
+        "CREATE INDEX by_note ON flavors (note -> '$.a')",
         "PRAGMA writable_schema = 1",
         "PRAGMA writable_schema(1)",
         "PRAGMA journal_mode = OFF",

@@ -46,6 +46,10 @@ class Syntax:
     """What PRAGMA may ask."""
     functions: frozenset[str] = frozenset()
     """Functions that only compute or read, beside those that every database has."""
+    total: frozenset[str] = frozenset()
+    """Functions and signs that never fail, whatever a row holds, beside those of every database."""
+    extensions: frozenset[str] = frozenset()
+    """Extensions, by their names, whose making only adds."""
     volatile: frozenset[str] = frozenset()
     """Functions whose value differs from row to row, so that a default of them fills each."""
     inline_indexes: bool = False

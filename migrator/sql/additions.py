@@ -107,12 +107,13 @@ def _formula(column: Column, table: Table) -> Iterator[Finding]:
     """Yield what follows from a value that is computed of other columns."""
     if not column.generated:
         return
-    same_column = table.reader.dialect.syntax.same_column
+    syntax = table.reader.dialect.syntax
     loops = any(
-        token.sort in (Sort.WORD, Sort.NAME) and same_column(table.reader.kept(token), column.name)
+        token.sort in (Sort.WORD, Sort.NAME)
+        and syntax.same_column(table.reader.kept(token), column.name)
         for token in column.formula
     )
-    if column.not_null or loops or not expression.total(column.formula):
+    if column.not_null or loops or not expression.total(column.formula, syntax):
         yield table.narrows("ADD COLUMN GENERATED")
     if column.generated == "stored":
         yield from table.blocks("stored", "ADD COLUMN STORED")

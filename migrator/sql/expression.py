@@ -96,15 +96,15 @@ def is_no_call(tokens: Sequence[Token], place: int) -> bool:
     return token.value in known.BEFORE_PARENTHESIS or before in known_after | {"AS"}
 
 
-def total(tokens: Sequence[Token]) -> bool:
+def total(tokens: Sequence[Token], syntax: Syntax) -> bool:
     """Return whether the expression *tokens* has a value whatever a row holds."""
     for place, token in enumerate(tokens):
-        if token.sort is Sort.SIGN and token.value not in _CALM_SIGNS:
+        if token.sort is Sort.SIGN and token.value not in _CALM_SIGNS | syntax.total:
             return False
         if token.sort not in (Sort.WORD, Sort.NAME):
             continue
         called = place + 1 < len(tokens) and calls(tokens[place + 1])
-        if called and token.value not in known.TOTAL and not is_no_call(tokens, place):
+        if called and not (token.value in known.TOTAL | syntax.total or is_no_call(tokens, place)):
             return False
         if token.is_word(*_RESTLESS):
             return False

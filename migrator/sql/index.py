@@ -71,11 +71,12 @@ def index_body(
     if reader.words("USING"):
         reader.name()
     body = _without_lengths(reader.group(), reader)
-    computed = not expression.total(body)
+    syntax = reader.dialect.syntax
+    computed = not expression.total(body, syntax)
     equal = _index_options(reader)
     if reader.words("WHERE"):
         where = reader.rest()
-        computed = computed or not expression.total(where)
+        computed = computed or not expression.total(where, syntax)
     while not reader.done:
         _index_option(reader)
     columns = tuple(reader.kept(item[0]) for item in items(body) if item and _is_column(item))

@@ -70,6 +70,8 @@ def test_one_label_vouches_for_no_other():
         "ALTER TABLE extra ADD FOREIGN KEY (x) REFERENCES flavors (id)",
         "CREATE UNIQUE INDEX by_x ON extra (x)",
         "CREATE UNIQUE INDEX by_x ON extra ((1 / x))",
+        "CREATE TABLE extra_0 PARTITION OF extra DEFAULT",
+        "CREATE TABLE extra_1 PARTITION OF extra FOR VALUES FROM ('2026-01-01') TO (MAXVALUE)",
     ],
 )
 def test_a_table_that_the_migration_made_is_in_nobodys_use(statement):
@@ -120,6 +122,12 @@ def test_not_everything_may_be_done_to_what_is_new(statement):
 def test_a_constraint_in_the_statement_that_adds_its_column_refuses_nobody():
     text = f"{NEW_COLUMN}, ADD CONSTRAINT k CHECK (x > 5) NOT VALID"
     assert refused(text) == []
+
+
+def test_an_index_of_a_value_in_jsonb_refuses_nobody_but_of_text_it_may():
+    index = "CREATE INDEX by_kind ON flavors ((data ->> 'kind'))"
+    assert refused(index) == []
+    assert refused(index, name="sqlite")
 
 
 def test_names_of_columns_count_as_the_database_counts_them():

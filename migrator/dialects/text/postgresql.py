@@ -50,6 +50,14 @@ SYNTAX = Syntax(
         TO_CHAR TO_REGCLASS UNNEST VERSION
         """
     ),
+    total=words("-> ->> MD5"),
+    extensions=words(
+        """
+        btree_gin btree_gist citext cube earthdistance fuzzystrmatch hstore intarray isn ltree
+        pg_stat_statements pg_trgm pgcrypto postgis seg tablefunc plpgsql unaccent uuid-ossp
+        vector
+        """
+    ),
     volatile=words(
         """
         CLOCK_TIMESTAMP GEN_RANDOM_UUID NEXTVAL RANDOM TIMEOFDAY UUIDV4 UUIDV7
@@ -169,6 +177,13 @@ SELECT 'constraint', n.nspname, t.typname, c.conname,
   JOIN pg_catalog.pg_type t ON t.oid = c.contypid
   JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
  WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+UNION ALL
+SELECT 'collation', n.nspname, NULL, c.collname, ''
+  FROM pg_catalog.pg_collation c JOIN pg_catalog.pg_namespace n ON n.oid = c.collnamespace
+ WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+UNION ALL
+SELECT 'statistics', n.nspname, NULL, s.stxname, ''
+  FROM pg_catalog.pg_statistic_ext s JOIN pg_catalog.pg_namespace n ON n.oid = s.stxnamespace
 UNION ALL
 SELECT 'extension', NULL, NULL, extname, extversion FROM pg_catalog.pg_extension
 """
