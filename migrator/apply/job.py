@@ -79,7 +79,7 @@ class Job:
         if self.statements is None or any(each.kind is Kind.UNREADABLE for each in self.statements):
             return None
         effects = [effect for each in self.statements for effect in each.effects]
-        made = {each.name for each in effects if (each.verb, each.thing) == ("add", "table")}
+        made = {each.name for each in effects if _is_new_table(each)}
         named = tables_of(effects)
         return None if named is None else named - made
 
@@ -90,6 +90,11 @@ class Job:
             and self.step.resumes is None
             and not any(each.concurrent for each in self.statements or ())
         )
+
+
+def _is_new_table(effect: Effect) -> bool:
+    """Return whether *effect* makes a table that was surely not there."""
+    return (effect.verb, effect.thing, effect.maybe) == ("add", "table", False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -122,6 +122,10 @@ def _between_notes(runner: Runner, job: Job, record: HistoryRecord, index: int) 
         with transaction(connection):
             if runner.known.holds(connection, runner.dialect, statement):
                 record.stopped(connection, index)
+                if any(effect.maybe for effect in statement.effects):
+                    runner.note(
+                        job, f"{statement.called}: what it adds was there already: left as it is"
+                    )
             else:
                 record.intend(connection, index, statement.text)
 

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from migrator.apply import live
 from migrator.apply.connection import transaction
-from migrator.catalogue import snapshot
+from migrator.catalogue import present, snapshot
 from migrator.errors import NotAdditiveError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from migrator.apply.job import Job
     from migrator.apply.runner import Runner
-    from migrator.catalogue import Key, May
+    from migrator.catalogue import Catalogue, Key, May
     from migrator.dialects import Dialect
     from migrator.history import HistoryRecord
     from migrator.sql import Statement
@@ -26,6 +26,7 @@ def apply_whole(runner: Runner, job: Job, record: HistoryRecord) -> None:
     Raises NotAdditiveError then, and LockedError when its locks were not to be had.
     """
     connection, migration = runner.connection, job.migration
+    left_alone: list[str] = []
 
     def attempt() -> None:
         with transaction(connection):
@@ -40,8 +41,19 @@ def apply_whole(runner: Runner, job: Job, record: HistoryRecord) -> None:
                     hint="it was rolled back; an expand only adds, what drops is a contract",
                 )
             record.record(connection)
+            left_alone.extend(there_already(job.statements or (), before))
 
     runner.patience.run(attempt, version=migration.number)
+    for each in dict.fromkeys(left_alone):
+        runner.note(job, each)
+
+
+def there_already(statements: Iterable[Statement], before: Catalogue) -> Iterator[str]:
+    """Yield what IF NOT EXISTS found, and left as it is, whatever its definition."""
+    for statement in statements:
+        for effect in statement.effects:
+            if effect.maybe and effect.verb == "add" and present(effect, before):
+                yield f"{effect.describe().removeprefix('add ')} was there already: left as it is"
 
 
 def vouched(statements: Iterable[Statement], dialect: Dialect) -> May:

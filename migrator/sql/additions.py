@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 _FILL = "add it nullable or with a constant default, `fill` it, set NOT NULL in a contract"
 _REFUSED_WRITES = "the running code may be refused a write that it could do before"
-_VOUCH = "say in `allow` and `reason` why the running code keeps to it, or put it in a contract"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +40,8 @@ class Table:
             kind=Kind.UNREADABLE,
             label=label,
             why=_REFUSED_WRITES,
-            hint=_VOUCH,
+            hint=f"write allow = [{label!r}], and as the reason why the running code keeps to it; "
+            "or put it in a contract",
             table=self.name,
             schema=self.schema,
             columns=tuple(columns),
@@ -52,9 +52,9 @@ class Table:
         """Yield the finding of something whose adding locks a large table for long."""
         syntax = self.reader.dialect.syntax
         if thing in syntax.blocking:
-            yield self.finding(
-                Kind.BLOCKING, label, syntax.blocking[thing], syntax.recipes.get(thing)
-            )
+            small = f"if the table is small, write allow = [{label!r}] and the reason"
+            hint = "; ".join(filter(None, [syntax.recipes.get(thing), small]))
+            yield self.finding(Kind.BLOCKING, label, syntax.blocking[thing], hint)
 
     def caution(self, rule: str, why: str, hint: str) -> Caution:
         """Return a caution that is none when the same migration made the table."""

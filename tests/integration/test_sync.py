@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from migrator import history
-from migrator.apply import Accepted, Finished, Options, Retried, Started, look, sync
+from migrator.apply import Accepted, Finished, Noted, Options, Retried, Started, look, sync
 from migrator.database import open_engine
 from migrator.errors import (
     GuardError,
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from migrator.plan import Applied
     from tests.databases import Database
 
+POSTGRESQL = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 NOW = Options(lock_timeout=0.2, attempts=2)
 """For tests in which no lock is ever to be had."""
 
@@ -290,6 +291,8 @@ ELSEWHERE = (
     [
         (DELETES,),
         ('op.get_bind().exec_driver_sql("DELETE FROM flavors")',),
+        ('op.get_bind().execute(sa.text("DELETE FROM flavors WHERE id = :i"), [{"i": 1}])',),
+        ("op.get_bind().execution_options(stream_results=True)", DELETES),
         ('op.execute("DROP TABLE flavors")',),
         ELSEWHERE,
         ('op.get_bind().execute(sa.text("/* a */ deLETE  from flavors"))',),
@@ -420,6 +423,46 @@ def test_other_threads_of_the_application_are_not_judged(engine: Engine, tmp_pat
     assert engine.logging_name == "ended"
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        'op.execute("CREATE TABLE IF NOT EXISTS flavors (other INTEGER)")',
+        'op.create_index("ix_id", "flavors", ["id"], if_not_exists=True)',
+    ],
+)
+def test_what_was_there_already_is_told(
+    engine: Engine, manifest: Manifest, tmp_path: Path, line: str
+) -> None:
+    sync(engine, manifest)
+    send(engine, "CREATE INDEX ix_id ON flavors (disk)")
+    events: list[Event] = []
+    sync(engine, cloud(tmp_path, again=expand(line)), on_event=events.append)
+
+    noted = [each.text for each in events if isinstance(each, Noted)]
+    assert len(noted) == 1
+    assert "was there already" in noted[0]
+
+
+def test_a_live_migration_cannot_commit_by_alembic(engine: Engine, tmp_path: Path) -> None:
+    block = "with op.get_context().autocommit_block(): op.execute('SELECT 1')"
+    with pytest.raises(UnreadableError, match=r"autocommit_block\(\) would commit half"):
+        sync(engine, cloud(tmp_path, live=allowed("sa.inspect(op.get_bind())", block)))
+
+
+@POSTGRESQL
+def test_a_setting_of_one_migration_is_not_that_of_the_next(engine: Engine, tmp_path: Path) -> None:
+    asks = 'op.get_bind().info["timeout"] = op.get_bind().scalar(sa.text("SHOW lock_timeout"))'
+    files = {
+        "sets.py": expand("op.execute(\"SET lock_timeout = '1h'\")"),
+        "next.py": allowed(
+            asks, "op.execute(f\"CREATE TABLE t{op.get_bind().info['timeout']} ()\")"
+        ),
+    }
+    sync(engine, project(tmp_path, files), Options(lock_timeout=3))
+
+    assert "t3s" in sa.inspect(engine).get_table_names()
+
+
 VOUCHED = {
     'op.alter_column("flavors", "name", type_=sa.String(90))': "ALTER COLUMN TYPE",
     'op.alter_column("flavors", "name", type_=sa.Text())': "ALTER COLUMN TYPE",
@@ -437,7 +480,6 @@ PRESENT = (
     "CREATE VIEW v AS SELECT id FROM flavors",
     "CREATE FUNCTION f(int) RETURNS int LANGUAGE sql AS 'SELECT 1'",
 )
-POSTGRESQL = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 
 
 def vouching(line: str, label: str) -> str:
