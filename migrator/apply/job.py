@@ -93,8 +93,12 @@ class Job:
 
 
 def _is_new_table(effect: Effect) -> bool:
-    """Return whether *effect* makes a table that was surely not there."""
-    return (effect.verb, effect.thing, effect.maybe) == ("add", "table", False)
+    """Return whether *effect* makes a table that was surely not there, and hides none.
+
+    One in a schema that is named may come before another schema's table of the same name.
+    """
+    new = (effect.verb, effect.thing, effect.maybe) == ("add", "table", False)
+    return new and effect.schema is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

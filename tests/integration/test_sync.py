@@ -313,6 +313,24 @@ def test_what_a_live_migration_sends_is_judged_at_the_cursor(
     assert (columns(engine, "zones"), "id" in columns(engine)) == (set(), True)
 
 
+LOOKS = (
+    "bind = op.get_bind()",
+    'flavors = sa.Table("flavors", sa.MetaData(), autoload_with=bind)',
+    "bind.execute(sa.select(flavors).where(flavors.c.id == 5).limit(1)).all()",
+    'bind.execute(sa.text("SELECT \'5%\' WHERE 1 = :one"), {"one": 1}).all()',
+)
+
+
+def test_a_live_migration_is_judged_through_every_driver(driver: Database, tmp_path: Path) -> None:
+    engine = open_engine(driver.url)
+    deletes = "bind.execute(sa.delete(flavors).where(flavors.c.id == 5))"
+    sync(engine, cloud(tmp_path, live=allowed(*LOOKS, ADDS)))
+    with pytest.raises(NotAdditiveError, match="DELETE is refused"):
+        sync(engine, cloud(tmp_path, live=allowed(*LOOKS, ADDS), more=allowed(*LOOKS, deletes)))
+
+    assert (applied(engine), "swap" in columns(engine)) == ([1, 2, 3, 4, 5], True)
+
+
 ADDS = 'op.add_column("flavors", sa.Column("swap", sa.Integer))'
 
 
@@ -447,6 +465,17 @@ def test_a_live_migration_cannot_commit_by_alembic(engine: Engine, tmp_path: Pat
     block = "with op.get_context().autocommit_block(): op.execute('SELECT 1')"
     with pytest.raises(UnreadableError, match=r"autocommit_block\(\) would commit half"):
         sync(engine, cloud(tmp_path, live=allowed("sa.inspect(op.get_bind())", block)))
+
+
+@POSTGRESQL
+def test_a_new_table_hides_none(engine: Engine, manifest: Manifest, tmp_path: Path) -> None:
+    sync(engine, manifest)
+    name = engine.url.username
+    send(engine, f'CREATE SCHEMA "{name}"')
+    table = f'op.create_table("flavors", sa.Column("id", sa.Integer), schema={name!r})'
+
+    with pytest.raises(NotAdditiveError, match=r"table public\.flavors is changed"):
+        sync(engine, cloud(tmp_path, hiding=expand(table)))
 
 
 @POSTGRESQL

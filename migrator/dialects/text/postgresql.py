@@ -98,7 +98,8 @@ SELECT CASE relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view'
        CAST(nspname AS text) AS "schema", CAST(NULL AS text) AS "table",
        CAST(relname AS text) AS name,
        concat_ws(' ', relkind, relpersistence, relowner, relrowsecurity, relforcerowsecurity,
-                 relreplident, CASE WHEN relkind IN ('v', 'm') THEN md5(pg_get_viewdef(oid)) END,
+                 relreplident, pg_table_is_visible(oid),
+                 CASE WHEN relkind IN ('v', 'm') THEN md5(pg_get_viewdef(oid)) END,
                  pg_get_expr(relpartbound, oid)) AS definition
   FROM relation WHERE relkind NOT IN ('i', 'I', 't')
 UNION ALL
