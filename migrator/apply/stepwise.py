@@ -15,6 +15,7 @@ from migrator.apply import concurrent
 from migrator.apply.connection import outside_transaction, transaction
 from migrator.apply.event import Waiting
 from migrator.apply.resume import first_statement
+from migrator.apply.scratch import try_alterations
 from migrator.dialects import Transient, transient
 from migrator.errors import MigratorError
 
@@ -44,6 +45,8 @@ def _apply(runner: Runner, job: Job, record: HistoryRecord) -> None:
     connection, dialect = runner.connection, runner.dialect
     with transaction(connection):
         first = first_statement(connection, dialect, job, interrupted=runner.options.interrupted)
+    if first == 0:
+        try_alterations(connection, dialect, job)
     for index, statement in enumerate(job.statements or ()):
         if index < first:
             continue

@@ -44,6 +44,9 @@ SELECT n.nspname AS schema, c.relname AS name, x.indisvalid AS valid, b.pid AS b
 """
 
 
+_LIMITED = re.compile(r"(character varying|numeric)\((\d+)(,\d+)?\)")
+
+
 class PostgreSQL(Dialect):
     """PostgreSQL 12 and later."""
 
@@ -112,11 +115,12 @@ class PostgreSQL(Dialect):
         return CATALOGUE_OF_TABLES.replace("{condition}", "TRUE") + CATALOGUE_OF_ALL
 
     @override
-    def widens(self, before: str, after: str) -> bool:
-        type_before, _, rest_before = before.partition(" not null ")
-        type_after, _, rest_after = after.partition(" not null ")
-        looser = f"f{rest_before[1:]}" if rest_before.startswith("t") else rest_before
-        return _wider(type_before, type_after) and rest_after in (rest_before, looser)
+    def is_wider(self, before: str, after: str) -> bool:
+        was, now = _LIMITED.fullmatch(before), _LIMITED.fullmatch(after)
+        if was and now:
+            return (was[1], was[3]) == (now[1], now[3]) and int(was[2]) <= int(now[2])
+        text = ("character varying", "text")
+        return after in text and before.startswith(text)
 
     @override
     def leave_commits(self) -> str:
@@ -210,15 +214,3 @@ class PostgreSQL(Dialect):
     @override
     def script_foot(self) -> tuple[str, ...]:
         return (f"SELECT pg_advisory_unlock({RUNNER_LOCK});",)
-
-
-_LIMITED = re.compile(r"(character varying|numeric)\((\d+)(,\d+)?\)")
-
-
-def _wider(before: str, after: str) -> bool:
-    """Return whether the type *after* takes all that *before* does, stored in the same way."""
-    was, now = _LIMITED.fullmatch(before), _LIMITED.fullmatch(after)
-    if was and now:
-        return (was[1], was[3]) == (now[1], now[3]) and int(was[2]) <= int(now[2])
-    text = ("character varying", "text")
-    return before == after or (after in text and before.startswith(text))

@@ -78,7 +78,9 @@ def change(reader: Reader, table: Table, found: Found) -> None:
     found.effects.append(effect)
     if effect.detail == "null":
         found.findings.append(_loosens(label, "the running code may read NULL where it never did"))
-    elif effect.detail == "type" and reader.dialect.syntax.widening and _may_widen(action):
+    elif label in _SAID_AGAIN or (
+        effect.detail == "type" and reader.dialect.syntax.widening and _may_widen(action)
+    ):
         found.findings.append(_loosens(label, "only the database knows whether it takes more"))
     else:
         found.findings.append(changes(label))
@@ -90,6 +92,8 @@ def _loosens(label: str, why: str) -> Finding:
     return Finding(kind=Kind.UNREADABLE, label=label, why=why, hint=hint)
 
 
+_SAID_AGAIN = ("CHANGE COLUMN", "MODIFY COLUMN")
+"""They say the whole column again, so nothing tells from their text what is new in it."""
 _WIDENED = ("CHARACTER", "DECIMAL", "NUMERIC", "TEXT", "VARCHAR", "VARYING")
 """Types that may take more values without a row being written again."""
 

@@ -467,6 +467,58 @@ def test_a_live_migration_cannot_commit_by_alembic(engine: Engine, tmp_path: Pat
         sync(engine, cloud(tmp_path, live=allowed("sa.inspect(op.get_bind())", block)))
 
 
+MARIADB = pytest.mark.parametrize("database", ["mariadb"], indirect=True)
+CHARS = (
+    "CREATE TABLE flavors (id INTEGER, name VARCHAR(20) CHARACTER SET utf8mb4 NOT NULL,"
+    " kind ENUM('a', 'b') NOT NULL DEFAULT 'a')"
+)
+
+
+@MARIADB
+@pytest.mark.parametrize(
+    "change",
+    [
+        "name VARCHAR(60) CHARACTER SET utf8mb4 NOT NULL",
+        "name VARCHAR(20) CHARACTER SET utf8mb4 NULL",
+        "kind ENUM('a', 'b', 'c') NOT NULL DEFAULT 'a'",
+    ],
+)
+def test_a_column_that_is_said_again_may_take_more(
+    engine: Engine, tmp_path: Path, change: str
+) -> None:
+    send(engine, CHARS)
+    line = f'op.execute("""ALTER TABLE `flavors` MODIFY {change}""")'
+    sync(engine, project(tmp_path, {"wider.py": vouching(line, "MODIFY COLUMN")}))
+
+    assert applied(engine) == [1]
+
+
+@MARIADB
+@pytest.mark.parametrize(
+    "change",
+    [
+        "name VARCHAR(10) CHARACTER SET utf8mb4 NOT NULL",
+        "name VARCHAR(64) CHARACTER SET utf8mb4 NOT NULL",
+        "name VARCHAR(60) CHARACTER SET latin1 NOT NULL",
+        "kind ENUM('a', 'c', 'b') NOT NULL DEFAULT 'a'",
+        "kind ENUM('a', 'b', 'c') NOT NULL",
+        "id BIGINT",
+        "id INTEGER NOT NULL",
+    ],
+)
+def test_a_column_that_is_said_again_and_is_no_wider_is_refused_before_anything_runs(
+    engine: Engine, tmp_path: Path, change: str
+) -> None:
+    send(engine, CHARS)
+    line = f'op.execute("""ALTER TABLE flavors MODIFY {change}""")'
+    text = vouching(f"{ADDS}\n    {line}", "MODIFY COLUMN")
+
+    with pytest.raises(NotAdditiveError, match="something else than wider"):
+        sync(engine, project(tmp_path, {"narrower.py": text}))
+
+    assert (applied(engine), columns(engine)) == ([], {"id", "name", "kind"})
+
+
 @POSTGRESQL
 def test_a_new_table_hides_none(engine: Engine, manifest: Manifest, tmp_path: Path) -> None:
     sync(engine, manifest)
