@@ -10,7 +10,7 @@ from migrator import sql
 from migrator.dialects import dialect_of
 from migrator.errors import UnreadableError
 from migrator.lint import additive, raw_connection
-from migrator.migration import hash_files, load_all, write
+from migrator.migration import Phase, hash_files, load_all, write
 from migrator.migration.module import importable
 from migrator.plan import Edited, Plan, Step, edited, pending, plan, refuse_edited, target_of
 from migrator.sql import Kind
@@ -175,7 +175,11 @@ def _job(step: Step, dialect: SQLAlchemyDialect, declared: Mapping[str, Transiti
 
 
 def _statements(migration: Migration, dialect: SQLAlchemyDialect) -> tuple[Statement, ...] | None:
-    """Return what *migration* sends, or None when it may run unseen and has to."""
+    """Return what *migration* sends, or None when it may run unseen and has to.
+
+    A query of an expand is left out: nobody would see its result, and a view that it reads
+    may call what writes.
+    """
     ours = dialect_of(dialect)
     try:
         texts = write(migration, ours, dialect)
@@ -183,7 +187,9 @@ def _statements(migration: Migration, dialect: SQLAlchemyDialect) -> tuple[State
         if LIVE in migration.allow:
             return None
         raise
-    return tuple(statement for text in texts for statement in sql.read_all(text, ours))
+    read = (statement for text in texts for statement in sql.read_all(text, ours))
+    expands = migration.phase is Phase.EXPAND
+    return tuple(each for each in read if not (expands and each.asks))
 
 
 def tables_of(effects: Iterable[Effect]) -> frozenset[str] | None:

@@ -95,6 +95,9 @@ class Caution:
     schema: str | None = None
 
 
+_ASKING = frozenset({"DESC", "DESCRIBE", "EXPLAIN", "SELECT", "SHOW", "VALUES", "WITH"})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
     """One statement, read without regard to the statements before it."""
@@ -114,6 +117,11 @@ class Statement:
         """Return the worst that was found, as if every table it names were in use."""
         kinds = [self.base, *(finding.kind for finding in self.findings)]
         return max(kinds, key=_WORSE.__getitem__)
+
+    @property
+    def asks(self) -> bool:
+        """Return whether it has a result, and nothing else as far as its text tells."""
+        return self.called in _ASKING and self.kind is Kind.HARMLESS
 
     @property
     def label(self) -> str:

@@ -520,6 +520,25 @@ def test_a_column_that_is_said_again_and_is_no_wider_is_refused_before_anything_
 
 
 @POSTGRESQL
+@pytest.mark.parametrize(
+    "query", ["SELECT * FROM v", "SELECT f.purge FROM flavors f", "EXPLAIN ANALYZE SELECT * FROM v"]
+)
+def test_a_query_is_not_sent_for_it_may_call_what_writes(
+    engine: Engine, tmp_path: Path, query: str
+) -> None:
+    send(engine, "CREATE TABLE flavors AS SELECT 1 AS id")
+    purge = "LANGUAGE sql AS 'DELETE FROM flavors RETURNING 1'"
+    send(engine, f"CREATE FUNCTION purge() RETURNS int {purge}")
+    send(engine, f"CREATE FUNCTION purge(flavors) RETURNS int {purge}")
+    lines = ('op.execute("CREATE VIEW v AS SELECT purge() AS x")', f'op.execute("{query}")')
+    sync(engine, project(tmp_path, {"asks.py": expand(*lines)}))
+
+    with engine.connect() as connection:
+        assert connection.scalar(sa.text("SELECT count(*) FROM flavors")) == 1
+    assert "v" in sa.inspect(engine).get_view_names()
+
+
+@POSTGRESQL
 def test_a_new_table_hides_none(engine: Engine, manifest: Manifest, tmp_path: Path) -> None:
     sync(engine, manifest)
     name = engine.url.username
