@@ -83,6 +83,15 @@ class Job:
         named = tables_of(effects)
         return None if named is None else named - made
 
+    @property
+    def runs_unread(self) -> bool:
+        """Whether it may run what cannot be read: a function, a DO, a view of such."""
+        return self.touched is None or any(
+            effect.thing == "materialized view"
+            for each in self.statements or ()
+            for effect in each.effects
+        )
+
     def fits_one_transaction(self, dialect: Dialect) -> bool:
         """Return whether it is applied all at once or not at all."""
         return (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from migrator.apply import live
@@ -11,6 +12,8 @@ from migrator.errors import NotAdditiveError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from sqlalchemy.engine import Connection
 
     from migrator.apply.job import Job
     from migrator.apply.runner import Runner
@@ -31,7 +34,8 @@ def apply_whole(runner: Runner, job: Job, record: HistoryRecord) -> None:
     def attempt() -> None:
         with transaction(connection):
             before = snapshot(connection, runner.dialect, job.touched)
-            _send(runner, job)
+            with rows_stay(connection, runner.dialect, job):
+                _send(runner, job)
             after = snapshot(connection, runner.dialect, job.touched)
             lost = before.lost_in(after, vouched(job.statements or (), runner.dialect))
             if lost:
@@ -46,6 +50,32 @@ def apply_whole(runner: Runner, job: Job, record: HistoryRecord) -> None:
     runner.patience.run(attempt, version=migration.number)
     for each in dict.fromkeys(left_alone):
         runner.note(job, each)
+
+
+@contextmanager
+def rows_stay(connection: Connection, dialect: Dialect, job: Job) -> Iterator[None]:
+    """Raise NotAdditiveError when the body changes rows, where *job* runs what cannot be read.
+
+    It may be vouched for: what a DO or a function writes is known only by what it wrote.
+    """
+    query = dialect.written_rows() if job.runs_unread else None
+    before = _written(connection, query)
+    yield
+    after = _written(connection, query)
+    changed = sorted(name for name, count in after.items() if count > before.get(name, 0))
+    if changed:
+        raise NotAdditiveError(
+            f"it changes or deletes rows of {', '.join(changed)}",
+            migration=job.migration.name,
+            hint="it was rolled back; move rows with a transition",
+        )
+
+
+def _written(connection: Connection, query: str | None) -> dict[str, int]:
+    """Return table → rows that this session has written so far."""
+    if query is None:
+        return {}
+    return {row.name: row.written for row in connection.exec_driver_sql(query)}
 
 
 def there_already(statements: Iterable[Statement], before: Catalogue) -> Iterator[str]:

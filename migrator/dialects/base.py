@@ -125,6 +125,13 @@ class Dialect:
         """Return whether the type *after* takes all that *before* does, stored in the same way."""
         return before == after
 
+    def written_rows(self) -> str | None:
+        """Return the query for the tables whose rows this session has changed, and how many.
+
+        None where that cannot be told, or not be taken back.
+        """
+        return None
+
     def leave_commits(self) -> str | None:
         """Return the setting by which commits of this session reach the disk a little later.
 

@@ -9,7 +9,12 @@ import sqlalchemy as sa
 from typing_extensions import override
 
 from migrator.dialects.base import Capabilities, Dialect, Transient
-from migrator.dialects.text.postgresql import CATALOGUE_OF_ALL, CATALOGUE_OF_TABLES, SYNTAX
+from migrator.dialects.text.postgresql import (
+    CATALOGUE_OF_ALL,
+    CATALOGUE_OF_TABLES,
+    SYNTAX,
+    WRITTEN_ROWS,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -121,6 +126,10 @@ class PostgreSQL(Dialect):
             return (was[1], was[3]) == (now[1], now[3]) and int(was[2]) <= int(now[2])
         text = ("character varying", "text")
         return after in text and before.startswith(text)
+
+    @override
+    def written_rows(self) -> str:
+        return WRITTEN_ROWS
 
     @override
     def leave_commits(self) -> str:

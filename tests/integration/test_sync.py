@@ -519,6 +519,53 @@ def test_a_column_that_is_said_again_and_is_no_wider_is_refused_before_anything_
     assert (applied(engine), columns(engine)) == ([], {"id", "name", "kind"})
 
 
+@pytest.mark.requires("transactional_ddl")
+def test_rows_that_were_changed_behind_every_judge_are_seen(
+    engine: Engine, manifest: Manifest, tmp_path: Path
+) -> None:
+    sync(engine, manifest)
+    send(engine, "INSERT INTO flavors (id) VALUES (1)")
+    raw = 'raw = getattr(op.get_bind(), "connec" + "tion")'
+    behind = 'getattr(raw, "cur" + "sor")().execute("UPDATE flavors SET disk = 1")'
+
+    with pytest.raises(NotAdditiveError, match="changes or deletes rows of"):
+        sync(engine, cloud(tmp_path, live=allowed("op.get_bind().engine", raw, behind, ADDS)))
+
+    with engine.connect() as connection:
+        assert connection.scalar(sa.text("SELECT disk FROM flavors")) is None
+    assert "swap" not in columns(engine)
+
+
+VOUCHED_DELETES = (
+    "DO $$ BEGIN EXECUTE 'DELETE ' || 'FROM flavors'; END $$",
+    "DO $$ BEGIN PERFORM purge(); END $$",
+    "CALL purges()",
+    "SELECT purge()",
+    "CREATE MATERIALIZED VIEW m AS SELECT * FROM v",
+)
+
+
+@POSTGRESQL
+@pytest.mark.parametrize("statement", VOUCHED_DELETES)
+def test_nobody_can_vouch_for_what_deletes_rows(
+    engine: Engine, tmp_path: Path, statement: str
+) -> None:
+    send(engine, "CREATE TABLE flavors AS SELECT 1 AS id")
+    send(
+        engine,
+        "CREATE FUNCTION purge() RETURNS int LANGUAGE sql AS 'DELETE FROM flavors RETURNING 1'",
+    )
+    send(engine, "CREATE PROCEDURE purges() LANGUAGE sql AS 'DELETE FROM flavors'")
+    send(engine, "CREATE VIEW v AS SELECT purge() AS x")
+    head = 'allow = ["DO", "CALL", "PURGE()"]\nreason = "it only looks"'
+
+    with pytest.raises(NotAdditiveError, match="changes or deletes rows of flavors"):
+        sync(engine, project(tmp_path, {"m.py": expand(f'op.execute("{statement}")', head=head)}))
+
+    with engine.connect() as connection:
+        assert connection.scalar(sa.text("SELECT count(*) FROM flavors")) == 1
+
+
 @POSTGRESQL
 @pytest.mark.parametrize(
     "query", ["SELECT * FROM v", "SELECT f.purge FROM flavors f", "EXPLAIN ANALYZE SELECT * FROM v"]

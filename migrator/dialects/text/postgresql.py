@@ -188,3 +188,18 @@ SELECT 'statistics', n.nspname, NULL, s.stxname, ''
 UNION ALL
 SELECT 'extension', NULL, NULL, extname, extversion FROM pg_catalog.pg_extension
 """
+
+# Not rows that are inserted: a trigger on events may keep a log of all DDL.
+WRITTEN_ROWS = """
+SELECT * FROM (
+    SELECT CAST(CAST(c.oid AS regclass) AS text) AS name,
+           pg_stat_get_xact_tuples_updated(c.oid) + pg_stat_get_xact_tuples_deleted(c.oid)
+               AS written
+      FROM pg_catalog.pg_class c
+      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.relkind = 'r' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+       AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d
+                        WHERE d.classid = CAST('pg_catalog.pg_class' AS regclass)
+                          AND d.objid = c.oid AND d.deptype = 'e')
+) counted WHERE written > 0
+"""
