@@ -89,14 +89,23 @@ def refuse(entry: Entry, folder: Path) -> None:
 
 def _allowed(source: bytes) -> set[str]:
     """Return the labels in `allow`, as far as they are written down word for word."""
+    tree = _tree(source)
     return {
         normal(text.value)
-        for node in ast.parse(source).body
+        for node in (tree.body if tree else ())
         if isinstance(node, ast.Assign | ast.AnnAssign)
         and any(_is_allow(target) for target in ast.walk(node))
         for text in ast.walk(node)
         if isinstance(text, ast.Constant) and isinstance(text.value, str)
     }
+
+
+def _tree(source: bytes) -> ast.Module | None:
+    """Return the syntax tree of *source*; None for what cannot be loaded, as is told elsewhere."""
+    try:
+        return ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError):
+        return None
 
 
 def _is_allow(node: ast.AST) -> bool:
@@ -107,14 +116,11 @@ def places(source: bytes) -> list[tuple[int, str]]:
     """Return the lines of Python's *source* that go round the judge, with what does so."""
     if source.isascii() and not _SUSPECT.search(source):
         return []  # Letters outside ASCII may be other ways to write these names.
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError):
-        return []  # It cannot be loaded either, and that is told elsewhere.
+    tree = _tree(source)
     return sorted(
         {
             (getattr(node, "lineno", 1), what)
-            for node in ast.walk(tree)
+            for node in (ast.walk(tree) if tree else ())
             if (what := _goes_round(node)) is not None
         }
     )
@@ -135,11 +141,8 @@ def _sources(files: Iterable[Path]) -> Iterator[Path]:
 
 def _helpers(source: bytes) -> Iterator[str]:
     """Yield the names of helper modules, which begin with an underscore, that are imported."""
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError):
-        return
-    for node in ast.walk(tree):
+    tree = _tree(source)
+    for node in ast.walk(tree) if tree else ():
         if isinstance(node, ast.ImportFrom):
             names = [node.module or "", *(alias.name for alias in node.names)]
         elif isinstance(node, ast.Import):

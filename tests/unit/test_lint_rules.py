@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from migrator.dialects import DIALECTS, dialect_named
-from migrator.lint import RULES, check
+from migrator.errors import UnreadableError
+from migrator.lint import RULES, check, raw_connection
 from migrator.lint.loaded import load_each
+from migrator.manifest import Entry
 from tests.projects import contract, expand, project
 
 if TYPE_CHECKING:
@@ -115,6 +117,13 @@ def test_raw_connection_looks_into_helpers(tmp_path):
     (tmp_path / "versions" / "_helper.py").write_text("import sqlite3\n")
     text = expand('op.execute("SELECT 1")', head="from versions import _helper")
     assert ("error", "raw-connection", "a") in said(found(tmp_path, {"a.py": text}))
+
+
+def test_a_migration_that_cannot_be_loaded_goes_round_nothing_either(tmp_path):
+    (tmp_path / "a.py").write_text("allow = [")
+    (tmp_path / "a.sqlite.py").write_text("import sqlite3\n")
+    with pytest.raises(UnreadableError, match=r"a\.sqlite\.py, line 1: import sqlite3 goes round"):
+        raw_connection.refuse(Entry(number=1, files=("a.py", "a.sqlite.py")), tmp_path)
 
 
 def test_missing_test_looks_beside_the_migration(tmp_path):
