@@ -124,6 +124,13 @@ class Statement:
         return self.called in _ASKING and self.kind is Kind.HARMLESS
 
     @property
+    def unread(self) -> bool:
+        """Return whether its text leaves open what it does; which column it alters, it says."""
+        alters = any((each.verb, each.thing) == ("alter", "column") for each in self.effects)
+        opaque = any(finding.opaque for finding in self.findings)
+        return self.kind is Kind.UNREADABLE and (opaque or not alters)
+
+    @property
     def label(self) -> str:
         """Return what a person would call it: 'ADD COLUMN', 'CREATE FUNCTION', 'DO', 'CALL'."""
         return self.worst.label if self.worst else self.called
