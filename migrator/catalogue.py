@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -30,19 +31,29 @@ class Key(NamedTuple):
         return f"{self.thing} {'.'.join(names)}"
 
 
+May = Callable[[Key, str, str], bool]
+"""Whether a thing may go from one definition to another."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalogue:
     """What a database held at one moment, without its rows."""
 
     definitions: Mapping[Key, str]
 
-    def lost_in(self, after: Catalogue) -> tuple[str, ...]:
-        """Return what was here and is gone or changed in *after*, one line a thing."""
+    def lost_in(self, after: Catalogue, may: May | None = None) -> tuple[str, ...]:
+        """Return what was here and is gone or changed in *after*, one line a thing.
+
+        *may* says what may be changed nevertheless.
+        """
         return tuple(
             f"{key.describe()} {'is changed' if key in after.definitions else 'is gone'}"
             for key, definition in self.definitions.items()
             if not _kept(key, definition, after.definitions.get(key))
             and not (key not in after.definitions and _was_of_constraint(key, after))
+            and not (
+                may and key in after.definitions and may(key, definition, after.definitions[key])
+            )
         )
 
     def gained_in(self, after: Catalogue) -> tuple[str, ...]:

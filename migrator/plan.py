@@ -170,8 +170,9 @@ def transitions_due(
 def _ahead(manifest: Manifest, each: Applied, entry: Entry | None) -> HistoryDivergedError:
     if entry is not None:
         return _moved(each, entry, entry)
+    line = "" if manifest.end is None else f"line {manifest.end}: "
     return HistoryDivergedError(
-        f"the database is ahead of the manifest: migration {each.version} {each.name!r} is "
+        f"{line}the database is ahead of the manifest: migration {each.version} {each.name!r} is "
         f"applied, {manifest.path.name} ends at {manifest.latest}",
         hint="run the release of the code that has it, or restore its entry and its files",
     )

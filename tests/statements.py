@@ -55,6 +55,13 @@ EVERYWHERE = (
 
 ACCEPTED = {
     "postgresql": (
+        "CREATE EXTENSION IF NOT EXISTS pg_trgm",
+        "CREATE VIEW small WITH (security_barrier) AS SELECT id FROM flavors WITH CHECK OPTION",
+        "CREATE DOMAIN email AS TEXT CHECK (VALUE LIKE '%@%')",
+        'CREATE COLLATION plain FROM "C"',
+        "CREATE STATISTICS pairs (dependencies) ON name, memory_mb FROM flavors",
+        "CREATE INDEX by_note ON flavors (md5(note))",
+        "ALTER TABLE flavors ADD COLUMN foobars BIT(1) NOT NULL DEFAULT B'0'",
         *EVERYWHERE,
         "CREATE TABLE app_extra (id SERIAL PRIMARY KEY, at TIMESTAMP WITH TIME ZONE DEFAULT now(),"
         " tags TEXT[], data JSONB DEFAULT '{}'::jsonb, uid UUID DEFAULT gen_random_uuid())",
@@ -97,12 +104,17 @@ ACCEPTED = {
         "ANALYZE flavors",
         "EXPLAIN SELECT * FROM flavors",
         "SELECT E'\\'; DROP TABLE flavors; --'",
+        "SELECT count(*) FILTER (WHERE (id > 0)), rank() OVER (PARTITION BY (name) ORDER BY (id))"
+        " FROM flavors GROUP BY GROUPING SETS ((name), (id))",
+        "WITH x AS MATERIALIZED (SELECT 1) SELECT * FROM x",
         "SELECT $$; DROP TABLE flavors; $$",
         "SELECT 1 /* /* nested */ DROP TABLE flavors */",
         "SELECT pg_catalog.format_type(a.atttypid, a.atttypmod) FROM pg_catalog.pg_attribute a",
         "SHOW lock_timeout",
     ),
     "mariadb": (
+        "ALTER TABLE flavors ADD COLUMN foobars BIT(1) NOT NULL DEFAULT b'0'",
+        "ALTER TABLE flavors ADD COLUMN foobars BINARY(2) NOT NULL DEFAULT x'00ff'",
         *EVERYWHERE,
         "CREATE TABLE extra (id INTEGER NOT NULL AUTO_INCREMENT, kind ENUM('a', 'b') NOT NULL"
         " DEFAULT 'a', at DATETIME(6) DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP,"
@@ -192,7 +204,6 @@ DESTRUCTIVE = {
         "ALTER TABLE flavors RENAME memory_mb TO foobars",
         "ALTER TABLE flavors RENAME COLUMN memory_mb TO foobars",
         "ALTER TABLE flavors ALTER COLUMN memory_mb SET NOT NULL",
-        "ALTER TABLE flavors ALTER COLUMN memory_mb DROP NOT NULL",
         "ALTER TABLE flavors ALTER COLUMN memory_mb SET DEFAULT 5",
         "ALTER TABLE flavors ALTER COLUMN memory_mb DROP DEFAULT",
         "ALTER TABLE flavors ALTER memory_mb TYPE BIGINT",
@@ -217,6 +228,12 @@ DESTRUCTIVE = {
         "REVOKE SELECT ON flavors FROM public",
     ),
     "postgresql": (
+        "ALTER TABLE flavors ALTER COLUMN name TYPE TEXT USING upper(name)",
+        'ALTER TABLE flavors ALTER COLUMN name TYPE "text"',
+        'ALTER TABLE flavors ALTER COLUMN name TYPE TEXT COLLATE "C"',
+        "ALTER TABLE flavors ALTER COLUMN memory_mb DROP NOT NULL, ALTER COLUMN id DROP DEFAULT",
+        "DO 'BEGIN EXECUTE ''drop table flavors''; END'",
+        "DO $$ BEGIN DROP TABLE flavors; END $$",
         "DROP INDEX CONCURRENTLY by_host",
         "DROP MATERIALIZED VIEW x",
         "DROP OWNED BY bob",
@@ -245,9 +262,12 @@ DESTRUCTIVE = {
         "SELECT 1 -- x\rDROP TABLE x\n; DROP TABLE flavors",
     ),
     "mariadb": (
-        "ALTER TABLE flavors MODIFY memory_mb BIGINT",
-        "ALTER TABLE flavors MODIFY COLUMN memory_mb INTEGER NOT NULL FIRST",
+        "/*!50000 DROP TABLE flavors */",
+        "/*M!100000 DROP TABLE flavors */",
+        "EXECUTE IMMEDIATE 'DROP TABLE flavors'",
+        "PREPARE x FROM 'DROP TABLE flavors'",
         "ALTER TABLE flavors CHANGE memory_mb foobars INTEGER",
+        "ALTER TABLE flavors MODIFY memory_mb BIGINT, DROP COLUMN note",
         "ALTER TABLE flavors DROP INDEX by_name",
         "ALTER TABLE flavors ADD COLUMN x TIMESTAMP NOT NULL",
         "ALTER TABLE flavors DROP FOREIGN KEY x",
@@ -303,6 +323,9 @@ DATA = {
         "EXPLAIN ANALYZE INSERT INTO flavors (id) VALUES (1)",
     ),
     "postgresql": (
+        "DO $$ BEGIN delete\nfrom flavors; END $$",
+        "DO $$ BEGIN UPDATE flavors SET id = 1; END $$",
+        "PREPARE x AS DELETE FROM flavors",
         "WITH x AS (DELETE FROM flavors RETURNING *) SELECT * FROM x",
         "WITH x AS MATERIALIZED (UPDATE flavors SET id = 1 RETURNING id) SELECT 1",
         "WITH RECURSIVE x AS (INSERT INTO flavors (id) VALUES (1) RETURNING id) TABLE x",
@@ -319,6 +342,9 @@ DATA = {
         "CREATE MATERIALIZED VIEW v AS WITH x AS (DELETE FROM flavors RETURNING 1) SELECT 1",
     ),
     "mariadb": (
+        "/*!40000 DELETE FROM flavors */",
+        "EXECUTE IMMEDIATE 'REPLACE INTO flavors (id) VALUES (1)'",
+        "SET STATEMENT max_statement_time = 1 FOR DELETE FROM flavors",
         "CREATE TABLE extra SELECT * FROM flavors",
         "CREATE TABLE extra (id INT) SELECT * FROM flavors",
         "CREATE TABLE extra (id INT) (SELECT * FROM flavors)",
@@ -348,6 +374,7 @@ BLOCKING = {
         "ALTER TABLE flavors ADD COLUMN foobars INTEGER DEFAULT NULL UNIQUE",
     ),
     "postgresql": (
+        "CREATE TABLE p PARTITION OF flavors FOR VALUES IN (1)",
         "ALTER TABLE flavors ADD COLUMN foobars SERIAL",
         "ALTER TABLE flavors ADD COLUMN foobars BIGINT GENERATED ALWAYS AS IDENTITY",
         "ALTER TABLE flavors ADD COLUMN foobars UUID DEFAULT gen_random_uuid()",
@@ -369,6 +396,7 @@ BLOCKING = {
 
 UNREADABLE = {
     "everywhere": (
+        "ALTER TABLE flavors ALTER COLUMN memory_mb DROP NOT NULL",
         "FROB flavors",
         "CALL x()",
         "VACUUM",
@@ -417,10 +445,23 @@ UNREADABLE = {
         "SELECT 1 /* ",
     ),
     "postgresql": (
-        "DO $$ BEGIN DROP TABLE flavors; END $$",
+        "CREATE EXTENSION frob",
+        "CREATE EXTENSION hstore CASCADE",
+        "CREATE TABLE p PARTITION OF flavors (id NOT NULL) DEFAULT",
+        "CREATE TABLE p PARTITION OF flavors FOR VALUES FROM (frob()) TO (1)",
+        "CREATE DOMAIN pg_temp.email AS TEXT",
+        "ALTER TABLE flavors ALTER COLUMN name TYPE VARCHAR(100)",
+        "ALTER TABLE flavors ALTER name SET DATA TYPE TEXT",
+        "DO $$ BEGIN CREATE TYPE x AS ENUM ('a');"
+        " EXCEPTION WHEN duplicate_object THEN NULL; END $$",
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON flavors TO bob",
+        "SELECT materialized(1)",
+        "SELECT filter(1) FROM flavors",
+        "SELECT ٣(1)",
+        "CREATE INDEX by_memory ON flavors (materialized(id))",
+        "ALTER TABLE flavors ADD COLUMN x public.int4",
         "DO LANGUAGE plpgsql $$ BEGIN END $$",
         "EXECUTE x",
-        "PREPARE x AS DELETE FROM flavors",
         "DEALLOCATE x",
         "SELECT pg_terminate_backend(1)",
         "SELECT setval('numbers', 1)",
@@ -436,10 +477,8 @@ UNREADABLE = {
         "CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
         "CREATE RULE r AS ON INSERT TO flavors DO INSTEAD NOTHING",
         "CREATE POLICY p ON flavors USING (false)",
-        "CREATE EXTENSION hstore",
         "CREATE EVENT TRIGGER x ON ddl_command_start EXECUTE FUNCTION f()",
         "CREATE CAST (text AS integer) WITHOUT FUNCTION",
-        "CREATE TABLE p PARTITION OF flavors FOR VALUES IN (1)",
         "CREATE TABLE extra () INHERITS (flavors)",
         "CREATE TABLE extra OF pair",
         "CREATE FOREIGN TABLE extra (id INTEGER) SERVER x",
@@ -481,12 +520,12 @@ UNREADABLE = {
         "SELECT U&'\\0061'",
     ),
     "mariadb": (
-        "/*!50000 DROP TABLE flavors */",
-        "/*M!100000 DROP TABLE flavors */",
+        "ALTER TABLE flavors MODIFY COLUMN memory_mb INTEGER NOT NULL FIRST",
+        "ALTER TABLE flavors MODIFY memory_mb BIGINT",
+        "ALTER TABLE flavors ADD COLUMN x INTEGER DEFAULT x'00'",
+        "/*!40101 SET NAMES utf8 */",
         "CREATE TABLE extra (id INTEGER) /*! SELECT 1 */",
         "DO sleep(1)",
-        "EXECUTE IMMEDIATE 'DROP TABLE flavors'",
-        "PREPARE x FROM 'DROP TABLE flavors'",
         "LOAD DATA INFILE 'x' INTO TABLE flavors",
         "HANDLER flavors OPEN",
         "SELECT get_lock('x', 1)",
@@ -516,7 +555,6 @@ UNREADABLE = {
         "ALTER TABLE flavors ADD COLUMN x INTEGER DEFAULT CURRENT_TIMESTAMP",
         "ALTER TABLE flavors ADD COLUMN IF NOT EXISTS memory_mb INTEGER REFERENCES flavors (id)",
         "SET GLOBAL lock_wait_timeout = 1",
-        "SET STATEMENT max_statement_time = 1 FOR DELETE FROM flavors",
         "SET sql_mode = 'ANSI_QUOTES'",
         "SET NAMES gbk",
         "SET foreign_key_checks = 0",
@@ -533,6 +571,7 @@ UNREADABLE = {
         "SELECT 'a\\'' , 'b'",
     ),
     "sqlite": (
+        "CREATE INDEX by_note ON flavors (note -> '$.a')",
         "PRAGMA writable_schema = 1",
         "PRAGMA writable_schema(1)",
         "PRAGMA journal_mode = OFF",

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from migrator import sql
 from migrator.dialects import dialect_of
 from migrator.errors import ConfigurationError, UnreadableError
-from migrator.lint import additive
-from migrator.migration import hash_files, load_all, write
+from migrator.lint import additive, raw_connection
+from migrator.migration import Phase, hash_files, load_all, write
 from migrator.migration.module import importable
 from migrator.plan import Edited, Plan, Step, edited, pending, plan, refuse_edited, target_of
 from migrator.sql import Kind
@@ -91,9 +91,18 @@ class Job:
         if self.statements is None or any(each.kind is Kind.UNREADABLE for each in self.statements):
             return None
         effects = [effect for each in self.statements for effect in each.effects]
-        made = {each.name for each in effects if (each.verb, each.thing) == ("add", "table")}
+        made = {each.name for each in effects if _is_new_table(each)}
         named = tables_of(effects)
         return None if named is None else named - made
+
+    @property
+    def runs_unread(self) -> bool:
+        """Whether it may run what cannot be read: a function, a DO, a view of such."""
+        return self.touched is None or any(
+            effect.thing == "materialized view"
+            for each in self.statements or ()
+            for effect in each.effects
+        )
 
     def fits_one_transaction(self, dialect: Dialect) -> bool:
         """Return whether it is applied all at once or not at all."""
@@ -102,6 +111,15 @@ class Job:
             and self.step.resumes is None
             and not any(each.concurrent for each in self.statements or ())
         )
+
+
+def _is_new_table(effect: Effect) -> bool:
+    """Return whether *effect* makes a table that was surely not there, and hides none.
+
+    One in a schema that is named may come before another schema's table of the same name.
+    """
+    new = (effect.verb, effect.thing, effect.maybe) == ("add", "table", False)
+    return new and effect.schema is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,9 +150,11 @@ def prepare(
     found = edited(manifest, applied, _hashes(manifest, applied))
     refuse_edited(found, options.accepted)
     target = target_of(manifest, applied, options.target)
-    numbers = [entry.number for entry in pending(manifest, applied, target)]
+    entries = pending(manifest, applied, target)
+    for entry in entries:
+        raw_connection.refuse(entry, manifest.folder)
     with importable(manifest.folder):
-        migrations = load_all(manifest, numbers)
+        migrations = load_all(manifest, [entry.number for entry in entries])
         made = plan(migrations, applied, target=target, expand_only=options.expand_only)
         declared = _declared(manifest, made)
         return Prepared(
@@ -176,7 +196,11 @@ def _job(step: Step, dialect: SQLAlchemyDialect, declared: Mapping[str, Transiti
 
 
 def _statements(migration: Migration, dialect: SQLAlchemyDialect) -> tuple[Statement, ...] | None:
-    """Return what *migration* sends, or None when it may run unseen and has to."""
+    """Return what *migration* sends, or None when it may run unseen and has to.
+
+    A query of an expand is left out: nobody would see its result, and a view that it reads
+    may call what writes.
+    """
     ours = dialect_of(dialect)
     try:
         texts = write(migration, ours, dialect)
@@ -184,7 +208,9 @@ def _statements(migration: Migration, dialect: SQLAlchemyDialect) -> tuple[State
         if LIVE in migration.allow:
             return None
         raise
-    return tuple(statement for text in texts for statement in sql.read_all(text, ours))
+    read = (statement for text in texts for statement in sql.read_all(text, ours))
+    expands = migration.phase is Phase.EXPAND
+    return tuple(each for each in read if not (expands and each.asks))
 
 
 def tables_of(effects: Iterable[Effect]) -> frozenset[str] | None:

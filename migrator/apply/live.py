@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
+import sqlalchemy as sa
 from sqlalchemy import event
 
 from migrator import sql
 from migrator.apply.connection import transaction
-from migrator.errors import UnreadableError
-from migrator.lint import raw_connection
+from migrator.errors import MigratorError, UnreadableError
+from migrator.lint.additive import Judge
 from migrator.migration import PythonSource
+from migrator.migration.module import explain
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -32,9 +34,22 @@ def run(connection: Connection, migration: Migration, dialect: Dialect) -> None:
     source = migration.source(dialect)
     if not isinstance(source, PythonSource):
         raise UnreadableError("is not Python, so it cannot run unseen", migration=migration.name)
-    raw_connection.refuse(migration)
     context = MigrationContext.configure(connection=connection)
-    source.function(Operations(context))
+    context.autocommit_block = _no_autocommit  # type: ignore[method-assign]
+    try:
+        source.function(Operations(context))
+    except (MigratorError, sa.exc.SQLAlchemyError):
+        raise
+    except Exception as error:
+        raise explain(error, source.path) from error
+
+
+def _no_autocommit() -> NoReturn:
+    """Refuse alembic's way to end the transaction that the runner holds."""
+    raise UnreadableError(
+        "op.get_context().autocommit_block() would commit half of the migration",
+        hint="give what runs outside a transaction a migration of its own, without 'python'",
+    )
 
 
 def rehearse(connection: Connection, migration: Migration, dialect: Dialect) -> tuple[str, ...]:
@@ -44,6 +59,7 @@ def rehearse(connection: Connection, migration: Migration, dialect: Dialect) -> 
     could not take it back.
     """
     held: list[str] = []
+    judge = Judge(migration, dialect)
     thread = threading.get_ident()
 
     def hold(*sent: object) -> bool:
@@ -53,6 +69,7 @@ def rehearse(connection: Connection, migration: Migration, dialect: Dialect) -> 
         statement = str(statement)
         if sql.read(statement, dialect).kind is sql.Kind.HARMLESS:
             return False
+        judge.refuse(statement)
         if parameters:
             raise UnreadableError(
                 "sends values beside a statement, which cannot be done again after a crash",

@@ -152,7 +152,7 @@ def _runner(
     return Runner(
         connection=connection,
         dialect=dialect,
-        judge=CursorJudge(engine=connection.engine, dialect=dialect),
+        judge=CursorJudge(connection=connection, dialect=dialect),
         patience=patience,
         options=options,
         on_event=on_event,

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from migrator import guard, sql
 from migrator.apply import live
-from migrator.apply.connection import send
+from migrator.apply.connection import limit_waiting, send
 from migrator.apply.event import Finished, Noted, Started
 from migrator.apply.foresee import work_of
 from migrator.apply.resume import Known
@@ -20,7 +20,6 @@ from migrator.apply.whole import apply_whole
 from migrator.dialects import Transient, said, transient
 from migrator.errors import StepError
 from migrator.history import HistoryRecord
-from migrator.lint import additive
 from migrator.migration import Phase
 
 if TYPE_CHECKING:
@@ -58,6 +57,8 @@ class Runner:
             self._apply(job)
         except sa.exc.SQLAlchemyError as error:
             self._refused(job, error)
+        if any(each.called == "SET" for each in job.statements or ()):
+            limit_waiting(self.connection, self.dialect, self.options.lock_timeout)
         seconds = time.perf_counter() - begun
         finished = Finished(version=number, name=name, phase=phase, seconds=seconds)
         self.on_event(finished)
@@ -87,7 +88,6 @@ class Runner:
         """Return *job* with the statements that it would send now, judged."""
         texts = live.rehearse(self.connection, job.migration, self.dialect)
         statements = tuple(sql.read(text, self.dialect) for text in texts)
-        additive.enforce(job.migration, statements, self.dialect)
         return replace(job, statements=statements, rehearsed=True)
 
     def _contract(self, job: Job, record: HistoryRecord) -> None:

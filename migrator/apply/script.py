@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.schema import CreateIndex, CreateTable
 
+from migrator.apply.scratch import altered
 from migrator.errors import PlanError
 from migrator.history import HISTORY, METADATA, values_of
 from migrator.migration import Phase
@@ -165,6 +166,11 @@ def _refuse(job: Job) -> None:
         raise PlanError(
             f"{place} is known only while it runs and cannot be written down",
             hint="apply it with migrator sync, or give it a NAME.DIALECT.sql",
+        )
+    if any(True for each in job.statements for _ in altered(each)):
+        raise PlanError(
+            f"{place} alters a column, and only the database knows whether it takes more",
+            hint="apply it with migrator sync, which looks first",
         )
     if job.step.resumes is not None:
         raise PlanError(

@@ -15,6 +15,7 @@ from migrator.apply import concurrent
 from migrator.apply.connection import outside_transaction, transaction
 from migrator.apply.event import Waiting
 from migrator.apply.resume import first_statement
+from migrator.apply.scratch import try_alterations
 from migrator.dialects import Transient, transient
 from migrator.errors import MigratorError
 
@@ -35,6 +36,8 @@ def apply_stepwise(runner: Runner, job: Job, record: HistoryRecord) -> None:
     connection, dialect = runner.connection, runner.dialect
     with transaction(connection):
         first = first_statement(connection, dialect, job, interrupted=runner.options.interrupted)
+    if first == 0:
+        try_alterations(connection, dialect, job)
     for index, statement in enumerate(job.statements or ()):
         if index < first:
             continue
@@ -115,6 +118,10 @@ def _between_notes(runner: Runner, job: Job, record: HistoryRecord, index: int) 
         with transaction(connection):
             if runner.known.holds(connection, runner.dialect, statement):
                 record.stopped(connection, index)
+                if any(effect.maybe for effect in statement.effects):
+                    runner.note(
+                        job, f"{statement.called}: what it adds was there already: left as it is"
+                    )
             else:
                 record.intend(connection, index, statement.text)
 

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from migrator.dialects.syntax import Syntax
 
 
+SCRATCH = "migrator_scratch"
+"""Name of a copy of a table on which DDL is tried."""
+
+
 class Transient(Enum):
     """A failure that may pass when the same work is tried again."""
 
@@ -74,6 +78,10 @@ class Dialect:
     row_messages: ClassVar[tuple[str, ...]] = ()
     """Beginnings of their messages, where the code tells too little."""
 
+    scratch: ClassVar[tuple[str, str, str] | None] = None
+    """What makes SCRATCH, an empty copy of {table} for this session only, what asks for its
+    columns, and what drops it; None where DDL can be taken back instead."""
+
     def now(self) -> sa.ColumnElement[float]:
         """Return the moment in seconds since 1970, by the clock of the database."""
         raise NotImplementedError
@@ -99,6 +107,30 @@ class Dialect:
         parts of one definition, in the order of the last.
         """
         raise NotImplementedError
+
+    def widens(self, before: str, after: str) -> bool:
+        """Return whether a column only takes more values *after*, by its catalogue's definitions.
+
+        And whether that changes no row and no index. The definitions are TYPE not null t or f,
+        and more, which has to stay.
+        """
+        type_before, _, rest_before = before.partition(" not null ")
+        type_after, _, rest_after = after.partition(" not null ")
+        looser = f"f{rest_before[1:]}" if rest_before.startswith("t") else rest_before
+        return rest_after in (rest_before, looser) and (
+            type_before == type_after or self.is_wider(type_before, type_after)
+        )
+
+    def is_wider(self, before: str, after: str) -> bool:
+        """Return whether the type *after* takes all that *before* does, stored in the same way."""
+        return before == after
+
+    def written_rows(self) -> str | None:
+        """Return the query for the tables whose rows this session has changed, and how many.
+
+        None where that cannot be told, or not be taken back.
+        """
+        return None
 
     def leave_commits(self) -> str | None:
         """Return the setting by which commits of this session reach the disk a little later.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import sqlalchemy as sa
 from typing_extensions import override
 
-from migrator.dialects.base import Capabilities, Dialect, Transient
+from migrator.dialects.base import SCRATCH, Capabilities, Dialect, Transient
 from migrator.dialects.text.mysql import CATALOGUE_OF_ALL, CATALOGUE_OF_TABLES, SYNTAX
 
 if TYPE_CHECKING:
@@ -37,6 +37,13 @@ SELECT p.id AS session, p.user AS user, NULL AS application, p.host AS host,
 """
 
 
+_ENUM = re.compile(r"enum\((.*)\) .*")
+_VARCHAR = re.compile(r"varchar\((\d+)\) ([a-z0-9]+)_\w+")
+_BYTES = {"ascii": 1, "latin1": 1, "utf8": 3, "utf8mb3": 3, "utf8mb4": 4}
+"""Character set → bytes of a character at most."""
+ONE_BYTE = 255
+
+
 class MySQL(Dialect):
     """MySQL 8.0 and later."""
 
@@ -47,6 +54,11 @@ class MySQL(Dialect):
     sqlglot = "mysql"
     sqlalchemy = "mysql"
     syntax = SYNTAX
+    scratch = (
+        f"CREATE TEMPORARY TABLE {SCRATCH} LIKE {{table}}",
+        f"SHOW FULL COLUMNS FROM {SCRATCH}",
+        f"DROP TEMPORARY TABLE {SCRATCH}",
+    )
     capabilities = Capabilities(
         transactional_ddl=False,
         advisory_locks=True,
@@ -210,6 +222,18 @@ class MySQL(Dialect):
     def not_this_way(self) -> frozenset[str]:
         # Not supported, not supported for a reason, and syntax: PARTITION BY has to come last.
         return frozenset({"1845", "1846", "1064"})
+
+    @override
+    def is_wider(self, before: str, after: str) -> bool:
+        was, now = _ENUM.fullmatch(before), _ENUM.fullmatch(after)
+        if was and now:
+            return now[1].startswith(f"{was[1]},")
+        was, now = _VARCHAR.fullmatch(before), _VARCHAR.fullmatch(after)
+        if not (was and now and was[2] == now[2] in _BYTES):
+            return False
+        # A length needs one byte or two, and the table is copied when that changes.
+        bytes_of = [int(each[1]) * _BYTES[each[2]] for each in (was, now)]
+        return bytes_of[0] <= bytes_of[1] and (bytes_of[0] > ONE_BYTE or bytes_of[1] <= ONE_BYTE)
 
     @override
     def script_head(self, lock_timeout: float) -> tuple[str, ...]:

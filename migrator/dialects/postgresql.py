@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import sqlalchemy as sa
 from typing_extensions import override
 
 from migrator.dialects.base import Capabilities, Dialect, Transient
-from migrator.dialects.text.postgresql import CATALOGUE_OF_ALL, CATALOGUE_OF_TABLES, SYNTAX
+from migrator.dialects.text.postgresql import (
+    CATALOGUE_OF_ALL,
+    CATALOGUE_OF_TABLES,
+    SYNTAX,
+    WRITTEN_ROWS,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,6 +48,9 @@ SELECT n.nspname AS schema, c.relname AS name, x.indisvalid AS valid, b.pid AS b
    AND (n.nspname = CAST(:schema AS text)
         OR CAST(:schema AS text) IS NULL AND pg_table_is_visible(c.oid))
 """
+
+
+_LIMITED = re.compile(r"(character varying|numeric)\((\d+)(,\d+)?\)")
 
 
 class PostgreSQL(Dialect):
@@ -110,6 +119,18 @@ class PostgreSQL(Dialect):
         if restricted:
             return CATALOGUE_OF_TABLES.replace("{condition}", "c.relname IN :tables")
         return CATALOGUE_OF_TABLES.replace("{condition}", "TRUE") + CATALOGUE_OF_ALL
+
+    @override
+    def is_wider(self, before: str, after: str) -> bool:
+        was, now = _LIMITED.fullmatch(before), _LIMITED.fullmatch(after)
+        if was and now:
+            return (was[1], was[3]) == (now[1], now[3]) and int(was[2]) <= int(now[2])
+        text = ("character varying", "text")
+        return after in text and before.startswith(text)
+
+    @override
+    def written_rows(self) -> str:
+        return WRITTEN_ROWS
 
     @override
     def leave_commits(self) -> str:

@@ -71,6 +71,10 @@ class SQLite(Dialect):
         return CATALOGUE.replace("{condition}", "m.tbl_name IN :tables" if restricted else "1")
 
     @override
+    def written_rows(self) -> str:
+        return "SELECT 'a table' AS name, total_changes() AS written"
+
+    @override
     def lock_tables(self, written: Sequence[str], read: Sequence[str]) -> tuple[str, ...]:
         return ()  # BEGIN IMMEDIATE has kept every other writer out
 

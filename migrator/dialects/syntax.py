@@ -46,12 +46,18 @@ class Syntax:
     """What PRAGMA may ask."""
     functions: frozenset[str] = frozenset()
     """Functions that only compute or read, beside those that every database has."""
+    total: frozenset[str] = frozenset()
+    """Functions and signs that never fail, whatever a row holds, beside those of every database."""
+    extensions: frozenset[str] = frozenset()
+    """Extensions, by their names, whose making only adds."""
     volatile: frozenset[str] = frozenset()
     """Functions whose value differs from row to row, so that a default of them fills each."""
     inline_indexes: bool = False
     """ALTER TABLE … ADD INDEX, and ALGORITHM = and LOCK = beside it."""
     implicit_timestamps: bool = False
     """A TIMESTAMP that does not say NULL may get a default by a setting."""
+    widening: bool = False
+    """ALTER COLUMN … TYPE leaves the rows alone when the type only takes more."""
     late_defaults: bool = False
     """Whether a default fits its column is found out only when a row is inserted."""
     blocking: Mapping[str, str] = field(default_factory=dict)

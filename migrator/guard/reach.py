@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from migrator import sql
 from migrator.guard.value import Place
-from migrator.sql import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -117,7 +116,7 @@ def same(one: Place, other: Place) -> bool:
 
 def under_lock(statement: Statement) -> bool:
     """Return whether *statement* can run where only known tables are locked."""
-    if statement.concurrent or statement.kind is Kind.UNREADABLE:
+    if statement.concurrent or statement.unread:
         return False
     return all(
         table_of(effect) is not None and not _is_of_whole_table(effect)

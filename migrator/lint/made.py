@@ -19,7 +19,7 @@ class Made:
 
     syntax: Syntax
     tables: set[Name] = field(default_factory=set)
-    types: set[str | None] = field(default_factory=set)
+    types: set[tuple[str | None, ...]] = field(default_factory=set)
     blank: set[tuple[Name, str | None]] = field(default_factory=set)
     """Table and column, where the running code leaves the column NULL."""
 
@@ -34,13 +34,13 @@ class Made:
         if effect.thing == "table":
             self.tables.add((effect.schema, effect.name))
         elif effect.thing == "type" and effect.detail == "plain":
-            self.types.add(effect.name)
+            self.types.add((effect.schema, effect.name) if effect.schema else (effect.name,))
         elif effect.thing == "column" and effect.detail == "blank":
             self.blank.add(((effect.schema, effect.table), effect.name))
 
     def excuses(self, finding: Finding) -> bool:
         """Return whether *finding* is none, since it concerns only what was made here."""
-        if finding.type is not None and finding.type in self.types:
+        if finding.type in self.types:
             return True
         if self.excuses_table(finding):
             return True

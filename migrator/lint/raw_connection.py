@@ -3,112 +3,132 @@
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from migrator.dialects.syntax import words
 from migrator.errors import UnreadableError
 from migrator.lint.additive import normal
 from migrator.lint.violation import Violation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from migrator.lint.project import Project
-    from migrator.migration import Migration
+    from migrator.manifest import Entry
 
 RULE = "raw-connection"
 
-_ATTRIBUTES = frozenset(
-    {
-        "connection",
-        "create_engine",
-        "cursor",
-        "dbapi_connection",
-        "driver_connection",
-        "get_raw_connection",
-        "raw_connection",
-        "sync_connection",
-    }
+_ATTRIBUTES = words(
+    """
+    _dbapi_connection connection create_async_engine create_engine cursor dbapi
+    dbapi_connection driver_connection engine_from_config get_raw_connection import_dbapi
+    listen listens_for loaded_dbapi pool raw_connection sync_connection
+    """
 )
-_MODULES = frozenset(
-    {
-        "MySQLdb",
-        "aiomysql",
-        "aiosqlite",
-        "asyncpg",
-        "ctypes",
-        "importlib",
-        "mariadb",
-        "multiprocessing",
-        "mysql",
-        "pg8000",
-        "psycopg",
-        "psycopg2",
-        "pymysql",
-        "sqlite3",
-        "subprocess",
-    }
+_MODULES = words(
+    """
+    MySQLdb _thread aiomysql aiosqlite asyncpg concurrent ctypes importlib mariadb
+    multiprocessing mysql pg8000 psycopg psycopg2 pymysql sqlite3 subprocess threading
+    """
 )
-_NAMES = frozenset({"__import__", "compile", "create_engine", "eval", "exec"})
-_OS = frozenset(
-    {"execl", "execv", "execve", "execvp", "fork", "popen", "spawnl", "spawnv", "system"}
+_NAMES = words(
+    """
+    __import__ compile create_async_engine create_engine engine_from_config eval exec listen
+    listens_for
+    """
 )
+_OS = words("execl execv execve execvp fork popen spawnl spawnv system")
+_BY_NAME = words("__getattribute__ attrgetter getattr methodcaller")
+"""Functions that are given the name of an attribute."""
+_SUSPECT = re.compile("|".join(sorted(_ATTRIBUTES | _MODULES | _NAMES | _OS)).encode())
 _HINT = "use op and op.get_bind().execute(); or write allow = ['raw-connection'] and the reason"
 
 
 def check(project: Project) -> Iterator[Violation]:
     """Yield the places of each migration that go round the judge; nothing is imported for that."""
     for migration in project.migrations:
-        yield from found(migration)
+        vouched = normal(RULE) in {normal(label) for label in migration.allow}
+        for violation in found(migration.name, migration.files):
+            yield replace(violation, severity="info", hint=None) if vouched else violation
 
 
-def found(migration: Migration) -> Iterator[Violation]:
-    """Yield the places in the files of *migration*, and their own helpers, that go round."""
-    vouched = normal(RULE) in {normal(label) for label in migration.allow}
-    for path in _sources(migration):
+def found(name: str, files: Iterable[Path]) -> Iterator[Violation]:
+    """Yield the places in the *files* of a migration, and their own helpers, that go round."""
+    for path in _sources(files):
         for line, what in places(path.read_bytes()):
-            violation = Violation(
+            yield Violation(
                 rule=RULE,
                 severity="error",
-                migration=migration.name,
+                migration=name,
                 message=f"{what} goes round what judges statements",
                 hint=_HINT,
                 path=path,
                 line=line,
             )
-            yield replace(violation, severity="info", hint=None) if vouched else violation
 
 
-def refuse(migration: Migration) -> None:
-    """Raise UnreadableError if *migration* goes round the judge and does not say why it may."""
-    for violation in found(migration):
-        if violation.severity == "error":
-            raise UnreadableError(
-                f"line {violation.line}: {violation.message}",
-                migration=migration.name,
-                hint=violation.hint,
-            )
+def refuse(entry: Entry, folder: Path) -> None:
+    """Raise UnreadableError if a migration goes round the judge and does not say why it may.
+
+    It is read and not loaded: to load it, or to write down what it sends, may already do it.
+    """
+    files = [folder / file for file in entry.files]
+    for violation in found(entry.name, files):
+        if normal(RULE) in _allowed((folder / entry.main).read_bytes()):
+            return
+        place = violation.path.name if violation.path else entry.main
+        raise UnreadableError(
+            f"{place}, line {violation.line}: {violation.message}",
+            migration=entry.name,
+            hint=violation.hint,
+        )
+
+
+def _allowed(source: bytes) -> set[str]:
+    """Return the labels in `allow`, as far as they are written down word for word."""
+    tree = _tree(source)
+    return {
+        normal(text.value)
+        for node in (tree.body if tree else ())
+        if isinstance(node, ast.Assign | ast.AnnAssign)
+        and any(_is_allow(target) for target in ast.walk(node))
+        for text in ast.walk(node)
+        if isinstance(text, ast.Constant) and isinstance(text.value, str)
+    }
+
+
+def _tree(source: bytes) -> ast.Module | None:
+    """Return the syntax tree of *source*; None for what cannot be loaded, as is told elsewhere."""
+    try:
+        return ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError):
+        return None
+
+
+def _is_allow(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name) and node.id == "allow" and isinstance(node.ctx, ast.Store)
 
 
 def places(source: bytes) -> list[tuple[int, str]]:
     """Return the lines of Python's *source* that go round the judge, with what does so."""
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError):
-        return []  # It cannot be loaded either, and that is told elsewhere.
+    if source.isascii() and not _SUSPECT.search(source):
+        return []  # Letters outside ASCII may be other ways to write these names.
+    tree = _tree(source)
     return sorted(
         {
             (getattr(node, "lineno", 1), what)
-            for node in ast.walk(tree)
+            for node in (ast.walk(tree) if tree else ())
             if (what := _goes_round(node)) is not None
         }
     )
 
 
-def _sources(migration: Migration) -> Iterator[Path]:
-    """Yield the files of Python that *migration* consists of, and the helpers they import."""
-    waiting = [path for path in migration.files if path.suffix == ".py"]
+def _sources(files: Iterable[Path]) -> Iterator[Path]:
+    """Yield those of *files* that are Python, and the helpers that they import."""
+    waiting = [path for path in files if path.suffix == ".py"]
     seen: set[Path] = set()
     while waiting:
         path = waiting.pop(0)
@@ -121,11 +141,8 @@ def _sources(migration: Migration) -> Iterator[Path]:
 
 def _helpers(source: bytes) -> Iterator[str]:
     """Yield the names of helper modules, which begin with an underscore, that are imported."""
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError):
-        return
-    for node in ast.walk(tree):
+    tree = _tree(source)
+    for node in ast.walk(tree) if tree else ():
         if isinstance(node, ast.ImportFrom):
             names = [node.module or "", *(alias.name for alias in node.names)]
         elif isinstance(node, ast.Import):
@@ -168,7 +185,8 @@ def _import(node: ast.Import | ast.ImportFrom) -> str | None:
 
 def _text(node: ast.Call) -> str | None:
     """Return the attribute that is named in a text: getattr(bind, "connection")."""
-    if not isinstance(node.func, ast.Name) or node.func.id not in ("getattr", "attrgetter"):
+    function = node.func.attr if isinstance(node.func, ast.Attribute) else None
+    if (node.func.id if isinstance(node.func, ast.Name) else function) not in _BY_NAME:
         return None
     texts = [arg.value for arg in node.args if isinstance(arg, ast.Constant)]
     return next((f'"{text}"' for text in texts if text in _ATTRIBUTES), None)

@@ -170,11 +170,11 @@ def read_text(path: Path) -> str:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write *text* to *path*, or leave *path* as it is."""
+    """Write *text* to *path* with the line ends that are there, or leave *path* as it is."""
     real = path.resolve()
     beside = real.with_name(f".{real.name}.{secrets.token_hex(4)}")
     try:
-        with beside.open("x", encoding="utf-8", newline="\n") as file:
+        with beside.open("x", encoding="utf-8", newline=_line_end(real)) as file:
             file.write(text)
         if real.exists():
             beside.chmod(real.stat().st_mode & 0o777)
@@ -182,6 +182,14 @@ def write_text(path: Path, text: str) -> None:
     except OSError as error:
         beside.unlink(missing_ok=True)
         raise ManifestError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _line_end(path: Path) -> str:
+    """Return how the lines of the file at *path* end; those of a new one as on Unix."""
+    if not path.exists():
+        return "\n"
+    with path.open("rb") as file:
+        return "\r\n" if file.readline(MAX_BYTES).endswith(b"\r\n") else "\n"
 
 
 def entry_of(member: Member) -> Entry:

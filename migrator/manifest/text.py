@@ -17,7 +17,7 @@ MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 2
 
 _SPACE = re.compile(r"[ \t\n\r]*")
-_MARKER = re.compile(r"^(?:<{7}|\|{7}|={7}|>{7})(?: |\r?$)", re.MULTILINE)
+_MARKER = re.compile(r"^(?:<{7,}|\|{7,}|={7,}|>{7,})(?: |\r?$)", re.MULTILINE)
 _DIGITS = 18
 
 

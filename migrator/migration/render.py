@@ -154,25 +154,44 @@ def _take_away_database(op: Operations, dialect: SQLAlchemyDialect) -> None:
 
 
 def _readable(error: Exception) -> Exception:
-    """Return *error* as ours when it says that a database is needed."""
-    from alembic.util import CommandError
-
-    if isinstance(error, sa.exc.NoInspectionAvailable):
-        return _at(error, UnreadableError("sa.inspect() needs a database", hint=_OFFLINE))
-    if isinstance(error, CommandError) and "--sql mode" in str(error):
-        return _at(
-            error,
-            UnreadableError(
-                "batch_alter_table() has to look at the table in a database",
-                hint="give it copy_from=sa.Table(…), or write NAME.sqlite.sql",
-            ),
-        )
+    """Return *error* as ours, at its place, when what it says is not how we would say it."""
+    for kind, part, ours, message, hint in _SAID_BETTER:
+        if type(error).__name__ == kind and part in str(error):
+            return ours(message, hint=hint).with_traceback(error.__traceback__)
     return error
 
 
-def _at(error: Exception, ours: UnreadableError) -> UnreadableError:
-    """Return *ours* at the place where *error* came up."""
-    return ours.with_traceback(error.__traceback__)
+_SAID_BETTER: tuple[tuple[str, str, type[MigrationError], str, str], ...] = (
+    (
+        "NoInspectionAvailable",
+        "",
+        UnreadableError,
+        "sa.inspect() needs a database",
+        _OFFLINE,
+    ),
+    (
+        "CommandError",
+        "--sql mode",
+        UnreadableError,
+        "batch_alter_table() has to look at the table in a database",
+        "give it copy_from=sa.Table(…), or write NAME.sqlite.sql",
+    ),
+    (
+        "NotImplementedError",
+        "ALTER of constraints",
+        MigrationError,
+        "this database adds a constraint only together with its column",
+        "write it in NAME.sqlite.sql: ALTER TABLE … ADD COLUMN … REFERENCES …",
+    ),
+    (
+        "CompileError",
+        "literal value",
+        MigrationError,
+        "a value beside a column without a type cannot be written down",
+        "say the type: sa.column(name, sa.Integer()); an expand may not write rows at all",
+    ),
+)
+"""What alembic or SQLAlchemy raises, a part of what it says, and how we say it."""
 
 
 @cache

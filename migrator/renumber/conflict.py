@@ -8,7 +8,7 @@ from enum import Enum, auto
 
 from migrator.errors import ManifestError
 
-_MARKER = re.compile(r"(?P<sign><{7}|\|{7}|={7}|>{7})(?: (?P<label>.*?))?\s*")
+_MARKER = re.compile(r"(?P<sign><{7,}|\|{7,}|={7,}|>{7,})(?: (?P<label>.*?))?\s*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,23 +46,24 @@ def sides(text: str) -> tuple[Side, Side] | None:
     """Return the two sides of the conflicts in *text*, ours and theirs as git says, or None.
 
     Ours is the upper one, which is called HEAD; a base between them (diff3, zdiff3) is left
-    out. Raises ManifestError when a marker is without its partners.
+    out, with the longer markers of the conflict that it may be itself. Raises ManifestError
+    when a marker is without its partners.
     """
     part, labels = _Part.BOTH, {"<": "", ">": ""}
     ours: list[tuple[int, str]] = []
     theirs: list[tuple[int, str]] = []
-    number, found = 0, False
+    number = size = 0
     for number, line in enumerate(text.splitlines(keepends=True), start=1):
         marker = _MARKER.fullmatch(line)
-        if marker is None:
+        if marker is None or len(marker["sign"]) != (size or len(marker["sign"])):
             ours += [(number, line)] if part in _OF_OURS else []
             theirs += [(number, line)] if part in _OF_THEIRS else []
             continue
-        found, part = True, _after(part, marker["sign"][0], number)
+        size, part = len(marker["sign"]), _after(part, marker["sign"][0], number)
         labels[marker["sign"][0]] = marker["label"] or labels.get(marker["sign"][0], "")
     if part is not _Part.BOTH:
         raise _half(number)
-    return (_side(labels["<"], ours), _side(labels[">"], theirs)) if found else None
+    return (_side(labels["<"], ours), _side(labels[">"], theirs)) if size else None
 
 
 def _after(part: _Part, sign: str, line: int) -> _Part:

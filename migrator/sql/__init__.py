@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+from migrator.sql.alter import on_table
 from migrator.sql.read import read, read_all
 from migrator.sql.split import split
 from migrator.sql.statement import Caution, Effect, Finding, Kind, Statement
 
-__all__ = ["Caution", "Effect", "Finding", "Kind", "Statement", "read", "read_all", "split"]
+__all__ = [
+    "Caution",
+    "Effect",
+    "Finding",
+    "Kind",
+    "Statement",
+    "on_table",
+    "read",
+    "read_all",
+    "split",
+]

@@ -134,8 +134,8 @@ def _foreign_key(reader: Reader, table: additions.Table, _: str | None) -> Const
     columns = column_list(reader)
     if not reader.words("REFERENCES"):
         raise UnreadableText(f"{reader.found()} stands where REFERENCES is expected")
-    references(reader)
-    findings = additions.of_key("foreign key", columns, table, late=_late(reader))
+    full = references(reader)
+    findings = additions.of_key("foreign key", columns, table, late=_late(reader), every=full)
     return "foreign key", columns, list(findings)
 
 

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 _FILL = "add it nullable or with a constant default, `fill` it, set NOT NULL in a contract"
 _REFUSED_WRITES = "the running code may be refused a write that it could do before"
-_VOUCH = "say in `allow` and `reason` why the running code keeps to it, or put it in a contract"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +40,8 @@ class Table:
             kind=Kind.UNREADABLE,
             label=label,
             why=_REFUSED_WRITES,
-            hint=_VOUCH,
+            hint=f"write allow = [{label!r}], and as the reason why the running code keeps to it; "
+            "or put it in a contract",
             table=self.name,
             schema=self.schema,
             columns=tuple(columns),
@@ -52,9 +52,9 @@ class Table:
         """Yield the finding of something whose adding locks a large table for long."""
         syntax = self.reader.dialect.syntax
         if thing in syntax.blocking:
-            yield self.finding(
-                Kind.BLOCKING, label, syntax.blocking[thing], syntax.recipes.get(thing)
-            )
+            small = f"if the table is small, write allow = [{label!r}] and the reason"
+            hint = "; ".join(filter(None, [syntax.recipes.get(thing), small]))
+            yield self.finding(Kind.BLOCKING, label, syntax.blocking[thing], hint)
 
     def caution(self, rule: str, why: str, hint: str) -> Caution:
         """Return a caution that is none when the same migration made the table."""
@@ -107,12 +107,13 @@ def _formula(column: Column, table: Table) -> Iterator[Finding]:
     """Yield what follows from a value that is computed of other columns."""
     if not column.generated:
         return
-    same_column = table.reader.dialect.syntax.same_column
+    syntax = table.reader.dialect.syntax
     loops = any(
-        token.sort in (Sort.WORD, Sort.NAME) and same_column(table.reader.kept(token), column.name)
+        token.sort in (Sort.WORD, Sort.NAME)
+        and syntax.same_column(table.reader.kept(token), column.name)
         for token in column.formula
     )
-    if column.not_null or loops or not expression.total(column.formula):
+    if column.not_null or loops or not expression.total(column.formula, syntax):
         yield table.narrows("ADD COLUMN GENERATED")
     if column.generated == "stored":
         yield from table.blocks("stored", "ADD COLUMN STORED")
@@ -140,7 +141,7 @@ def _custom(column: Column, table: Table) -> Iterator[Finding]:
         hint=f"if it has none, write allow = [{f'TYPE {name}'!r}] and the reason",
         table=table.name,
         schema=table.schema,
-        type=column.custom[-1],
+        type=column.custom,
     )
 
 
@@ -156,11 +157,14 @@ def of_check(check: Sequence[Token], table: Table, *, late: bool) -> Iterator[Fi
 
 
 def of_key(
-    thing: str, columns: Sequence[str], table: Table, *, late: bool = False
+    thing: str, columns: Sequence[str], table: Table, *, late: bool = False, every: bool = False
 ) -> Iterator[Finding]:
-    """Yield why adding a foreign key, unique or exclude constraint is more than adding."""
+    """Yield why adding a foreign key, unique or exclude constraint is more than adding.
+
+    It holds for a row as soon as one of its *columns* is NULL, or only when *every* one is.
+    """
     label = f"ADD {thing.upper()}"
-    yield table.narrows(label, columns)
+    yield table.narrows(label, columns, every=every)
     if not late:
         yield from table.blocks(thing, label)
 

@@ -9,14 +9,14 @@ from migrator.sql import additions
 from migrator.sql.add import add
 from migrator.sql.change import Found, change, changes, drop, effect_on
 from migrator.sql.index import LOCKING, locking
-from migrator.sql.reader import items
+from migrator.sql.reader import Reader, items
 from migrator.sql.statement import Effect, Finding, Kind, Read
-from migrator.sql.tokens import Sort, UnreadableText
+from migrator.sql.tokens import Sort, UnreadableText, tokens
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from migrator.sql.reader import Reader
+    from migrator.dialects import Dialect
     from migrator.sql.tokens import Token
 
 _CHANGES = words(
@@ -63,6 +63,19 @@ def _alter_type(reader: Reader) -> Read:
     shown = value[1:-1].replace("''", "'")
     effect = Effect(verb="add", thing="value", name=shown, table=name, schema=schema, maybe=maybe)
     return Read(label="ALTER TYPE ADD VALUE", effects=(effect,))
+
+
+def on_table(text: str, name: str, dialect: Dialect) -> str:
+    """Return *text*, one ALTER TABLE, as one of the table *name*."""
+    run = list(tokens(text, dialect.syntax))
+    reader = Reader(run, dialect)
+    while not reader.words("TABLE"):
+        reader.take()
+    reader.words("IF", "EXISTS")
+    first = reader.peek()
+    reader.qualified()
+    last = run[len(run) - reader.left - 1]
+    return f"{text[: first.start]}{name}{text[last.end :]}"
 
 
 def _alter_table(reader: Reader) -> Read:

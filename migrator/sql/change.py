@@ -72,11 +72,39 @@ def drop(reader: Reader, table: Table, found: Found) -> None:
 
 def change(reader: Reader, table: Table, found: Found) -> None:
     """Read an action that changes what is there; contracts want to know what."""
-    label, effect = _changed(reader, table)
-    reader.rest()
+    action = reader.rest()
+    label, effect = _changed(reader.within(action), table)
     found.label = found.label or label
     found.effects.append(effect)
-    found.findings.append(changes(label))
+    if effect.detail == "null":
+        found.findings.append(_loosens(label, "the running code may read NULL where it never did"))
+    elif label in _SAID_AGAIN or (
+        effect.detail == "type" and reader.dialect.syntax.widening and _may_widen(action)
+    ):
+        found.findings.append(_loosens(label, "only the database knows whether it takes more"))
+    else:
+        found.findings.append(changes(label))
+
+
+def _loosens(label: str, why: str) -> Finding:
+    """Return the finding of what may only allow more than before, and that somebody has to say."""
+    hint = f"if it only allows more, write allow = [{label!r}] and the reason"
+    return Finding(kind=Kind.UNREADABLE, label=label, why=why, hint=hint)
+
+
+_SAID_AGAIN = ("CHANGE COLUMN", "MODIFY COLUMN")
+"""They say the whole column again, so nothing tells from their text what is new in it."""
+_WIDENED = ("CHARACTER", "DECIMAL", "NUMERIC", "TEXT", "VARCHAR", "VARYING")
+"""Types that may take more values without a row being written again."""
+
+
+def _may_widen(action: Sequence[Token]) -> bool:
+    """Return whether *action*, ALTER COLUMN … TYPE, names such a type, and no USING."""
+    place = next(place for place, token in enumerate(action) if token.is_word("TYPE"))
+    after = action[place + 1 :]
+    return all(token.sort is not Sort.NAME for token in after) and all(
+        token.is_word(*_WIDENED) for token in after if token.sort is Sort.WORD
+    )
 
 
 def _changed(reader: Reader, table: Table) -> tuple[str, Effect]:
@@ -89,7 +117,8 @@ def _changed(reader: Reader, table: Table) -> tuple[str, Effect]:
         reader.words("IF", "EXISTS")
         name = reader.name()
         detail = _alteration(reader.rest())
-        return f"ALTER COLUMN {detail.upper()}", effect_on(table, "alter", "column", name, detail)
+        label = f"ALTER COLUMN {'DROP NOT NULL' if detail == 'null' else detail.upper()}"
+        return label, effect_on(table, "alter", "column", name, detail)
     if word in ("MODIFY", "CHANGE"):
         return _modified(reader, table, word)
     effect = Effect(

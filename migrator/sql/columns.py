@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from migrator.dialects import Dialect
-    from migrator.sql.reader import Name, Reader
+    from migrator.sql.reader import Reader
 
 _CONSTRAINTS = words(
     """
@@ -48,7 +48,7 @@ class Column:
     default: str = ""
     """'', 'null', 'constant', 'computed' or 'volatile'."""
     implicit: bool = False
-    """A setting of the server may give it a default."""
+    """The server may give it a value: by a setting, or at each update."""
     unique: bool = False
     nulls_equal: bool = False
     primary: bool = False
@@ -84,7 +84,7 @@ def column(reader: Reader, *, maybe: bool = False) -> Column:
     _type(reader, made)
     while not reader.done:
         _constraint(reader, made)
-    made.implicit = _has_implicit_default(made, reader.dialect)
+    made.implicit = made.implicit or _has_implicit_default(made, reader.dialect)
     if made.type and made.type[0] in _NUMBERED:
         made.numbered = True
     return made
@@ -106,7 +106,7 @@ def _type(reader: Reader, made: Column) -> None:
         if token.is_sign("("):
             reader.group()
             continue
-        words.append(_type_word(reader, made))
+        words.append(_type_word(reader, made, qualified=words[-1:] == ["."]))
     made.type = tuple(words)
 
 
@@ -117,7 +117,7 @@ def _ends_type(reader: Reader) -> bool:
     return reader.peek().is_word(*_CONSTRAINTS)
 
 
-def _type_word(reader: Reader, made: Column) -> str:
+def _type_word(reader: Reader, made: Column, *, qualified: bool) -> str:
     """Take one word of a type, and note when it is not one of the database's own."""
     token = reader.take()
     if token.is_sign("["):
@@ -127,7 +127,9 @@ def _type_word(reader: Reader, made: Column) -> str:
             raise UnreadableText(f"{reader.found()} stands in a type")
         return "[]"
     syntax = reader.dialect.syntax
-    if not syntax.types or token.is_word(*syntax.types, *_IN_TYPE) or token.is_sign("."):
+    if not syntax.types or token.is_sign("."):
+        return token.value
+    if token.is_word(*syntax.types, *_IN_TYPE) and not (qualified or reader.peek().is_sign(".")):
         return token.value
     if not syntax.domains:
         raise UnreadableText(f"the type {token.text} is not known")
@@ -207,21 +209,25 @@ def _check(reader: Reader, made: Column) -> None:
     reader.words("NO", "INHERIT")
 
 
-def references(reader: Reader) -> Name:
-    """Take the table, columns and actions of a foreign key, after REFERENCES."""
-    table = reader.qualified()
+def references(reader: Reader) -> bool:
+    """Take the table, columns and actions of a foreign key, after REFERENCES.
+
+    Return whether it is MATCH FULL: one NULL among its columns is not enough.
+    """
+    full = False
+    reader.qualified()
     if reader.peek().is_sign("("):
         reader.group()
     while word := reader.word("MATCH", "ON"):
         if word == "MATCH":
-            _expect(reader, "FULL", "PARTIAL", "SIMPLE")
+            full = _expect(reader, "FULL", "PARTIAL", "SIMPLE") != "SIMPLE"
             continue
         _expect(reader, "DELETE", "UPDATE")
         if reader.words("SET", "NULL") or reader.words("SET", "DEFAULT"):
             continue
         if not reader.words("NO", "ACTION"):
             _expect(reader, "CASCADE", "RESTRICT")
-    return table
+    return full
 
 
 def _references(reader: Reader, made: Column) -> None:
@@ -250,7 +256,8 @@ def _comment(reader: Reader, _: Column) -> None:
     reader.string()
 
 
-def _on(reader: Reader, _: Column) -> None:
+def _on(reader: Reader, made: Column) -> None:
+    made.implicit = True
     _expect(reader, "UPDATE")
     _expect(reader, "CURRENT_TIMESTAMP", "NOW")
     if reader.peek().is_sign("("):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from migrator.dialects.syntax import words
 from migrator.sql import expression
 from migrator.sql.index import create_index
+from migrator.sql.partition import partition
 from migrator.sql.reader import HIDING, items
 from migrator.sql.routine import ROUTINES, replaced, routine
 from migrator.sql.statement import Effect, Finding, Kind, Read
@@ -48,7 +50,7 @@ def create(reader: Reader) -> Read:
         return routine(reader, thing, label)
     if replaces:
         return replaced(reader, thing, label)
-    if thing not in _MAKERS or not _ACCEPTED[thing].issuperset(modifiers):
+    if thing not in _MAKERS or not _ACCEPTED.get(thing, frozenset()).issuperset(modifiers):
         raise UnreadableText(f"{label} is not known to be additive")
     return _MAKERS[thing](reader, label, modifiers)
 
@@ -96,21 +98,26 @@ def _new_name(reader: Reader) -> tuple[Name, bool]:
 def _table(reader: Reader, label: str, _: Sequence[str]) -> Read:
     """Read CREATE TABLE: a body in parentheses, and options that name no other table."""
     (schema, name), maybe = _new_name(reader)
-    copies = (Finding(kind=Kind.DATA, label="CREATE TABLE AS", why=_COPIES),)
     effect = Effect(verb="add", thing="table", name=name, schema=schema, maybe=maybe)
+    if reader.words("PARTITION", "OF"):
+        return partition(reader, effect)
+    columns = _columns(reader)
+    if columns is None:
+        copies = Finding(kind=Kind.DATA, label="CREATE TABLE AS", why=_COPIES)
+        return Read(label="CREATE TABLE AS", effects=(effect,), findings=(copies,))
+    return Read(label=label, effects=(replace(effect, columns=columns),))
+
+
+def _columns(reader: Reader) -> tuple[str, ...] | None:
+    """Take what follows the name of a table; return its columns, or None when it copies rows."""
     if reader.peek().is_word("AS", "SELECT", "WITH"):
         reader.rest()
-        return Read(label="CREATE TABLE AS", effects=(effect,), findings=copies)
+        return None
     body = reader.group()
     if _is_query(body):
-        return Read(label="CREATE TABLE AS", effects=(effect,), findings=copies)
+        return None
     columns = _body(reader, body)
-    found = Effect(
-        verb="add", thing="table", name=name, schema=schema, maybe=maybe, columns=columns
-    )
-    if not _options(reader):
-        return Read(label="CREATE TABLE AS", effects=(found,), findings=copies)
-    return Read(label=label, effects=(found,))
+    return columns if _options(reader) else None
 
 
 def _body(reader: Reader, tokens: Sequence[Token]) -> tuple[str, ...]:
@@ -160,6 +167,8 @@ def _view(reader: Reader, label: str, modifiers: Sequence[str]) -> Read:
     """Read CREATE VIEW; one that is materialized runs its query now."""
     (schema, name), maybe = _new_name(reader)
     if reader.peek().is_sign("("):
+        reader.group()
+    if reader.words("WITH"):
         reader.group()
     if not reader.words("AS"):
         raise UnreadableText(f"{reader.found()} stands where AS is expected")
@@ -223,20 +232,43 @@ def _type(reader: Reader, label: str, _: Sequence[str]) -> Read:
     return Read(label=label, effects=(effect,))
 
 
+def _new(reader: Reader, label: str, _: Sequence[str]) -> Read:
+    """Read what nobody can use before it has a name: a domain, a collation, statistics."""
+    (schema, name), maybe = _new_name(reader)
+    reader.rest()
+    thing = {"CREATE DOMAIN": "type"}.get(label, label.removeprefix("CREATE ").lower())
+    effect = Effect(verb="add", thing=thing, name=name, schema=schema, maybe=maybe)
+    return Read(label=label, effects=(effect,))
+
+
+def _extension(reader: Reader, label: str, _: Sequence[str]) -> Read:
+    """Read CREATE EXTENSION: its script runs now, so it has to be a known one."""
+    maybe = reader.words("IF", "NOT", "EXISTS")
+    name = reader.name()
+    if name not in reader.dialect.syntax.extensions:
+        raise UnreadableText(f"what the extension {name} does when it is made is not known")
+    reader.words("WITH")
+    if reader.words("SCHEMA"):
+        reader.name()
+    effect = Effect(verb="add", thing="extension", name=name, maybe=maybe)
+    return Read(label=label, effects=(effect,))
+
+
 _MAKERS: dict[str, Callable[[Reader, str, Sequence[str]], Read]] = {
+    "COLLATION": _new,
+    "DOMAIN": _new,
+    "EXTENSION": _extension,
     "INDEX": create_index,
     "SCHEMA": _schema,
     "SEQUENCE": _sequence,
+    "STATISTICS": _new,
     "TABLE": _table,
     "TYPE": _type,
     "VIEW": _view,
 }
 _ACCEPTED = {
     "INDEX": frozenset({"UNIQUE", "FULLTEXT", "SPATIAL"}),
-    "SCHEMA": frozenset[str](),
-    "SEQUENCE": frozenset[str](),
     "TABLE": frozenset({"UNLOGGED"}),
-    "TYPE": frozenset[str](),
     "VIEW": frozenset({"MATERIALIZED"}),
 }
 """What may be created, with the words that may come before it."""

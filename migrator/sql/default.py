@@ -28,6 +28,7 @@ _CONSTANTS = (
     )
 )
 """Words that may stand in a default outside of calls."""
+_BINARY = words("BINARY BIT BYTEA VARBINARY VARBIT")
 _MOMENTS = words("DATE DATETIME TIMESTAMP")
 _NUMERIC = words(
     "BIGINT BOOL BOOLEAN DECIMAL DOUBLE FLOAT INT INTEGER MEDIUMINT NUMERIC REAL SMALLINT TINYINT"
@@ -93,7 +94,15 @@ def _is_plain_value(core: Sequence[Token], syntax: Syntax, type_: Sequence[str])
         return not syntax.late_defaults or _fits(core[0], type_)
     if core[0].is_word(*known.STABLE):
         return not syntax.late_defaults or bool(_MOMENTS.intersection(type_[:1]))
-    return (len(core) == 1 and core[0].is_word("TRUE", "FALSE")) or _is_typed_literal(core, syntax)
+    plain = core[0].is_word("TRUE", "FALSE") and len(core) == 1
+    return plain or _is_bits(core, type_) or _is_typed_literal(core, syntax)
+
+
+def _is_bits(core: Sequence[Token], type_: Sequence[str]) -> bool:
+    """Return whether *core* is b'0' or x'00', for a column that takes them."""
+    return bool(
+        core[0].is_word(*_BITS) and _is_string_at(core, 1) and _BINARY.intersection(type_[:1])
+    )
 
 
 def _is_typed_literal(core: Sequence[Token], syntax: Syntax) -> bool:
@@ -114,12 +123,22 @@ def _fits(literal: Token, type_: Sequence[str]) -> bool:
 
 
 def _words(tokens: Sequence[Token]) -> Iterator[int]:
-    """Yield the places of words and names that are not the type of a cast."""
+    """Yield the places of words and names that are not the type of a cast, nor part of b'0'."""
     for place, token in enumerate(tokens):
+        if token.is_word(*_BITS) and _is_string_at(tokens, place + 1):
+            continue
         if token.is_sign(":="):
             raise UnreadableText("a default sets a variable")
         if token.sort in (Sort.WORD, Sort.NAME) and not _is_type(tokens, place):
             yield place
+
+
+_BITS = ("B", "X")
+"""What stands before the quote of b'0' and x'00'."""
+
+
+def _is_string_at(tokens: Sequence[Token], place: int) -> bool:
+    return place < len(tokens) and tokens[place].sort is Sort.STRING
 
 
 def _is_type(tokens: Sequence[Token], place: int) -> bool:

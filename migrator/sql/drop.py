@@ -12,7 +12,7 @@ from migrator.sql.tokens import Sort, UnreadableText
 if TYPE_CHECKING:
     from migrator.sql.reader import Reader
 
-_TRANSITION = "move rows with a transition: migrator online-migrate runs it in batches"
+TRANSITION = "move rows with a transition: migrator online-migrate runs it in batches"
 
 
 def drop(reader: Reader) -> Read:
@@ -91,5 +91,5 @@ def write(reader: Reader, word: str) -> Read:
     reader.rest()
     effect = Effect(verb="alter", thing="table", name=name, schema=schema, detail="rows")
     why = "it removes all rows" if word == "TRUNCATE" else "it writes rows"
-    finding = Finding(kind=Kind.DATA, label=word, why=why, hint=_TRANSITION)
+    finding = Finding(kind=Kind.DATA, label=word, why=why, hint=TRANSITION)
     return Read(label=word, effects=(effect,), findings=(finding,), base=Kind.DATA)

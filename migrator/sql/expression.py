@@ -80,23 +80,31 @@ def _is_harmless(tokens: Sequence[Token], place: int, syntax: Syntax) -> bool:
         schema = tokens[place - 2] if place > 1 else None
         catalogue = schema is not None and schema.value in ("PG_CATALOG", "pg_catalog")
         return catalogue and token.value in syntax.functions | known.FUNCTIONS
-    if token.sort is not Sort.WORD:
-        return place > 0 and tokens[place - 1].is_word("AS")
-    listed = known.FUNCTIONS | known.BEFORE_PARENTHESIS | syntax.functions | syntax.types
-    if token.value in listed or (place > 0 and tokens[place - 1].is_word("AS")):
+    if is_no_call(tokens, place):
         return True
-    return token.value in syntax.volatile - {"NEXTVAL"}
+    listed = known.FUNCTIONS | syntax.functions | syntax.types | syntax.volatile - {"NEXTVAL"}
+    return token.sort is Sort.WORD and token.value in listed
 
 
-def total(tokens: Sequence[Token]) -> bool:
+def is_no_call(tokens: Sequence[Token], place: int) -> bool:
+    """Return whether the name at *place*, that a parenthesis follows, is that of no function."""
+    token = tokens[place]
+    before = tokens[place - 1].value if place > 0 else ""
+    if token.sort is not Sort.WORD:
+        return before == "AS"
+    known_after = known.AFTER.get(token.value, frozenset())
+    return token.value in known.BEFORE_PARENTHESIS or before in known_after | {"AS"}
+
+
+def total(tokens: Sequence[Token], syntax: Syntax) -> bool:
     """Return whether the expression *tokens* has a value whatever a row holds."""
     for place, token in enumerate(tokens):
-        if token.sort is Sort.SIGN and token.value not in _CALM_SIGNS:
+        if token.sort is Sort.SIGN and token.value not in _CALM_SIGNS | syntax.total:
             return False
         if token.sort not in (Sort.WORD, Sort.NAME):
             continue
         called = place + 1 < len(tokens) and calls(tokens[place + 1])
-        if called and token.value not in known.TOTAL | known.BEFORE_PARENTHESIS:
+        if called and not (token.value in known.TOTAL | syntax.total or is_no_call(tokens, place)):
             return False
         if token.is_word(*_RESTLESS):
             return False

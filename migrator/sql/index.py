@@ -71,11 +71,12 @@ def index_body(
     if reader.words("USING"):
         reader.name()
     body = _without_lengths(reader.group(), reader)
-    computed = not expression.total(body)
+    syntax = reader.dialect.syntax
+    computed = not expression.total(body, syntax)
     equal = _index_options(reader)
     if reader.words("WHERE"):
         where = reader.rest()
-        computed = computed or not expression.total(where)
+        computed = computed or not expression.total(where, syntax)
     while not reader.done:
         _index_option(reader)
     columns = tuple(reader.kept(item[0]) for item in items(body) if item and _is_column(item))
@@ -100,10 +101,21 @@ def _without_lengths(tokens: Sequence[Token], reader: Reader) -> list[Token]:
     return kept
 
 
+_OPERATORS = (
+    "AND", "BETWEEN", "GLOB", "IN", "IS", "ISNULL", "LIKE", "MATCH", "NOT", "NOTNULL", "OR",
+    "REGEXP",
+)  # fmt: skip
+
+
 def _is_column(item: Sequence[Token]) -> bool:
-    """Return whether *item* of an index is a column, and not an expression."""
+    """Return whether *item* of an index is a column, and not an expression: x IS NULL is one."""
     called = len(item) > 1 and item[1].is_sign("(") and item[0].is_word(*known.FUNCTIONS)
-    return item[0].sort in (Sort.WORD, Sort.NAME) and not called
+    return (
+        item[0].sort in (Sort.WORD, Sort.NAME)
+        and not called
+        and not any(token.is_word(*_OPERATORS) for token in item[1:])
+        and all(token.sort is not Sort.SIGN or token.value in "().=," for token in item[1:])
+    )
 
 
 def _index_options(reader: Reader) -> bool:

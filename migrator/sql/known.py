@@ -12,12 +12,22 @@ ACTS = words("ALTER CALL CREATE DROP DUMPFILE EXECUTE GRANT LOCK OUTFILE PROCEDU
 
 BEFORE_PARENTHESIS = words(
     """
-    ALL AND ANY ARRAY AS BETWEEN BY CASE CHECK DISTINCT ELSE EXCEPT EXISTS FILTER FROM GROUP
-    HAVING ILIKE IN INTERSECT INTERVAL IS JOIN LATERAL LIKE LIMIT MATERIALIZED NOT OFFSET ON OR OVER
-    PARTITION ROW SELECT SET SETS SOME THEN UNION USING VALUES WHEN WHERE XOR
+    ALL AND ANY ARRAY AS BETWEEN CASE CHECK DISTINCT ELSE EXCEPT EXISTS FROM GROUP HAVING
+    ILIKE IN INTERSECT INTERVAL IS JOIN LATERAL LIKE LIMIT NOT OFFSET ON OR ROW SELECT SOME
+    THEN UNION USING VALUES WHEN WHERE
     """
 )
-"""Followed by a parenthesis these are no call of a function."""
+"""Followed by a parenthesis these are no call of a function: none may be the name of one."""
+
+AFTER = {
+    "BY": words("GROUP ORDER PARTITION"),
+    "FILTER": words(")"),
+    "MATERIALIZED": words("AS NOT"),
+    "OVER": words(")"),
+    "SETS": words("GROUPING"),
+}
+"""No call of a function either, but only after one of these: some databases let functions be
+called so."""
 
 TYPES = words(
     """

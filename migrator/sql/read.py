@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from migrator.dialects.syntax import words
 from migrator.sql import alter, create, drop, session
+from migrator.sql.change import changes
 from migrator.sql.reader import Reader
 from migrator.sql.split import runs
 from migrator.sql.statement import Finding, Kind, Statement
 from migrator.sql.tokens import Sort, UnreadableText, tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from migrator.dialects import Dialect
     from migrator.sql.statement import Read
@@ -24,6 +26,11 @@ UNCLEAR = "UNCLEAR TEXT"
 
 _DROPPING = words("CHANGE DROP MODIFY RENAME REVOKE TRUNCATE")
 """Words that a statement may not have to which `allow` is meant to apply."""
+_SAYS_DROP = re.compile(rf"\b(?:{'|'.join(sorted(_DROPPING))})\b", re.IGNORECASE)
+_SAYS_WRITE = re.compile(
+    r"\b(?:DELETE\s+FROM|(?:INSERT|MERGE|REPLACE)\s+(?:\w+\s+)?INTO|UPDATE\s+\S+\s+SET)\b",
+    re.IGNORECASE,
+)
 _LABEL_WORDS = 2
 
 
@@ -87,7 +94,21 @@ def _unreadable(text: str, label: str, why: str, run: Sequence[Token] = ()) -> S
         hint=None if drops else f"if it only adds, write allow = [{label!r}] and the reason",
         opaque=True,
     )
-    return Statement(text=text, called=label, findings=(finding,))
+    said = " ".join(token.text for token in run) if run else text
+    hidden = _said_in_text(label, said, texts_too=not run or run[0].is_word(*_LONE))
+    return Statement(text=text, called=label, findings=(*hidden, finding))
+
+
+def _said_in_text(label: str, said: str, *, texts_too: bool) -> Iterator[Finding]:
+    """Yield what a statement that cannot be read still says: nobody can vouch that it only adds.
+
+    With *texts_too* it may run the texts in quotes that it holds, as DO does.
+    """
+    if found := _SAYS_WRITE.search(said):
+        why = f"it says {' '.join(found.group().upper().split())}"
+        yield Finding(kind=Kind.DATA, label=label, why=why, hint=drop.TRANSITION)
+    if texts_too and (found := _SAYS_DROP.search(said)):
+        yield changes(label, f"it says {found.group().upper()}")
 
 
 def _label(run: Sequence[Token]) -> str:

@@ -77,8 +77,9 @@ class Finding:
     """Additive after all when the running code leaves one of these columns NULL, or"""
     every: bool = False
     """when it leaves all of them NULL."""
-    type: str | None = None
-    """Additive after all when the same migration made this type, of plain values."""
+    type: tuple[str, ...] = ()
+    """Additive after all when the same migration made this type, of plain values: its name, with
+    its schema before it where the statement says it."""
     opaque: bool = False
     """Not even a contract may do it: what it does now cannot be read."""
 
@@ -92,6 +93,9 @@ class Caution:
     hint: str
     table: str | None = None
     schema: str | None = None
+
+
+_ASKING = frozenset({"DESC", "DESCRIBE", "EXPLAIN", "SELECT", "SHOW", "VALUES", "WITH"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +117,18 @@ class Statement:
         """Return the worst that was found, as if every table it names were in use."""
         kinds = [self.base, *(finding.kind for finding in self.findings)]
         return max(kinds, key=_WORSE.__getitem__)
+
+    @property
+    def asks(self) -> bool:
+        """Return whether it has a result, and nothing else as far as its text tells."""
+        return self.called in _ASKING and self.kind is Kind.HARMLESS
+
+    @property
+    def unread(self) -> bool:
+        """Return whether its text leaves open what it does; which column it alters, it says."""
+        alters = any((each.verb, each.thing) == ("alter", "column") for each in self.effects)
+        opaque = any(finding.opaque for finding in self.findings)
+        return self.kind is Kind.UNREADABLE and (opaque or not alters)
 
     @property
     def label(self) -> str:

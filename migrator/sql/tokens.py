@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 _SPACE = " \t\n\r\f"
 _WORD = re.compile(r"[^\W\d][\w$]*")
-_NUMBER = re.compile(r"0[xX][0-9a-fA-F]+|(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?")
+_NUMBER = re.compile(r"0[xX][0-9a-fA-F]+|(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?", re.ASCII)
 _SIGN = re.compile(
     r"::|:=|\|\||<=>|<>|!=|<=|>=|->>|->|=>|[-+*/%<>=!~@&|^?:.,()\[\];#]",
 )
 _DOLLAR = re.compile(r"\$(?:[^\W\d]\w*)?\$")
-_PARAMETER = re.compile(r"\$\d+")
+_PARAMETER = re.compile(r"\$\d+", re.ASCII)
 _COMMENT = re.compile(r"/\*|\*/")
 _CAPITALS = str.maketrans(string.ascii_lowercase, string.ascii_uppercase)
 _SMALL = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)

@@ -206,3 +206,13 @@ def test_what_has_to_run_to_be_known_is_not_written_down(engine: Engine, tmp_pat
 
     with pytest.raises(PlanError, match="known only while it runs"):
         write_script(engine, cloud(tmp_path, live=live), EXPANDS)
+
+
+@pytest.mark.parametrize("database", ["postgresql", "mariadb"], indirect=True)
+def test_a_column_that_may_become_wider_is_not_written_down(engine: Engine, tmp_path: Path) -> None:
+    line = 'op.alter_column("flavors", "memory_mb", nullable=True, existing_type=sa.Integer)'
+    labels = ["ALTER COLUMN DROP NOT NULL", "MODIFY COLUMN"]
+    wider = expand(line, head=f'allow = {labels}\nreason = "nobody minds"')
+
+    with pytest.raises(PlanError, match="only the database knows whether it takes more"):
+        write_script(engine, cloud(tmp_path, wider=wider), EXPANDS)

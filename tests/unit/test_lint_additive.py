@@ -70,6 +70,8 @@ def test_one_label_vouches_for_no_other():
         "ALTER TABLE extra ADD FOREIGN KEY (x) REFERENCES flavors (id)",
         "CREATE UNIQUE INDEX by_x ON extra (x)",
         "CREATE UNIQUE INDEX by_x ON extra ((1 / x))",
+        "CREATE TABLE extra_0 PARTITION OF extra DEFAULT",
+        "CREATE TABLE extra_1 PARTITION OF extra FOR VALUES FROM ('2026-01-01') TO (MAXVALUE)",
     ],
 )
 def test_a_table_that_the_migration_made_is_in_nobodys_use(statement):
@@ -122,6 +124,12 @@ def test_a_constraint_in_the_statement_that_adds_its_column_refuses_nobody():
     assert refused(text) == []
 
 
+def test_an_index_of_a_value_in_jsonb_refuses_nobody_but_of_text_it_may():
+    index = "CREATE INDEX by_kind ON flavors ((data ->> 'kind'))"
+    assert refused(index) == []
+    assert refused(index, name="sqlite")
+
+
 def test_names_of_columns_count_as_the_database_counts_them():
     index = 'CREATE UNIQUE INDEX by_x ON flavors ("X")'
     assert refused(NEW_COLUMN, index)
@@ -136,6 +144,46 @@ def test_a_type_of_plain_values_that_the_migration_made_has_no_constraints():
         "TYPE COLOR cannot be judged: the type may have constraints of its own, "
         "and rewrite the table"
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "new", "statement"),
+    [
+        ("sqlite", "x INTEGER", "CREATE UNIQUE INDEX i ON flavors (x IS NULL)"),
+        ("sqlite", "x INTEGER", "CREATE UNIQUE INDEX i ON flavors (x NOTNULL)"),
+        (
+            "postgresql",
+            "x INTEGER",
+            "ALTER TABLE flavors ADD FOREIGN KEY (x, id) REFERENCES pairs (a, b) MATCH FULL"
+            " NOT VALID",
+        ),
+        (
+            "mariadb",
+            "x DATETIME NULL ON UPDATE CURRENT_TIMESTAMP",
+            "CREATE UNIQUE INDEX i ON flavors (x)",
+        ),
+    ],
+)
+def test_a_new_column_excuses_only_what_its_null_satisfies(name, new, statement):
+    assert refused(f"ALTER TABLE flavors ADD COLUMN {new}", name=name) == []
+    assert refused(f"ALTER TABLE flavors ADD COLUMN {new}", statement, name=name)
+
+
+def test_a_type_of_another_schema_is_another_type():
+    made = "CREATE TYPE app.color AS ENUM ('red')"
+    assert refused(made, "ALTER TABLE flavors ADD COLUMN x app.color") == []
+    assert refused(made, "ALTER TABLE flavors ADD COLUMN x public.color")
+    assert refused(made, "ALTER TABLE flavors ADD COLUMN x color")
+
+
+def test_what_says_that_it_writes_cannot_be_vouched_for_but_in_a_contract():
+    written = "DO $$ BEGIN DELETE FROM flavors; DROP TABLE flavors; END $$"
+    assert refused(written, migration=vouching("DO")) == [
+        "DO is refused in an expand: it says DELETE FROM",
+        "DO is refused in an expand: it says DROP",
+    ]
+    assert refused(written, migration=vouching("DO", phase=Phase.CONTRACT)) == []
+    assert refused(written, migration=CONTRACT)
 
 
 @pytest.mark.parametrize(

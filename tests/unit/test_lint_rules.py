@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from migrator.dialects import DIALECTS, dialect_named
-from migrator.lint import RULES, check
+from migrator.errors import UnreadableError
+from migrator.lint import RULES, check, raw_connection
 from migrator.lint.loaded import load_each
+from migrator.manifest import Entry
 from tests.projects import contract, expand, project
 
 if TYPE_CHECKING:
@@ -89,6 +91,14 @@ def test_what_is_true_of_every_database_is_said_once(tmp_path):
         ("__import__('x')", "__import__"),
         ("exec('x')", "exec"),
         ("from sqlalchemy import create_engine", "create_engine"),
+        ("sa.engine_from_config({})", ".engine_from_config"),
+        ("op.get_bind().dialect.loaded_dbapi.connect()", ".loaded_dbapi"),
+        ("op.get_bind().engine.pool.connect()", ".pool"),
+        ("op.get_bind()._dbapi_connection", "._dbapi_connection"),
+        ('operator.methodcaller("cursor")', '"cursor"'),
+        ("sa.event.listen(op, 'x', print)", ".listen"),
+        ("import threading", "import threading"),
+        ("op.get_bind().\N{FULLWIDTH LATIN SMALL LETTER C}ursor()", ".cursor"),
     ],
 )
 def test_raw_connection_is_found_without_importing(tmp_path, line, what):
@@ -107,6 +117,13 @@ def test_raw_connection_looks_into_helpers(tmp_path):
     (tmp_path / "versions" / "_helper.py").write_text("import sqlite3\n")
     text = expand('op.execute("SELECT 1")', head="from versions import _helper")
     assert ("error", "raw-connection", "a") in said(found(tmp_path, {"a.py": text}))
+
+
+def test_a_migration_that_cannot_be_loaded_goes_round_nothing_either(tmp_path):
+    (tmp_path / "a.py").write_text("allow = [")
+    (tmp_path / "a.sqlite.py").write_text("import sqlite3\n")
+    with pytest.raises(UnreadableError, match=r"a\.sqlite\.py, line 1: import sqlite3 goes round"):
+        raw_connection.refuse(Entry(number=1, files=("a.py", "a.sqlite.py")), tmp_path)
 
 
 def test_missing_test_looks_beside_the_migration(tmp_path):

@@ -81,6 +81,13 @@ def test_an_entry_is_one_line_more_for_git(good: Path) -> None:
     assert "1 file changed, 1 insertion(+)\n" in git("diff", "--stat")
 
 
+def test_writing_keeps_the_line_ends(good: Path) -> None:
+    good.write_bytes(GOOD.replace("\n", "\r\n").encode())
+    Manifest.load(good).append(["more.py"]).write()
+
+    assert good.read_bytes().count(b"\r\n") == good.read_bytes().count(b"\n") == 7
+
+
 def test_writing_keeps_the_mode_and_leaves_nothing_beside(good: Path) -> None:
     good.chmod(0o640)
     Manifest.load(good).write()

@@ -268,3 +268,16 @@ def test_the_dialect_of_an_engine_is_left_as_it_was(tmp_path: Path) -> None:
     )
     assert theirs.identifier_preparer.quote("a%b") == before == '"a%%b"'
     assert theirs.paramstyle == "pyformat"
+
+
+@pytest.mark.parametrize(
+    ("body", "hint"),
+    [
+        ('op.create_foreign_key("fk", "a", "b", ["x"], ["id"])', "ADD COLUMN … REFERENCES"),
+        ('op.bulk_insert(sa.table("a", sa.column("x")), [{"x": 1}])', "say the type"),
+    ],
+)
+def test_what_the_library_says_is_said_with_a_cure(tmp_path: Path, body: str, hint: str) -> None:
+    with pytest.raises(MigrationError, match=r"m\.py, line 4") as caught:
+        render(expand(tmp_path, body), SQLITE)
+    assert hint in (caught.value.hint or "")

@@ -219,6 +219,45 @@ def test_a_release_that_both_sides_made_is_for_a_person(tmp_path: Path) -> None:
     assert repository.path.read_text() == before
 
 
+def test_markers_of_another_size_are_understood(repository: Repository) -> None:
+    (repository.folder / ".gitattributes").write_text("versions.json conflict-marker-size=12\n")
+    repository.git("merge", "main", code=CONFLICT)
+
+    with pytest.raises(ManifestError, match="a merge conflict of git is not resolved"):
+        Manifest.load(repository.path)
+    mended(repository)
+    assert repository.entries() == ["base", "main_1", "mine_1", "mine_2"]
+
+
+def test_a_base_that_is_a_conflict_itself_is_left_out(tmp_path: Path) -> None:
+    """Two branches that merged each other, in different orders, and went on."""
+    repository = diverged(tmp_path, "diff3")
+    repository.git("switch", "--quiet", "--create", "other", "main")
+    for branch, keeps in (("feature", Keeps.OURS), ("main", Keeps.OURS)):
+        repository.git("merge", branch, code=CONFLICT)
+        mended(repository, keeps)
+        repository.git("add", ".")
+        repository.git("commit", "--quiet", "--message", f"merge {branch}")
+        repository.add(f"after_{branch}")
+        repository.git("switch", "--quiet", "feature")
+    repository.git("merge", "other", code=CONFLICT)
+
+    assert "<<<<<<<<<" in repository.path.read_text()
+    mended(repository, Keeps.OURS)
+    assert repository.entries() == [
+        "base", "mine_1", "mine_2", "main_1", "after_main", "after_feature",
+    ]  # fmt: skip
+
+
+def test_line_ends_of_windows_stay(tmp_path: Path) -> None:
+    repository = diverged(tmp_path)
+    repository.git("merge", "main", code=CONFLICT)
+    repository.path.write_bytes(repository.path.read_bytes().replace(b"\n", b"\r\n"))
+    mended(repository)
+
+    assert repository.path.read_bytes().count(b"\r\n") == repository.path.read_bytes().count(b"\n")
+
+
 def test_what_both_sides_have_is_kept_once(tmp_path: Path) -> None:
     repository = diverged(tmp_path)
     repository.git("cherry-pick", "main", code=CONFLICT)

@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from migrator.dialects import DIALECTS, dialect_named
-from migrator.sql import Kind, read, read_all
+from migrator.sql import Kind, on_table, read, read_all
 from migrator.sql.tokens import Sort, tokens
 from tests.statements import ACCEPTED, BLOCKING, DATA, DESTRUCTIVE, UNREADABLE, of
 
@@ -177,3 +177,16 @@ def test_effects_have_the_names_that_the_database_keeps(name, text, effects):
 )
 def test_what_runs_outside_a_transaction_is_known(text, concurrent):
     assert read(text, dialect_named("postgresql")).concurrent is concurrent
+
+
+@pytest.mark.parametrize(
+    ("text", "moved"),
+    [
+        ("ALTER TABLE flavors MODIFY a INT", "ALTER TABLE scratch MODIFY a INT"),
+        ("alter online table `a`.`b c` MODIFY a INT", "alter online table scratch MODIFY a INT"),
+        ("/* TABLE x */ ALTER TABLE IF EXISTS t1 WAIT 5 ADD x INT",) * 2,
+    ],
+)
+def test_an_alter_can_be_made_one_of_another_table(text, moved):
+    found = on_table(text, "scratch", dialect_named("mariadb"))
+    assert found == moved.replace(" t1 ", " scratch ")

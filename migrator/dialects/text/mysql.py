@@ -48,8 +48,7 @@ SYNTAX = Syntax(
         "numbered": "the table is copied while nobody can write",
     },
     recipes={
-        "check": "check it in the application, or add it while the table is small",
-        "foreign key": "add it while the table is small",
+        "check": "check it in the application",
         "unique": "add the column alone, then CREATE UNIQUE INDEX",
     },
 )

@@ -14,6 +14,7 @@ SYNTAX = Syntax(
     folds=True,
     name_bytes=63,
     domains=True,
+    widening=True,
     types=words(
         """
         ARRAY BIGINT BIGSERIAL BIT BOOL BOOLEAN BOX BPCHAR BYTEA CHAR CHARACTER CIDR
@@ -47,6 +48,14 @@ SYNTAX = Syntax(
         PG_RELATION_SIZE PG_SIZE_PRETTY PG_TABLE_IS_VISIBLE PG_TABLE_SIZE
         PG_TOTAL_RELATION_SIZE PG_TYPE_IS_VISIBLE RANK ROW_NUMBER STRING_AGG STRPOS
         TO_CHAR TO_REGCLASS UNNEST VERSION
+        """
+    ),
+    total=words("-> ->> MD5"),
+    extensions=words(
+        """
+        btree_gin btree_gist citext cube earthdistance fuzzystrmatch hstore intarray isn ltree
+        pg_stat_statements pg_trgm pgcrypto postgis seg tablefunc plpgsql unaccent uuid-ossp
+        vector
         """
     ),
     volatile=words(
@@ -89,7 +98,8 @@ SELECT CASE relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view'
        CAST(nspname AS text) AS "schema", CAST(NULL AS text) AS "table",
        CAST(relname AS text) AS name,
        concat_ws(' ', relkind, relpersistence, relowner, relrowsecurity, relforcerowsecurity,
-                 relreplident, CASE WHEN relkind IN ('v', 'm') THEN md5(pg_get_viewdef(oid)) END,
+                 relreplident, pg_table_is_visible(oid),
+                 CASE WHEN relkind IN ('v', 'm') THEN md5(pg_get_viewdef(oid)) END,
                  pg_get_expr(relpartbound, oid)) AS definition
   FROM relation WHERE relkind NOT IN ('i', 'I', 't')
 UNION ALL
@@ -169,5 +179,27 @@ SELECT 'constraint', n.nspname, t.typname, c.conname,
   JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
  WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
 UNION ALL
+SELECT 'collation', n.nspname, NULL, c.collname, ''
+  FROM pg_catalog.pg_collation c JOIN pg_catalog.pg_namespace n ON n.oid = c.collnamespace
+ WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+UNION ALL
+SELECT 'statistics', n.nspname, NULL, s.stxname, ''
+  FROM pg_catalog.pg_statistic_ext s JOIN pg_catalog.pg_namespace n ON n.oid = s.stxnamespace
+UNION ALL
 SELECT 'extension', NULL, NULL, extname, extversion FROM pg_catalog.pg_extension
+"""
+
+# Not rows that are inserted: a trigger on events may keep a log of all DDL.
+WRITTEN_ROWS = """
+SELECT * FROM (
+    SELECT CAST(CAST(c.oid AS regclass) AS text) AS name,
+           pg_stat_get_xact_tuples_updated(c.oid) + pg_stat_get_xact_tuples_deleted(c.oid)
+               AS written
+      FROM pg_catalog.pg_class c
+      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.relkind = 'r' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+       AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d
+                        WHERE d.classid = CAST('pg_catalog.pg_class' AS regclass)
+                          AND d.objid = c.oid AND d.deptype = 'e')
+) counted WHERE written > 0
 """
