@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,15 +11,44 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.pool import NullPool
 
+from migrator.config import show_url
+from migrator.dialects import DIALECTS
 from migrator.errors import CONNECTING, ConfigurationError, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy.engine import Connection, Engine, ExceptionContext
+    from sqlalchemy.engine import Dialect as SQLAlchemyDialect
 
 APPLICATION_NAME = "migrator"
 CONNECT_TIMEOUT_SECONDS = 10
+
+
+def read_url(url: str | sa.URL) -> sa.URL:
+    """Return *url* as SQLAlchemy reads it; what cannot be used is an error that does not show it.
+
+    Refused are databases that migrator does not know and drivers that are asynchronous.
+    """
+    try:
+        parsed = sa.make_url(url)
+        backend = parsed.get_backend_name()
+        _refuse_unknown(backend)
+        asynchronous = parsed.get_dialect().is_async
+    except (sa.exc.ArgumentError, ValueError) as error:
+        raise _unreadable() from error
+    if "@" in (parsed.host or ""):
+        # The host is what follows the first @, so it would show the rest of a password.
+        raise ConfigurationError(
+            "the database URL has more than one @ before the host",
+            hint="in a password, write %40 for @, %2F for / and %3A for a colon",
+        )
+    if asynchronous:
+        raise ConfigurationError(
+            f"the driver of {parsed.drivername!r} is asynchronous, migrator needs one that is not",
+            hint=f"leave the driver out, as {backend}://…, or name another",
+        )
+    return parsed
 
 
 def open_engine(url: str | sa.URL, *, writes: bool = True) -> Engine:
@@ -28,10 +58,7 @@ def open_engine(url: str | sa.URL, *, writes: bool = True) -> Engine:
     the driver would not open a transaction before DDL; with *writes*, as the one writer.
     Without, a file that is not there is an error instead of a new, empty database.
     """
-    try:
-        parsed = sa.make_url(url)
-    except (sa.exc.ArgumentError, ValueError) as error:
-        raise _unreadable() from error
+    parsed = read_url(url)
     try:
         engine = sa.create_engine(
             parsed,
@@ -42,16 +69,48 @@ def open_engine(url: str | sa.URL, *, writes: bool = True) -> Engine:
     except (sa.exc.ArgumentError, ValueError) as error:
         raise _unreadable() from error
     except ImportError as error:
-        raise ConfigurationError(
-            f"the driver of {parsed.drivername!r} is not installed: no module named {error.name!r}",
-            hint="install migrator with its extra: postgresql, psycopg, mysql or mysqlclient",
-        ) from error
+        raise _without_driver(parsed, error) from error
+    event.listen(engine, "do_connect", _connect)
     event.listen(engine, "handle_error", _mark_connecting)
     if engine.dialect.name == "sqlite":
         if not writes:
             _refuse_missing(parsed)
         begin_for_real(engine, "BEGIN IMMEDIATE" if writes else "BEGIN")
     return engine
+
+
+def _refuse_unknown(backend: str) -> None:
+    """Raise ConfigurationError unless *backend* is the name of a database that migrator knows."""
+    known = sorted({dialect.sqlalchemy for dialect in DIALECTS})
+    if backend in known:
+        return
+    near = get_close_matches(backend, known, n=1)
+    raise ConfigurationError(
+        f"the database URL is for {backend!r}, expected one of {', '.join(known)}",
+        hint=f"did you mean {near[0]}://?" if near else "sqlite:///file.db, for example",
+    )
+
+
+def _without_driver(url: sa.URL, error: ImportError) -> ConfigurationError:
+    """Return the error for a driver that is not installed, with the extra that brings it."""
+    extras = {module: extra for each in DIALECTS for module, extra in each.drivers.items()}
+    extra = extras.get(str(error.name), "EXTRA")
+    others = "" if extra != "EXTRA" else f", EXTRA one of {', '.join(extras.values())}"
+    why = f"{error.msg[:1].lower()}{error.msg[1:]}"
+    return ConfigurationError(
+        f"the driver of {url.drivername!r} is not installed: {why}",
+        hint=f"pip install 'migrator[{extra}]'{others}",
+    )
+
+
+def _connect(dialect: SQLAlchemyDialect, _record: object, args: Any, options: Any) -> Any:
+    """Connect; what the driver does not know of the URL's parameters is an error of ours."""
+    try:
+        return dialect.connect(*args, **options)
+    except TypeError as error:
+        raise ConfigurationError(
+            f"the driver does not take the parameters of the database URL: {error}"
+        ) from error
 
 
 def _mark_connecting(context: ExceptionContext) -> None:
@@ -104,11 +163,22 @@ def _connect_args(url: sa.URL) -> dict[str, Any]:
 @contextmanager
 def read_only(url: str | sa.URL) -> Iterator[Connection]:
     """Open a connection to look with; what the driver raises is ours, without row data."""
-    engine = open_engine(url, writes=False)
+    with _connected(open_engine(url, writes=False), doing="reading") as connection:
+        yield connection
+        connection.rollback()
+
+
+@contextmanager
+def read_write(url: str | sa.URL) -> Iterator[Connection]:
+    """Open a connection to change something with; what the driver raises is ours as well."""
+    with _connected(open_engine(url), doing="writing to") as connection:
+        yield connection
+
+
+@contextmanager
+def _connected(engine: Engine, *, doing: str) -> Iterator[Connection]:
     try:
         with engine.connect() as connection:
             yield connection
-            connection.rollback()
     except sa.exc.SQLAlchemyError as error:
-        where = engine.url.render_as_string(hide_password=True)
-        raise wrap(error, doing=f"reading {where}") from None
+        raise wrap(error, doing=f"{doing} {show_url(engine.url)}") from None

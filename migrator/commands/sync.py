@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import sqlalchemy as sa
 
 # The tables that online-migrate and services keep are created with the history.
 from migrator import checkpoint, services  # noqa: F401
 from migrator.apply import ATTEMPTS, LOCK_TIMEOUT_SECONDS, Options, look, sync, write_script
-from migrator.database import open_engine
+from migrator.database import open_engine, read_url
 from migrator.manifest import Manifest
 from migrator.report import sync as report
 
@@ -107,6 +106,7 @@ def _sync(engine: Engine, manifest: Manifest, options: Options, *, as_json: bool
     try:
         outcome = sync(engine, manifest, options, on_event=show)
     finally:
+        gc.unfreeze()
         click.echo(progress.close(), nl=False)
     _print(
         [json.dumps(report.outcome_as_json(outcome, manifest))]
@@ -117,7 +117,7 @@ def _sync(engine: Engine, manifest: Manifest, options: Options, *, as_json: bool
 
 def _engine_to_look(url: str) -> Engine:
     """Return an engine that changes nothing; for a file that sync would make, an empty one."""
-    parsed = sa.make_url(url)
+    parsed = read_url(url)
     name = parsed.database or ""
     is_file = parsed.get_backend_name() == "sqlite" and name and not name.startswith("file:")
     if is_file and not Path(name).exists():

@@ -47,6 +47,7 @@ class MySQL(Dialect):
     """Collation that tells case, accents and trailing spaces apart."""
     sqlglot = "mysql"
     sqlalchemy = "mysql"
+    drivers: ClassVar[dict[str, str]] = {"pymysql": "mysql", "MySQLdb": "mysqlclient"}
     syntax = SYNTAX
     capabilities = Capabilities(
         transactional_ddl=False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,6 +21,51 @@ def test_url_that_cannot_be_read_is_said_so(url: str) -> None:
         open_engine(url)
 
     assert raised.value.hint
+
+
+@pytest.mark.parametrize(
+    ("url", "message", "hint"),
+    [
+        ("postgres://me@host/x", "is for 'postgres', expected one of", "did you mean postgresql"),
+        ("oracle://me@host/x", "is for 'oracle', expected one of", None),
+        ("postgresql+psycopg2://me:a@b@host/x", "more than one @", "write %40 for @"),
+        ("postgresql+asyncpg://me@host/x", "is asynchronous", "leave the driver out"),
+        ("sqlite+aiosqlite:///x.db", "is asynchronous", "as sqlite://"),
+    ],
+)
+def test_what_cannot_be_used_is_said(url: str, message: str, hint: str | None) -> None:
+    with pytest.raises(ConfigurationError, match=message) as raised:
+        open_engine(url)
+
+    assert (hint or "") in (raised.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("url", "module", "extra"),
+    [
+        ("postgresql+psycopg2://x/y", "psycopg2", "postgresql"),
+        ("postgresql+psycopg://x/y", "psycopg", "psycopg"),
+        ("mariadb+pymysql://x/y", "pymysql", "mysql"),
+        ("mysql+mysqldb://x/y", "MySQLdb", "mysqlclient"),
+        ("postgresql+psycopg2cffi://x/y", "psycopg2cffi", "EXTRA"),
+    ],
+)
+def test_a_missing_driver_names_its_extra(
+    url: str, module: str, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(ConfigurationError, match="is not installed") as raised:
+        open_engine(url)
+
+    assert str(raised.value.hint).startswith(f"pip install 'migrator[{extra}]'")
+
+
+def test_a_parameter_that_the_driver_does_not_know_is_said() -> None:
+    with (
+        pytest.raises(ConfigurationError, match="'nonsense'"),
+        read_only("mariadb+pymysql://me@127.0.0.1:1/none?nonsense=1"),
+    ):
+        pass
 
 
 def test_sqlite_rolls_back_ddl(tmp_path: Path) -> None:
