@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from migrator.manifest import Manifest
 from migrator.migration import load_all
 from migrator.online import migrate
 from migrator.testing import walk_to
+from tests.servers import processes
 
 if TYPE_CHECKING:
     from demo.check import Checked
@@ -54,6 +56,26 @@ def test_the_story_ends_well_and_can_be_read(database: Database) -> None:
     # How long a URL is, is not ours to say.
     lines = [line for line in told.stdout.splitlines() if not line.startswith("Database ")]
     assert max(map(len, lines)) <= 80
+
+
+def test_a_demo_that_is_killed_leaves_no_process() -> None:
+    command = [sys.executable, "-m", "demo"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as demo:
+        children: dict[int, int | None] = {}
+        give_up = time.monotonic() + 60
+        while not any(map(is_application, children)) and time.monotonic() < give_up:
+            children = {pid: processes.started(pid) for pid in processes.children(demo.pid)}
+            time.sleep(0.1)
+        demo.kill()
+    assert children
+    assert all(processes.wait(pid, birth, seconds=30) for pid, birth in children.items())
+
+
+def is_application(pid: int) -> bool:
+    try:
+        return b"demo.application" in (processes.PROC / str(pid) / "cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):  # it was a command, and has ended
+        return False
 
 
 def test_a_database_that_holds_something_is_left_alone(tmp_path: Path) -> None:
