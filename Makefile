@@ -6,6 +6,8 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 PYTEST := -m pytest -m "not slow"
 SERVERS := .ci/packages "$(PYTHON)" servers
+# Many rounds of one thing, whole sessions, waiting: `make test-quick` leaves them out.
+LONG := *_crash *_race *_resume cloud demo docs lock mutants readings_agree recipes workload
 
 # What these need is asked for at once, and not first for the environment alone.
 venv test test-slow bench: WITH := servers
@@ -27,8 +29,8 @@ test: $(VENV)/.develops ## the tests, on private PostgreSQL and MariaDB servers 
 	@$(SERVERS)
 	@$(RUN) $(PYTEST) $(ARGS)
 
-test-quick: $(VENV)/.tests ## the tests that need no server
-	@$(RUN) $(PYTEST) --database sqlite $(ARGS)
+test-quick: $(VENV)/.tests ## unit tests and SQLite in half a minute: no server, nothing long
+	@$(RUN) $(PYTEST) --database sqlite $(LONG:%=--ignore-glob='*/test_%.py') $(ARGS)
 
 test-slow: $(VENV)/.develops ## the tests that take long
 	@$(SERVERS)
