@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from migrator import checkpoint, services  # noqa: F401
 from migrator.apply import ATTEMPTS, LOCK_TIMEOUT_SECONDS, Options, look, sync, write_script
 from migrator.database import open_engine
+from migrator.interrupt import interruptible
 from migrator.manifest import Manifest
 from migrator.report import sync as report
 
@@ -105,7 +106,8 @@ def _sync(engine: Engine, manifest: Manifest, options: Options, *, as_json: bool
         click.echo(text, nl=False)
 
     try:
-        outcome = sync(engine, manifest, options, on_event=show)
+        with interruptible(engine):
+            outcome = sync(engine, manifest, options, on_event=show)
     finally:
         click.echo(progress.close(), nl=False)
     _print(
