@@ -10,7 +10,9 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.pool import NullPool
 
-from migrator.errors import CONNECTING, ConfigurationError, wrap
+from migrator.dialects import dialect_named, dialect_of, said
+from migrator.errors import CONNECTING, ConfigurationError, DatabaseError, error_code
+from migrator.interrupt import interruptible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +21,14 @@ if TYPE_CHECKING:
 
 APPLICATION_NAME = "migrator"
 CONNECT_TIMEOUT_SECONDS = 10
+AUTOCOMMIT = "AUTOCOMMIT"
+SYNC = {
+    "postgresql": "postgresql+psycopg2",
+    "mysql": "mysql+pymysql",
+    "mariadb": "mariadb+pymysql",
+    "sqlite": "sqlite",
+}
+"""Database → a driver that waits, to name where one for async code was given."""
 
 
 def open_engine(url: str | sa.URL, *, writes: bool = True) -> Engine:
@@ -28,10 +38,7 @@ def open_engine(url: str | sa.URL, *, writes: bool = True) -> Engine:
     the driver would not open a transaction before DDL; with *writes*, as the one writer.
     Without, a file that is not there is an error instead of a new, empty database.
     """
-    try:
-        parsed = sa.make_url(url)
-    except (sa.exc.ArgumentError, ValueError) as error:
-        raise _unreadable() from error
+    parsed = _parsed(url)
     try:
         engine = sa.create_engine(
             parsed,
@@ -48,8 +55,11 @@ def open_engine(url: str | sa.URL, *, writes: bool = True) -> Engine:
         ) from error
     event.listen(engine, "handle_error", _mark_connecting)
     if engine.dialect.name == "sqlite":
-        if not writes:
-            _refuse_missing(parsed)
+        if not writes and is_missing(parsed):
+            raise ConfigurationError(
+                f"there is no database {parsed.database!r}",
+                hint="sqlite:///relative or sqlite:////absolute",
+            )
         begin_for_real(engine, "BEGIN IMMEDIATE" if writes else "BEGIN")
     return engine
 
@@ -67,14 +77,33 @@ def _unreadable() -> ConfigurationError:
     )
 
 
-def _refuse_missing(url: sa.URL) -> None:
-    """Raise ConfigurationError when the file of an SQLite database is not there."""
-    name = url.database or ""
-    if name in ("", ":memory:") or name.startswith("file:") or Path(name).exists():
-        return
-    raise ConfigurationError(
-        f"there is no database {name!r}", hint="sqlite:///relative or sqlite:////absolute"
-    )
+def is_missing(url: str | sa.URL) -> bool:
+    """Return whether *url* is that of a file of SQLite that is not there yet."""
+    parsed = _parsed(url)
+    name = parsed.database or ""
+    if parsed.get_backend_name() != "sqlite" or name in ("", ":memory:"):
+        return False
+    return not name.startswith("file:") and not Path(name).exists()
+
+
+def _parsed(url: str | sa.URL) -> sa.URL:
+    """Return *url*, which has to lead to a database that migrator knows."""
+    try:
+        parsed = sa.make_url(url)
+        backend = parsed.get_backend_name()
+        dialect_named(backend)
+        if parsed.get_dialect().is_async:
+            raise ConfigurationError(
+                f"the driver of {parsed.drivername!r} is for async code only",
+                hint=f"name another one for migrator, as {SYNC[backend]}://…",
+            )
+    except (sa.exc.ArgumentError, ValueError) as error:
+        raise _unreadable() from error
+    if backend in ("mysql", "mariadb") and not parsed.database:
+        raise ConfigurationError(
+            "the database URL names no database", hint=f"{parsed.drivername}://user@host/name"
+        )
+    return parsed
 
 
 def begin_for_real(engine: Engine, begin_with: str = "BEGIN IMMEDIATE") -> None:
@@ -86,7 +115,8 @@ def begin_for_real(engine: Engine, begin_with: str = "BEGIN IMMEDIATE") -> None:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        connection.exec_driver_sql(begin_with)
+        if connection.get_execution_options().get("isolation_level") != AUTOCOMMIT:
+            connection.exec_driver_sql(begin_with)
 
 
 def _connect_args(url: sa.URL) -> dict[str, Any]:
@@ -103,12 +133,26 @@ def _connect_args(url: sa.URL) -> dict[str, Any]:
 
 @contextmanager
 def read_only(url: str | sa.URL) -> Iterator[Connection]:
-    """Open a connection to look with; what the driver raises is ours, without row data."""
+    """Open a connection to look with; what the driver raises is ours, without row data.
+
+    Each look is a transaction of its own: a lock that a long one keeps until the end of its
+    transaction would be in the way of whoever alters the table. Ctrl-C ends it.
+    """
     engine = open_engine(url, writes=False)
+    where = engine.url.render_as_string(hide_password=True)
+    with (
+        errors_are_ours(engine, f"reading {where}"),
+        interruptible(engine),
+        engine.connect() as connection,
+    ):
+        yield connection.execution_options(isolation_level=AUTOCOMMIT)
+
+
+@contextmanager
+def errors_are_ours(engine: Engine, doing: str) -> Iterator[None]:
+    """Raise what the driver of *engine* raises in the body as a DatabaseError."""
     try:
-        with engine.connect() as connection:
-            yield connection
-            connection.rollback()
-    except sa.exc.SQLAlchemyError as error:
-        where = engine.url.render_as_string(hide_password=True)
-        raise wrap(error, doing=f"reading {where}") from None
+        yield
+    except (sa.exc.SQLAlchemyError, engine.dialect.loaded_dbapi.Error) as error:
+        words = said(dialect_of(engine.dialect), error)
+        raise DatabaseError(f"{doing} failed: {words}", code=error_code(error)) from None

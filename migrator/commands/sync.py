@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import gc
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import sqlalchemy as sa
 
 # The tables that online-migrate and services keep are created with the history.
 from migrator import checkpoint, services  # noqa: F401
 from migrator.apply import ATTEMPTS, LOCK_TIMEOUT_SECONDS, Options, look, sync, write_script
-from migrator.database import open_engine
+from migrator.database import is_missing, open_engine
 from migrator.interrupt import interruptible
 from migrator.manifest import Manifest
 from migrator.report import sync as report
@@ -119,12 +117,7 @@ def _sync(engine: Engine, manifest: Manifest, options: Options, *, as_json: bool
 
 def _engine_to_look(url: str) -> Engine:
     """Return an engine that changes nothing; for a file that sync would make, an empty one."""
-    parsed = sa.make_url(url)
-    name = parsed.database or ""
-    is_file = parsed.get_backend_name() == "sqlite" and name and not name.startswith("file:")
-    if is_file and not Path(name).exists():
-        return open_engine("sqlite://")
-    return open_engine(url, writes=False)
+    return open_engine("sqlite://" if is_missing(url) else url, writes=False)
 
 
 def _print(lines: Any) -> None:

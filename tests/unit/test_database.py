@@ -14,12 +14,27 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.mark.parametrize("url", ["nonsense", "oracle9://x", "", "postgresql+nodriver://x/y"])
+@pytest.mark.parametrize("url", ["nonsense", "", "postgresql+nodriver://x/y"])
 def test_url_that_cannot_be_read_is_said_so(url: str) -> None:
     with pytest.raises(ConfigurationError) as raised:
         open_engine(url)
 
     assert raised.value.hint
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("postgresql+asyncpg://me@host/cloud", "async code only"),
+        ("sqlite+aiosqlite:///cloud.db", "async code only"),
+        ("mariadb+aiomysql://me@host/cloud", "async code only"),
+        ("mysql+pymysql://me@host", "names no database"),
+        ("oracle9://me@host/cloud", "unknown database 'oracle9'"),
+    ],
+)
+def test_url_that_leads_to_no_use_is_said_so(url: str, said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        open_engine(url)
 
 
 def test_sqlite_rolls_back_ddl(tmp_path: Path) -> None:
@@ -59,8 +74,24 @@ def test_error_while_reading_is_ours(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
     path.write_bytes(b"this is no database" * 100)
 
-    with pytest.raises(DatabaseError), read_only(f"sqlite:///{path}") as connection:
+    with (
+        pytest.raises(DatabaseError, match="file is not a database"),
+        read_only(f"sqlite:///{path}") as connection,
+    ):
         connection.exec_driver_sql("SELECT * FROM sqlite_schema")
+
+
+def test_each_look_is_a_transaction_of_its_own(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'x.db'}"
+    writer = open_engine(url)
+    with writer.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE t (id INTEGER)")
+    with read_only(url) as reader:
+        assert reader.exec_driver_sql("SELECT count(*) FROM t").scalar_one() == 0
+        with writer.begin() as connection:
+            connection.exec_driver_sql("INSERT INTO t VALUES (1)")
+        assert reader.exec_driver_sql("SELECT count(*) FROM t").scalar_one() == 1
+    writer.dispose()
 
 
 def test_why_a_connection_is_refused_is_said() -> None:
