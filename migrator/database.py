@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.pool import NullPool
 
+from migrator.config import show_url
 from migrator.dialects import dialect_named, dialect_of, said
 from migrator.errors import CONNECTING, ConfigurationError, DatabaseError, error_code
 from migrator.interrupt import interruptible
@@ -139,9 +140,8 @@ def read_only(url: str | sa.URL) -> Iterator[Connection]:
     transaction would be in the way of whoever alters the table. Ctrl-C ends it.
     """
     engine = open_engine(url, writes=False)
-    where = engine.url.render_as_string(hide_password=True)
     with (
-        errors_are_ours(engine, f"reading {where}"),
+        errors_are_ours(engine, f"reading {show_url(url)}"),
         interruptible(engine),
         engine.connect() as connection,
     ):

@@ -186,7 +186,7 @@ class Dialect:
         return (alter,)
 
     def index_state(self) -> str:
-        """Return the query for the index :name of :schema, where indexes are built concurrently.
+        """Return the query for the index :name on :table of :schema, if it is built concurrently.
 
         Its columns: schema, name, valid, builder (the session that builds it, if one does).
         """
