@@ -48,7 +48,7 @@ INTERRUPTED = {"ran": True, "missing": False}
 @click.option(
     "--lock-timeout",
     metavar="SECONDS",
-    type=click.FloatRange(min=0.001),
+    type=float,
     default=LOCK_TIMEOUT_SECONDS,
     show_default=True,
     help="How long a statement waits for its locks.",

@@ -182,6 +182,31 @@ def test_an_unknown_release_exits_with_2(call: Command) -> None:
     assert "did you mean kilo?" in err
 
 
+@pytest.mark.parametrize("seconds", ["nan", "inf", "0", "-1", "1e9"])
+def test_a_lock_timeout_that_is_none_exits_with_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], seconds: str
+) -> None:
+    manifest = str(cloud(tmp_path).path)
+
+    code = run(
+        ["--manifest", manifest, "--database", "sqlite://", "sync", "--lock-timeout", seconds]
+    )
+
+    assert code == 2
+    assert "expected one from 0.001 to 3600" in capsys.readouterr().err
+
+
+def test_the_guard_is_not_overridden_without_a_reason(call: Command, database: Database) -> None:
+    call("sync", "--version", "2")
+
+    code, out, err = call("sync", "--override-guard", " ")
+
+    assert (code, out) == (2, "")
+    assert "not overridden without a reason" in err
+    columns = sa.inspect(open_engine(database.url)).get_columns("flavors")
+    assert "memory_mb" in [each["name"] for each in columns]
+
+
 def test_a_refused_expand_exits_with_2_and_says_where(call: Command, tmp_path: Path) -> None:
     cloud(tmp_path, drop_disk=expand('op.drop_column("flavors", "disk")'))
 
