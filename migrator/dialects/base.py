@@ -227,6 +227,10 @@ class Dialect:
         """Return *text* so that the client takes all of it for one statement."""
         return f"{text};"
 
+    def stop_unless(self, condition: str) -> str:
+        """Return the statement at which a script stops unless *condition* is true."""
+        return f"SELECT (SELECT 1 UNION ALL SELECT 2 WHERE NOT ({condition})) AS here"
+
     def begin(self) -> str:
         """Return the statement that begins a transaction for DDL."""
         return "BEGIN"
