@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +11,9 @@ from sqlalchemy import event
 from sqlalchemy.pool import NullPool
 
 from migrator.config import show_url
-from migrator.dialects import DIALECTS
-from migrator.errors import CONNECTING, ConfigurationError, wrap
+from migrator.dialects import DIALECTS, dialect_named, dialect_of, said
+from migrator.errors import CONNECTING, ConfigurationError, DatabaseError, error_code
+from migrator.interrupt import interruptible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,32 +23,14 @@ if TYPE_CHECKING:
 
 APPLICATION_NAME = "migrator"
 CONNECT_TIMEOUT_SECONDS = 10
-
-
-def read_url(url: str | sa.URL) -> sa.URL:
-    """Return *url* as SQLAlchemy reads it; what cannot be used is an error that does not show it.
-
-    Refused are databases that migrator does not know and drivers that are asynchronous.
-    """
-    try:
-        parsed = sa.make_url(url)
-        backend = parsed.get_backend_name()
-        _refuse_unknown(backend)
-        asynchronous = parsed.get_dialect().is_async
-    except (sa.exc.ArgumentError, ValueError) as error:
-        raise _unreadable() from error
-    if "@" in (parsed.host or ""):
-        # The host is what follows the first @, so it would show the rest of a password.
-        raise ConfigurationError(
-            "the database URL has more than one @ before the host",
-            hint="in a password, write %40 for @, %2F for / and %3A for a colon",
-        )
-    if asynchronous:
-        raise ConfigurationError(
-            f"the driver of {parsed.drivername!r} is asynchronous, migrator needs one that is not",
-            hint=f"leave the driver out, as {backend}://…, or name another",
-        )
-    return parsed
+AUTOCOMMIT = "AUTOCOMMIT"
+SYNC = {
+    "postgresql": "postgresql+psycopg2",
+    "mysql": "mysql+pymysql",
+    "mariadb": "mariadb+pymysql",
+    "sqlite": "sqlite",
+}
+"""Database → a driver that waits, to name where one for async code was given."""
 
 
 def open_engine(url: str | sa.URL, *, writes: bool = True) -> Engine:
@@ -73,22 +55,13 @@ def open_engine(url: str | sa.URL, *, writes: bool = True) -> Engine:
     event.listen(engine, "do_connect", _connect)
     event.listen(engine, "handle_error", _mark_connecting)
     if engine.dialect.name == "sqlite":
-        if not writes:
-            _refuse_missing(parsed)
+        if not writes and is_missing(parsed):
+            raise ConfigurationError(
+                f"there is no database {parsed.database!r}",
+                hint="sqlite:///relative or sqlite:////absolute",
+            )
         begin_for_real(engine, "BEGIN IMMEDIATE" if writes else "BEGIN")
     return engine
-
-
-def _refuse_unknown(backend: str) -> None:
-    """Raise ConfigurationError unless *backend* is the name of a database that migrator knows."""
-    known = sorted({dialect.sqlalchemy for dialect in DIALECTS})
-    if backend in known:
-        return
-    near = get_close_matches(backend, known, n=1)
-    raise ConfigurationError(
-        f"the database URL is for {backend!r}, expected one of {', '.join(known)}",
-        hint=f"did you mean {near[0]}://?" if near else "sqlite:///file.db, for example",
-    )
 
 
 def _without_driver(url: sa.URL, error: ImportError) -> ConfigurationError:
@@ -126,14 +99,39 @@ def _unreadable() -> ConfigurationError:
     )
 
 
-def _refuse_missing(url: sa.URL) -> None:
-    """Raise ConfigurationError when the file of an SQLite database is not there."""
-    name = url.database or ""
-    if name in ("", ":memory:") or name.startswith("file:") or Path(name).exists():
-        return
-    raise ConfigurationError(
-        f"there is no database {name!r}", hint="sqlite:///relative or sqlite:////absolute"
-    )
+def is_missing(url: str | sa.URL) -> bool:
+    """Return whether *url* is that of a file of SQLite that is not there yet."""
+    parsed = read_url(url)
+    name = parsed.database or ""
+    if parsed.get_backend_name() != "sqlite" or name in ("", ":memory:"):
+        return False
+    return not name.startswith("file:") and not Path(name).exists()
+
+
+def read_url(url: str | sa.URL) -> sa.URL:
+    """Return *url*, which has to lead to a database that migrator knows; no error shows it."""
+    try:
+        parsed = sa.make_url(url)
+        backend = parsed.get_backend_name()
+        dialect_named(backend)
+        if parsed.get_dialect().is_async:
+            raise ConfigurationError(
+                f"the driver of {parsed.drivername!r} is for async code only",
+                hint=f"name another one for migrator, as {SYNC[backend]}://…",
+            )
+    except (sa.exc.ArgumentError, ValueError) as error:
+        raise _unreadable() from error
+    if "@" in (parsed.host or ""):
+        # The host is what follows the first @, so it would show the rest of a password.
+        raise ConfigurationError(
+            "the database URL has more than one @ before the host",
+            hint="in a password, write %40 for @, %2F for / and %3A for a colon",
+        )
+    if backend in ("mysql", "mariadb") and not parsed.database:
+        raise ConfigurationError(
+            "the database URL names no database", hint=f"{parsed.drivername}://user@host/name"
+        )
+    return parsed
 
 
 def begin_for_real(engine: Engine, begin_with: str = "BEGIN IMMEDIATE") -> None:
@@ -145,7 +143,8 @@ def begin_for_real(engine: Engine, begin_with: str = "BEGIN IMMEDIATE") -> None:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        connection.exec_driver_sql(begin_with)
+        if connection.get_execution_options().get("isolation_level") != AUTOCOMMIT:
+            connection.exec_driver_sql(begin_with)
 
 
 def _connect_args(url: sa.URL) -> dict[str, Any]:
@@ -162,23 +161,37 @@ def _connect_args(url: sa.URL) -> dict[str, Any]:
 
 @contextmanager
 def read_only(url: str | sa.URL) -> Iterator[Connection]:
-    """Open a connection to look with; what the driver raises is ours, without row data."""
-    with _connected(open_engine(url, writes=False), doing="reading") as connection:
-        yield connection
-        connection.rollback()
+    """Open a connection to look with; what the driver raises is ours, without row data.
+
+    Each look is a transaction of its own: a lock that a long one keeps until the end of its
+    transaction would be in the way of whoever alters the table. Ctrl-C ends it.
+    """
+    engine = open_engine(url, writes=False)
+    with (
+        errors_are_ours(engine, f"reading {show_url(url)}"),
+        interruptible(engine),
+        engine.connect() as connection,
+    ):
+        yield connection.execution_options(isolation_level=AUTOCOMMIT)
 
 
 @contextmanager
 def read_write(url: str | sa.URL) -> Iterator[Connection]:
     """Open a connection to change something with; what the driver raises is ours as well."""
-    with _connected(open_engine(url), doing="writing to") as connection:
+    engine = open_engine(url)
+    with (
+        errors_are_ours(engine, f"writing to {show_url(url)}"),
+        interruptible(engine),
+        engine.connect() as connection,
+    ):
         yield connection
 
 
 @contextmanager
-def _connected(engine: Engine, *, doing: str) -> Iterator[Connection]:
+def errors_are_ours(engine: Engine, doing: str) -> Iterator[None]:
+    """Raise what the driver of *engine* raises in the body as a DatabaseError."""
     try:
-        with engine.connect() as connection:
-            yield connection
-    except sa.exc.SQLAlchemyError as error:
-        raise wrap(error, doing=f"{doing} {show_url(engine.url)}") from None
+        yield
+    except (sa.exc.SQLAlchemyError, engine.dialect.loaded_dbapi.Error) as error:
+        words = said(dialect_of(engine.dialect), error)
+        raise DatabaseError(f"{doing} failed: {words}", code=error_code(error)) from None

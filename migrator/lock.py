@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from typing_extensions import override
 
 from migrator.dialects import dialect_of
-from migrator.errors import LockedError
+from migrator.errors import ApplyError, LockedError
 from migrator.history import RUNNER, ensure
 
 if TYPE_CHECKING:
@@ -150,7 +150,13 @@ class FileLock:
         """Lock the file and write into it who we are."""
         import fcntl
 
-        file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        except OSError as error:
+            raise ApplyError(
+                f"the runner's lock cannot be taken: {self.path}: {error.strerror}",
+                hint="SQLite itself has to write in the folder of its database too",
+            ) from None
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

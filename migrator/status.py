@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from migrator import checkpoint, history
 from migrator.errors import TransitionError
-from migrator.guard import Blocker, blockers
-from migrator.migration import Phase, hash_files, load_all
+from migrator.guard.explain import explained
+from migrator.migration import Phase, load_all
 from migrator.plan import edited, refuse_edited, transitions_due
-from migrator.remaining import remaining
-from migrator.transitions.batch import reflect
+from migrator.remaining import Remaining, remaining
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from sqlalchemy.engine import Connection
 
+    from migrator.guard import Blocker
     from migrator.manifest import Manifest
     from migrator.migration import Migration
     from migrator.plan import Applied
@@ -47,28 +47,37 @@ class Progress:
     declared_in: int
     completed_by: int | None
     """Number of the contract that completes it, None while there is none."""
-    rows: int = 0
-    movable: int = 0
-    skipped: int = 0
-    failed: int = 0
+    rows: int | None = None
+    left: Remaining | None = None
+    """Rows that still need it; None, as *rows* is, when they were not counted."""
     problem: str | None = None
     """Why the rows could not be counted."""
-    reasons: Mapping[str, int] | None = None
+    reasons: Mapping[str, int] = field(default_factory=dict)
     """Reason → number of rows in quarantine for it."""
     workers: tuple[str, ...] = ()
     """Processes that hold a lease on a range."""
 
     @property
-    def pending(self) -> int:
-        """Rows that still need the transition."""
-        return self.movable + self.skipped + self.failed
+    def pending(self) -> int | None:
+        """How many rows still need the transition."""
+        return None if self.left is None else sum(self.left)
 
     @property
-    def percent(self) -> float:
+    def percent(self) -> float | None:
         """Share of the rows that need it no more; 100 only when there is not one left."""
+        if self.pending is None or self.rows is None:
+            return None
         if not self.pending:
             return 100.0
         return min(99.9, 100.0 * (self.rows - self.pending) / max(self.rows, 1))
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the progress as `--json` shows it: null for what was not counted."""
+        left = self.left._asdict() if self.left else dict.fromkeys(Remaining._fields)
+        percent = None if self.percent is None else round(self.percent, 1)
+        shown = {**asdict(self), **left, "pending": self.pending, "percent": percent}
+        del shown["left"]
+        return shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,53 +85,57 @@ class Status:
     """Where a database is."""
 
     version: int
+    """Highest version that is applied; contracts before it may be pending."""
     release: str | None
     latest: int
     pending: tuple[Pending, ...]
     transitions: tuple[Progress, ...]
     contract: Pending | None
     """The next contract, when all before it is applied or it is all that is left."""
-    blockers: tuple[Blocker, ...]
+    blockers: tuple[Blocker, ...] | None
+    """What blocks it; None when nobody has looked."""
 
     def as_json(self) -> dict[str, Any]:
         """Return the status as `--json` shows it."""
-        shown = asdict(self)
-        for each, progress in zip(shown["transitions"], self.transitions, strict=True):
-            each |= {"pending": progress.pending, "percent": round(progress.percent, 1)}
-        return shown
+        return asdict(self) | {"transitions": [each.as_json() for each in self.transitions]}
 
 
-def status(connection: Connection, manifest: Manifest) -> Status:
+def status(
+    connection: Connection,
+    manifest: Manifest,
+    *,
+    count: bool = True,
+    say: Callable[[str], None] = lambda _what: None,
+) -> Status:
     """Look where the database of *connection* is on the way of *manifest*; change nothing.
 
-    Raises HistoryDivergedError when what is applied is not what the manifest says.
+    With *count* whole tables are read; *say* is told what is about to be. Raises
+    HistoryDivergedError when what is applied is not what the manifest says.
     """
     applied = history.read(connection)
-    _refuse_diverged(manifest, applied)
     migrations = load_all(manifest)
+    hashes = {each.number: each.hash for each in migrations}
+    refuse_edited(edited(manifest, applied, hashes))
     done = {each.version for each in applied if each.complete}
     half = {each.version for each in applied} - done
     contract = _next_contract(migrations, done)
+    transitions = tuple(
+        _counted(connection, transition, progress, say) if count else progress
+        for transition, progress in _transitions(migrations, applied)
+    )
+    blockers: tuple[Blocker, ...] | None = None if contract and not count else ()
+    if contract and count:
+        say(f"looking what blocks contract {contract.number} {contract.name}")
+        blockers = explained(connection, contract, migrations).blockers
     return Status(
         version=max(done, default=0),
         release=manifest.release_of(max(done)) if done else None,
         latest=manifest.latest,
         pending=tuple(_pending(each, half) for each in migrations if each.number not in done),
-        transitions=tuple(_transitions(connection, migrations, applied)),
+        transitions=transitions,
         contract=None if contract is None else _pending(contract, half),
-        blockers=() if contract is None else _blockers(connection, contract, migrations, done),
+        blockers=blockers,
     )
-
-
-def _refuse_diverged(manifest: Manifest, applied: Sequence[Applied]) -> None:
-    """Raise HistoryDivergedError unless the history is a part of the manifest."""
-    numbers = {each.version for each in applied}
-    hashes = {
-        entry.number: hash_files(entry, manifest.folder)
-        for entry in manifest.entries
-        if entry.number in numbers
-    }
-    refuse_edited(edited(manifest, applied, hashes))
 
 
 def _pending(migration: Migration, half: Collection[int]) -> Pending:
@@ -149,55 +162,39 @@ def _next_contract(migrations: Iterable[Migration], done: Collection[int]) -> Mi
     return None
 
 
-def _blockers(
-    connection: Connection,
-    contract: Migration,
-    migrations: Iterable[Migration],
-    done: Collection[int],
-) -> tuple[Blocker, ...]:
-    """Return what blocks *contract* now."""
-    completed = tuple(
-        transition
-        for migration in migrations
-        if migration.number in done
-        for transition in migration.transitions
-        if transition.name in contract.completes
-    )
-    return blockers(connection, contract, completed)
-
-
 def _transitions(
-    connection: Connection, migrations: Sequence[Migration], applied: Sequence[Applied]
-) -> Iterator[Progress]:
-    """Yield how far each transition is that is declared and not yet completed."""
+    migrations: Sequence[Migration], applied: Sequence[Applied]
+) -> Iterator[tuple[Transition, Progress]]:
+    """Yield each transition that is declared and not yet completed."""
     contracts = {name: each.number for each in migrations for name in each.completes}
     for migration, transition in transitions_due(migrations, applied):
-        yield _progress(connection, transition, migration.number, contracts)
+        progress = Progress(
+            name=transition.name,
+            table=transition.table,
+            declared_in=migration.number,
+            completed_by=contracts.get(transition.name),
+        )
+        yield transition, progress
 
 
-def _progress(
-    connection: Connection, transition: Transition, number: int, contracts: Mapping[str, int]
+def _counted(
+    connection: Connection, transition: Transition, progress: Progress, say: Callable[[str], None]
 ) -> Progress:
-    """Return how far *transition* is."""
-    found = Progress(
-        name=transition.name,
-        table=transition.table,
-        declared_in=number,
-        completed_by=contracts.get(transition.name),
-    )
+    """Return *progress* with the rows of *transition* as they are now."""
+    say(f"counting rows of {transition.table} for {transition.name}")
     try:
-        table = reflect(connection, transition)
+        left = remaining(connection, transition)
     except TransitionError as error:
-        return replace(found, problem=error.message)
-    movable, skipped, failed = remaining(connection, transition)
+        return replace(progress, problem=error.message)
+    table = sa.table(transition.table, schema=transition.schema)
     rows = connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
-    found = replace(found, rows=rows, movable=movable, skipped=skipped, failed=failed)
+    counted = replace(progress, rows=rows, left=left)
     if not sa.inspect(connection).has_table(checkpoint.LEASE.name):
-        return found
+        return counted
     kept = checkpoint.quarantined(connection, transition.name)
     leases = checkpoint.leases(connection, transition.name)
     return replace(
-        found,
+        counted,
         reasons=Counter(reason for _key, reason in kept),
         workers=tuple(each.owner for each in leases),
     )

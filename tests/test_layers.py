@@ -20,6 +20,7 @@ LAYERS = (
     "errors",
     "config",
     "dialects",
+    "interrupt",
     "database",
     "session",
     "sql",

@@ -61,13 +61,16 @@ def valid(connection: Connection, dialect: Dialect, index: Effect) -> bool:
 
 
 def check_valid(connection: Connection, dialect: Dialect, index: Effect) -> None:
-    """Raise StepError unless *index* is there and can be used."""
+    """Raise StepError unless *index* is there, on its table, and can be used."""
     with transaction(connection):
         usable = valid(connection, dialect, index)
     if not usable:
-        raise StepError(f"index {index.name!r} was built and is not valid")
+        raise StepError(
+            f"there is no valid index {index.name!r} on {index.table!r} after it was built",
+            hint="perhaps it is on another table, and IF NOT EXISTS took it for this one",
+        )
 
 
 def _look(connection: Connection, dialect: Dialect, index: Effect) -> sa.Row[Any] | None:
-    values = {"name": index.name, "schema": index.schema}
+    values = {"name": index.name, "table": index.table, "schema": index.schema}
     return connection.execute(sa.text(dialect.index_state()), values).one_or_none()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from migrator import sql
 from migrator.dialects import dialect_of
-from migrator.errors import UnreadableError
+from migrator.errors import ConfigurationError, UnreadableError
 from migrator.lint import additive
 from migrator.migration import hash_files, load_all, write
 from migrator.migration.module import importable
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from migrator.transitions import Transition
 
 LOCK_TIMEOUT_SECONDS = 2.0
+SHORTEST_SECONDS = 0.001
+LONGEST_SECONDS = 3600.0
 ATTEMPTS = 10
 LIVE = "python"
 """What a migration allows that cannot be rendered and has to run to be known."""
@@ -49,6 +51,16 @@ class Options:
     lock_timeout: float = LOCK_TIMEOUT_SECONDS
     attempts: int = ATTEMPTS
     sleep: Callable[[float], None] = time.sleep
+
+    def __post_init__(self) -> None:
+        if not SHORTEST_SECONDS <= self.lock_timeout <= LONGEST_SECONDS:
+            raise ConfigurationError(
+                f"a lock timeout of {self.lock_timeout:g} s, expected one from "
+                f"{SHORTEST_SECONDS:g} to {LONGEST_SECONDS:g}",
+                hint="while a statement waits, all others wait behind it: raise --attempts",
+            )
+        if self.override is not None and not self.override.strip():
+            raise ConfigurationError("the guard is not overridden without a reason")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,8 +23,8 @@ from migrator.apply.job import Options, prepare
 from migrator.apply.retry import Patience
 from migrator.apply.runner import Runner
 from migrator.apply.script import script
+from migrator.database import errors_are_ours
 from migrator.dialects import dialect_of
-from migrator.errors import wrap
 from migrator.lock import runner_lock
 
 if TYPE_CHECKING:
@@ -98,12 +98,8 @@ def write_script(
 
 @contextmanager
 def _connected(engine: Engine) -> Iterator[Connection]:
-    """Yield a connection; what a driver raises is ours, without row data."""
-    try:
-        with engine.connect() as connection:
-            yield connection
-    except sa.exc.SQLAlchemyError as error:
-        raise wrap(error, doing="migrator sync") from None
+    with errors_are_ours(engine, "migrator sync"), engine.connect() as connection:
+        yield connection
 
 
 def _sync(

@@ -17,8 +17,8 @@ from migrator.apply.foresee import work_of
 from migrator.apply.resume import Known
 from migrator.apply.stepwise import apply_stepwise
 from migrator.apply.whole import apply_whole
-from migrator.dialects import Transient, is_about_a_row, transient
-from migrator.errors import StepError, describe_database_error
+from migrator.dialects import Transient, said, transient
+from migrator.errors import StepError
 from migrator.history import HistoryRecord
 from migrator.lint import additive
 from migrator.migration import Phase
@@ -106,37 +106,26 @@ class Runner:
 
     def _refused(self, job: Job, error: sa.exc.SQLAlchemyError) -> NoReturn:
         """Raise StepError for what the database refused, without what a driver says of rows."""
-        migration, said = job.migration, _said(self.dialect, error)
+        migration, words = job.migration, said(self.dialect, error)
         place = f"migration {migration.number} {migration.name!r}"
         if self.index is not None and job.statements:
             label = job.statements[self.index].label
             place += f", statement {self.index + 1} of {len(job.statements)} ({label})"
         if transient(self.dialect, error) is Transient.LOST:
             raise StepError(
-                f"{place}: the connection was lost: {said}",
+                f"{place}: the connection was lost: {words}",
                 number=migration.number,
                 hint="run migrator sync again: it finds out what was done and goes on",
             ) from None
         begun = not job.fits_one_transaction(self.dialect)
         raise StepError(
-            f"{place}: the database refused it: {said}",
+            f"{place}: the database refused it: {words}",
             number=migration.number,
             hint="mend what is wrong and run migrator sync again: it goes on at this statement, "
             "what comes before it is done and stays as it is"
             if begun
             else "nothing of it is left behind; mend what is wrong and run migrator sync again",
         ) from None
-
-
-def _said(dialect: Dialect, error: sa.exc.SQLAlchemyError) -> str:
-    """Return what may be told of *error*: the driver's words too, unless they may hold a row."""
-    known = describe_database_error(error)
-    original = getattr(error, "orig", None)
-    if original is None or is_about_a_row(dialect, error):
-        return known
-    primary = getattr(getattr(original, "diag", None), "message_primary", None)
-    words = str(primary or (original.args[-1] if original.args else "")).strip()
-    return f"{known}: {words.splitlines()[0]}" if words else known
 
 
 def _record(job: Job) -> HistoryRecord:

@@ -15,13 +15,13 @@ from migrator.migration import Phase
 from migrator.plan import APPLIED, APPLYING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from sqlalchemy.engine import Dialect as SQLAlchemyDialect
 
     from migrator.apply.job import Job, Prepared
     from migrator.dialects import Dialect
-    from migrator.plan import Edited
+    from migrator.plan import Applied, Edited
 
 
 def script(
@@ -41,6 +41,7 @@ def script(
         yield f"-- left pending: contract {each.number} {each.name}"
     yield from dialect.script_head(lock_timeout)
     yield from writer.tables(present)
+    yield from writer.place(prepared.applied)
     yield from (writer.accept(each) for each in prepared.edited)
     for job in prepared.jobs:
         yield ""
@@ -63,6 +64,18 @@ class Writer:
             if table.name not in present:
                 yield self._text(CreateTable(table))
                 yield from (self._text(CreateIndex(index)) for index in table.indexes)
+
+    def place(self, applied: Sequence[Applied]) -> Iterator[str]:
+        """Yield what fails in a database that is not where the script begins.
+
+        What lies between would be left out, and nothing else need stumble over that.
+        """
+        done = [each.version for each in applied]
+        rows = sa.select(sa.func.count()).select_from(HISTORY)
+        known = rows.where(HISTORY.c.version.in_(done))
+        here = sa.and_(*(each.scalar_subquery() == len(done) for each in (rows, known)))
+        yield f"-- Fails unless {_told(done)} applied here: the script begins after that."
+        yield self.dialect.script_statement(self.dialect.stop_unless(self._plain_text(here)))
 
     def accept(self, each: Edited) -> str:
         """Return what takes the files of an applied migration as they are now."""
@@ -107,9 +120,27 @@ class Writer:
         return self._text(row.values({key: values[key] for key in told & values.keys()}))
 
     def _text(self, construct: sa.ClauseElement) -> str:
-        options = {"literal_binds": True} if isinstance(construct, sa.UpdateBase) else {}
+        return self.dialect.script_statement(self._plain_text(construct))
+
+    def _plain_text(self, construct: sa.ClauseElement) -> str:
+        is_ddl = isinstance(construct, sa.schema.ExecutableDDLElement)
+        options = {} if is_ddl else {"literal_binds": True}
         compiled = construct.compile(dialect=_plain(self.dialect), compile_kwargs=options)
-        return self.dialect.script_statement(str(compiled).strip())
+        return str(compiled).strip()
+
+
+def _told(numbers: Sequence[int]) -> str:
+    """Return *numbers* in words, with runs of them: versions 1 to 11 and 18 are."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1][1:] = [number]
+        else:
+            runs.append([number])
+    said = [" to ".join(map(str, run)) for run in runs]
+    if not said:
+        return "nothing is"
+    return f"exactly {', '.join(said)} {'are' if len(numbers) > 1 else 'is'}"
 
 
 @cache

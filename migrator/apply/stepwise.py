@@ -102,9 +102,11 @@ def _outside(runner: Runner, job: Job, record: HistoryRecord, index: int) -> Non
     with _between_notes(runner, job, record, index):
         try:
             runner.patience.run(attempt, version=version, waiting=tell)
-        except (sa.exc.SQLAlchemyError, MigratorError):
-            with suppress(sa.exc.SQLAlchemyError, MigratorError):
-                clean()
+        except (sa.exc.SQLAlchemyError, MigratorError) as error:
+            # With its session the runner's lock is lost: then that is left to the next run.
+            if not _lost(runner, error):
+                with suppress(sa.exc.SQLAlchemyError, MigratorError):
+                    runner.patience.run(clean, version=version, waiting=tell)
             raise
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 import click
@@ -46,7 +47,8 @@ def _number(manifest: Manifest, wanted: str) -> int:
     for entry in manifest.entries:
         if wanted in {str(entry.number), entry.name}:
             return entry.number
+    near = get_close_matches(wanted, [entry.name for entry in manifest.entries], n=1)
     raise PlanError(
         f"there is no migration {wanted!r}, expected a number up to {manifest.latest} or a name",
-        hint="migrator status lists what is pending",
+        hint=f"did you mean {near[0]}?" if near else f"{manifest.path.name} lists them",
     )

@@ -12,6 +12,7 @@ import click
 from migrator import history
 from migrator.database import open_engine, read_only
 from migrator.errors import OnlineError
+from migrator.interrupt import interruptible
 from migrator.manifest import Manifest
 from migrator.migration import load_all
 from migrator.online import Options, migrate
@@ -66,10 +67,9 @@ def command(  # noqa: PLR0913 - each is an option
         count_first=watched,
         keep_going=True,
     )
-    with report.watching(watched) as watch:
-        outcomes = migrate(
-            open_engine(url), transitions, options, on_event=_teller(watch, as_json=as_json)
-        )
+    engine = open_engine(url)
+    with report.watching(watched) as watch, interruptible(engine):
+        outcomes = migrate(engine, transitions, options, on_event=_teller(watch, as_json=as_json))
     code = _code(outcomes, limited=max_count is not None)
     _print(
         [json.dumps(report.summary_as_json(outcomes, code))]

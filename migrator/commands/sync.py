@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,7 +11,8 @@ import click
 # The tables that online-migrate and services keep are created with the history.
 from migrator import checkpoint, services  # noqa: F401
 from migrator.apply import ATTEMPTS, LOCK_TIMEOUT_SECONDS, Options, look, sync, write_script
-from migrator.database import open_engine, read_url
+from migrator.database import is_missing, open_engine
+from migrator.interrupt import interruptible
 from migrator.manifest import Manifest
 from migrator.report import sync as report
 
@@ -48,7 +48,7 @@ INTERRUPTED = {"ran": True, "missing": False}
 @click.option(
     "--lock-timeout",
     metavar="SECONDS",
-    type=click.FloatRange(min=0.001),
+    type=float,
     default=LOCK_TIMEOUT_SECONDS,
     show_default=True,
     help="How long a statement waits for its locks.",
@@ -104,7 +104,8 @@ def _sync(engine: Engine, manifest: Manifest, options: Options, *, as_json: bool
         click.echo(text, nl=False)
 
     try:
-        outcome = sync(engine, manifest, options, on_event=show)
+        with interruptible(engine):
+            outcome = sync(engine, manifest, options, on_event=show)
     finally:
         gc.unfreeze()
         click.echo(progress.close(), nl=False)
@@ -117,12 +118,7 @@ def _sync(engine: Engine, manifest: Manifest, options: Options, *, as_json: bool
 
 def _engine_to_look(url: str) -> Engine:
     """Return an engine that changes nothing; for a file that sync would make, an empty one."""
-    parsed = read_url(url)
-    name = parsed.database or ""
-    is_file = parsed.get_backend_name() == "sqlite" and name and not name.startswith("file:")
-    if is_file and not Path(name).exists():
-        return open_engine("sqlite://")
-    return open_engine(url, writes=False)
+    return open_engine("sqlite://" if is_missing(url) else url, writes=False)
 
 
 def _print(lines: Any) -> None:

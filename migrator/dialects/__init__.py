@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import OperationalError, StatementError
@@ -11,7 +12,7 @@ from migrator.dialects.mariadb import MariaDB
 from migrator.dialects.mysql import MySQL
 from migrator.dialects.postgresql import PostgreSQL
 from migrator.dialects.sqlite import SQLite
-from migrator.errors import ConfigurationError, error_code
+from migrator.errors import CONNECTING, ConfigurationError, describe_database_error, error_code
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect as SQLAlchemyDialect
@@ -25,6 +26,7 @@ __all__ = [
     "dialect_named",
     "dialect_of",
     "is_about_a_row",
+    "said",
     "transient",
 ]
 
@@ -36,8 +38,12 @@ def dialect_named(name: str) -> Dialect:
     for dialect in DIALECTS:
         if dialect.name == name:
             return dialect
-    known = ", ".join(each.name for each in DIALECTS)
-    raise ConfigurationError(f"unknown database {name!r}, expected one of {known}")
+    names = [each.name for each in DIALECTS]
+    near = get_close_matches(name, names, n=1)
+    raise ConfigurationError(
+        f"unknown database {name!r}, expected one of {', '.join(names)}",
+        hint=f"did you mean {near[0]}?" if near else None,
+    )
 
 
 def dialect_of(dialect: SQLAlchemyDialect) -> Dialect:
@@ -54,7 +60,7 @@ def transient(dialect: Dialect, error: SQLAlchemyError) -> Transient | None:
     return dialect.transient.get(error_code(error) or "")
 
 
-def is_about_a_row(dialect: Dialect, error: SQLAlchemyError) -> bool:
+def is_about_a_row(dialect: Dialect, error: Exception) -> bool:
     """Return whether the data of one row can be the cause of *error*, so that others may do better.
 
     Without a code it was the driver that could not send a value.
@@ -64,3 +70,14 @@ def is_about_a_row(dialect: Dialect, error: SQLAlchemyError) -> bool:
         message = str(getattr(error, "orig", ""))
         return code.startswith(dialect.row_errors) or message.startswith(dialect.row_messages)
     return isinstance(error, StatementError) and not isinstance(error, OperationalError)
+
+
+def said(dialect: Dialect, error: Exception) -> str:
+    """Return what may be told of *error*: the driver's words too, unless they may hold a row."""
+    known = describe_database_error(error)
+    original = getattr(error, "orig", None) or error
+    if getattr(error, CONNECTING, False) or is_about_a_row(dialect, error):
+        return known
+    primary = getattr(getattr(original, "diag", None), "message_primary", None)
+    words = str(primary or (original.args[-1] if original.args else "")).strip()
+    return f"{known}: {words.splitlines()[0]}" if words else known

@@ -188,7 +188,7 @@ class Dialect:
         return (alter,)
 
     def index_state(self) -> str:
-        """Return the query for the index :name of :schema, where indexes are built concurrently.
+        """Return the query for the index :name on :table of :schema, if it is built concurrently.
 
         Its columns: schema, name, valid, builder (the session that builds it, if one does).
         """
@@ -228,6 +228,10 @@ class Dialect:
     def script_statement(self, text: str) -> str:
         """Return *text* so that the client takes all of it for one statement."""
         return f"{text};"
+
+    def stop_unless(self, condition: str) -> str:
+        """Return the statement at which a script stops unless *condition* is true."""
+        return f"SELECT (SELECT 1 UNION ALL SELECT 2 WHERE NOT ({condition})) AS here"
 
     def begin(self) -> str:
         """Return the statement that begins a transaction for DDL."""

@@ -216,8 +216,12 @@ class MySQL(Dialect):
         return (
             f"{self.set_lock_timeout(lock_timeout)};",
             "-- Fails with 'Subquery returns more than 1 row' while another migrator runs.",
-            f"SELECT (SELECT 1 UNION ALL SELECT 2 FROM DUAL WHERE {taken} = 0) AS locked;",  # noqa: S608
+            f"{self.stop_unless(f'{taken} = 1')};",
         )
+
+    @override
+    def stop_unless(self, condition: str) -> str:
+        return super().stop_unless(condition).replace(" WHERE", " FROM DUAL WHERE", 1)
 
     @override
     def script_foot(self) -> tuple[str, ...]:

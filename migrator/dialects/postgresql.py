@@ -35,9 +35,10 @@ INDEX_STATE = """
 SELECT n.nspname AS schema, c.relname AS name, x.indisvalid AS valid, b.pid AS builder
   FROM pg_catalog.pg_index x
   JOIN pg_catalog.pg_class c ON c.oid = x.indexrelid
+  JOIN pg_catalog.pg_class t ON t.oid = x.indrelid
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   LEFT JOIN pg_catalog.pg_stat_progress_create_index b ON b.index_relid = x.indexrelid
- WHERE c.relname = :name
+ WHERE c.relname = :name AND t.relname = :table
    AND (n.nspname = CAST(:schema AS text)
         OR CAST(:schema AS text) IS NULL AND pg_table_is_visible(c.oid))
 """

@@ -84,5 +84,10 @@ class SQLite(Dialect):
         return (".bail on", f".timeout {int(lock_timeout * 1000)}")
 
     @override
+    def stop_unless(self, condition: str) -> str:
+        # Of a subquery with two rows SQLite takes the first. No row of the history is NULL.
+        return f"INSERT INTO migrator_history (name) SELECT NULL WHERE NOT ({condition})"
+
+    @override
     def begin(self) -> str:
         return "BEGIN IMMEDIATE"

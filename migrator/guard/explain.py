@@ -60,7 +60,7 @@ def explain(
     """
     migrations = load_all(manifest)
     chosen = pending_contracts(connection, migrations, wanted)
-    return tuple(_explained(connection, each, migrations) for each in chosen)
+    return tuple(explained(connection, each, migrations) for each in chosen)
 
 
 def pending_contracts(
@@ -93,9 +93,10 @@ def completed_by(contract: Migration, migrations: Iterable[Migration]) -> tuple[
     return tuple(declared[name] for name in contract.completes)
 
 
-def _explained(
+def explained(
     connection: Connection, contract: Migration, migrations: Sequence[Migration]
 ) -> Explained:
+    """Return what blocks *contract*, one of *migrations*, and what it would do."""
     dialect = dialect_of(connection.dialect)
     transitions = completed_by(contract, migrations)
     reached = reach(contract, transitions, _work(connection, contract), dialect)

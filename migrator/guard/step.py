@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import sqlalchemy as sa
 
 from migrator.catalogue import present, snapshot
-from migrator.dialects import Transient, transient
-from migrator.errors import GuardError, StepError, describe_database_error, error_code
+from migrator.dialects import Transient, said, transient
+from migrator.errors import GuardError, StepError, error_code
 from migrator.guard.look import found
 from migrator.guard.reach import table_of
 from migrator.guard.value import Blocker
@@ -154,7 +154,7 @@ class Step:
         """Return the driver's *error* as ours."""
         which = "" if index is None else f"statement {index + 1} of "
         return StepError(
-            f"{which}{self.migration.name} was refused: {describe_database_error(error)}",
+            f"{which}{self.migration.name} was refused: {said(self.dialect, error)}",
             number=self.migration.number,
             hint="what the contract drops may still be used by a view, an index, a trigger or "
             "a key: drop that first",

@@ -101,9 +101,10 @@ class Manifest:
         if not _NUMBER.fullmatch(text):
             near = get_close_matches(text, self.releases, n=1)
             known = ", ".join(self.releases) or "none is named"
+            expected = f"expected a number from 1 to {self.latest}, or a release: {known}"
             raise ManifestError(
                 f"unknown release {shown(text)}",
-                hint=f"did you mean {near[0]}?" if near else f"releases: {known}",
+                hint=f"did you mean {near[0]}?" if near else expected,
             )
         if int(text) > self.latest:
             raise ManifestError(f"there is no version {text}, the latest is {self.latest}")

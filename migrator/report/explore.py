@@ -21,6 +21,10 @@ def lines(found: Explored) -> Iterator[str]:
             yield "-- nothing"
     yield ""
     yield f"-- schema of {found.database}"
+    if found.problem is not None:
+        yield f"-- cannot be shown: {found.problem}"
+        yield "-- use an empty database of yours instead: --in-database"
+        return
     if found.after is None:
         yield "-- as it is now; it is not changed"
         yield from found.before

@@ -19,8 +19,10 @@ WIDTH = 80
 def lines(status: Status, url: str) -> Iterator[str]:
     """Yield the lines of *status* for people, at most 80 columns wide where names allow."""
     at = f"version {status.version} of {status.latest}"
+    at += f", release {status.release}" if status.release else ""
+    before = sum(each.number < status.version for each in status.pending)
     yield f"Database    {show_url(url)}"
-    yield f"Applied     {at}" + (f", release {status.release}" if status.release else "")
+    yield f"Applied     {at}" + (f"; {before} before it pending" if before else "")
     yield ""
     yield from _pending(status)
     if status.transitions:
@@ -46,22 +48,22 @@ def _transitions(status: Status) -> Iterator[str]:
     yield f"{'Transition':<{name}}  {'Done':>6}  {'Rows':>11}  {'Pending':>11}  Contract"
     for each in status.transitions:
         contract = "none yet" if each.completed_by is None else f"{each.completed_by}"
-        if each.problem is not None:
-            yield f"{each.name:<{name}}  {'?':>6}  {each.problem}"
-            continue
-        yield (
-            f"{each.name:<{name}}  {each.percent:>5.1f}%  {each.rows:>11,}  "
-            f"{each.pending:>11,}  {contract}"
+        done = "?" if each.percent is None else f"{each.percent:.1f}%"
+        rows, pending = (
+            "?" if count is None else f"{count:,}" for count in (each.rows, each.pending)
         )
+        yield f"{each.name:<{name}}  {done:>6}  {rows:>11}  {pending:>11}  {contract}"
         yield from _details(each)
 
 
 def _details(each: Progress) -> Iterator[str]:
-    if each.skipped:
-        yield f"  {each.skipped:,} in a transitional state, left for later"
-    if each.failed:
-        yield f"  {each.failed:,} in quarantine; after mending: --retry-failed"
-        for reason, count in sorted((each.reasons or {}).items()):
+    if each.problem is not None:
+        yield from wrap(each.problem, WIDTH, initial_indent="  ", subsequent_indent="    ")
+    if each.left and each.left.skipped:
+        yield f"  {each.left.skipped:,} in a transitional state, left for later"
+    if each.left and each.left.failed:
+        yield f"  {each.left.failed:,} in quarantine; after mending: --retry-failed"
+        for reason, count in sorted(each.reasons.items()):
             yield from wrap(
                 f"{count:,} x {reason}", WIDTH, initial_indent="    ", subsequent_indent="      "
             )
@@ -69,8 +71,11 @@ def _details(each: Progress) -> Iterator[str]:
         yield f"  being moved by {owner}"
 
 
-def _contract(contract: Pending, blockers: tuple[Blocker, ...]) -> Iterator[str]:
+def _contract(contract: Pending, blockers: tuple[Blocker, ...] | None) -> Iterator[str]:
     title = f"Contract {contract.number} {contract.name}"
+    if blockers is None:
+        yield f"{title}: what blocks it says migrator guard"
+        return
     if not blockers:
         yield f"{title}: nothing blocks it; migrator sync"
         return

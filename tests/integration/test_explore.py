@@ -15,6 +15,7 @@ from migrator.database import open_engine
 from migrator.errors import PlanError
 from migrator.explore import explore
 from migrator.manifest import Manifest
+from tests.projects import contract, expand, project
 
 if TYPE_CHECKING:
     from tests.databases import Database
@@ -95,3 +96,59 @@ def test_command_takes_number_and_name(capsys: pytest.CaptureFixture[str]) -> No
     assert run([*options, "5", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["name"] == "add_flavor_foobars"
     assert run([*options, "99"]) == 2
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Manifest:
+    """Two migrations that only PostgreSQL can run."""
+    table = (
+        'op.create_table("zones", sa.Column("id", sa.Integer, primary_key=True),',
+        '    sa.Column("facts", JSONB), sa.Column("name", sa.Text, nullable=False))',
+    )
+    relax = 'op.alter_column("zones", "name", nullable=True)'
+    return project(
+        tmp_path,
+        {
+            "create_zones.py": expand(
+                *table, head="from sqlalchemy.dialects.postgresql import JSONB"
+            ),
+            "relax_name.py": contract(relax, head='abandons = {"zones.name": "it may be NULL"}'),
+        },
+    )
+
+
+def test_what_the_scratch_database_cannot_run_is_shown_as_sql(
+    elsewhere: Manifest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = explore(elsewhere, 2)
+    assert found.sql["postgresql"] == ("ALTER TABLE zones ALTER COLUMN name DROP NOT NULL",)
+    assert found.sql["mysql"][0].startswith("-- relax_name: ")
+    assert (found.before, found.after) == ((), None)
+    assert "relax_name was refused" in (found.problem or "")
+
+    assert run(["--manifest", str(elsewhere.path), "explore", "2"]) == 0
+    assert "--in-database" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_it_is_shown_whole_in_a_database_that_can_run_it(
+    database: Database, elsewhere: Manifest
+) -> None:
+    diff = explore(elsewhere, 2, url=database.url).diff
+
+    assert [line for line in diff[2:] if line[0] in "+-"] == [
+        "-    name TEXT NOT NULL,",
+        "+    name TEXT,",
+    ]
+
+
+def test_table_that_is_mistyped_is_refused(manifest: Manifest) -> None:
+    with pytest.raises(PlanError, match="no table 'flavor'") as caught:
+        explore(manifest, ADD_FOOBARS, table="flavor")
+
+    assert caught.value.hint == "did you mean flavors?"
+
+
+def test_name_that_is_mistyped_is_known(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--manifest", str(MANIFEST), "explore", "add_flavor_foobar"]) == 2
+    assert "did you mean add_flavor_foobars?" in capsys.readouterr().err

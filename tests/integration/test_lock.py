@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from migrator.database import open_engine
-from migrator.errors import LockedError
+from migrator.errors import ApplyError, LockedError
 from migrator.history import RUNNER
 from migrator.lock import FileLock, Session, blockers, runner_lock
 from tests.databases import fresh
@@ -194,6 +194,13 @@ def test_a_file_that_was_removed_while_it_was_opened_is_no_lock(
 
     monkeypatch.setattr("fcntl.flock", removed_before)
     assert not lock.take()
+
+
+def test_a_lock_that_cannot_be_written_is_said_so(tmp_path: Path) -> None:
+    lock = FileLock(tmp_path / "missing" / "cloud.db.migrator-lock")
+
+    with pytest.raises(ApplyError, match=r"lock cannot be taken: .*No such file"):
+        lock.take()
 
 
 def test_a_database_in_memory_needs_no_lock() -> None:

@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.orm import registry
 
 from migrator.apply import Options, sync
+from migrator.apply.connection import limit_waiting
 from migrator.cli import run
 from migrator.database import open_engine, read_only
+from migrator.dialects import dialect_of
 from migrator.manifest import Manifest
 from migrator.online import Options as OnlineOptions
 from migrator.online import migrate
+from migrator.services import register
 from migrator.status import Status, status
 
 if TYPE_CHECKING:
@@ -104,11 +108,11 @@ def test_pending_rows_are_counted_and_block(database: Database, manifest: Manife
     found = look(database, manifest)
 
     (progress,) = found.transitions
-    assert (progress.rows, progress.movable, progress.skipped) == (4, 3, 1)
+    assert (progress.rows, progress.left) == (4, (3, 1, 0))
     assert progress.percent == 0.0
     assert found.contract is not None
     assert found.contract.number == 3
-    assert [blocker.pending for blocker in found.blockers] == [4]
+    assert [blocker.pending for blocker in found.blockers or ()] == [4]
 
 
 def test_skipped_rows_keep_it_below_a_hundred(
@@ -119,7 +123,7 @@ def test_skipped_rows_keep_it_below_a_hundred(
     migrate(expanded, load_all(manifest)[1].transitions, OnlineOptions())
 
     (progress,) = look(database, manifest).transitions
-    assert (progress.movable, progress.skipped, progress.percent) == (0, 1, 75.0)
+    assert (progress.left, progress.percent) == ((0, 1, 0), 75.0)
 
 
 def test_status_changes_nothing(
@@ -148,3 +152,86 @@ def test_json_and_text_tell_the_same(
     assert "flavor_foobars" in text
     assert "Contract 3 drop_memory_mb is blocked" in text
     assert max(map(len, text.splitlines()[1:])) <= 80
+
+
+def test_live_service_that_maps_what_goes_blocks(
+    database: Database, manifest: Manifest, expanded: sa.Engine
+) -> None:
+    with expanded.begin() as connection:
+        connection.execute(sa.text("UPDATE flavors SET foobars = memory_mb, memory_mb = NULL"))
+    models = registry()
+    sa.Table("flavors", models.metadata, sa.Column("memory_mb", sa.Integer))
+    with register(expanded, name="api", models=models):
+        (blocker,) = look(database, manifest).blockers or ()
+
+    assert "still maps flavors.memory_mb" in blocker.reason
+    assert look(database, manifest).blockers == ()
+
+
+def test_what_cannot_be_counted_is_unknown_and_not_done(
+    database: Database, manifest: Manifest, expanded: sa.Engine
+) -> None:
+    with expanded.begin() as connection:
+        connection.execute(sa.text("DROP TABLE flavors"))
+
+    shown = look(database, manifest).as_json()
+
+    (progress,) = shown["transitions"]
+    assert "there is no table" in progress["problem"]
+    assert {progress[key] for key in ("rows", "movable", "pending", "percent")} == {None}
+    assert shown["blockers"]
+
+
+@pytest.mark.usefixtures("expanded")
+def test_without_counting_no_table_is_read(
+    database: Database, manifest: Manifest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with read_only(database.url) as connection:
+        sent: list[str] = []
+        sa.event.listen(connection, "before_cursor_execute", lambda *a: sent.append(a[2]))
+        found = status(connection, manifest, count=False)
+
+    assert (found.version, found.blockers, found.transitions[0].percent) == (2, None, None)
+    assert not [text for text in sent if "FROM flavors" in text]
+    options = ["--manifest", str(manifest.path), "--database", database.url]
+    assert run([*options, "status", "--no-count"]) == 0
+    assert "what blocks it says migrator guard" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("expanded")
+def test_what_takes_long_is_said_before(database: Database, manifest: Manifest) -> None:
+    said: list[str] = []
+    with read_only(database.url) as connection:
+        status(connection, manifest, say=said.append)
+
+    assert said == [
+        "counting rows of flavors for flavor_foobars",
+        "looking what blocks contract 3 drop_memory_mb",
+    ]
+
+
+@pytest.mark.requires("row_locks")
+@pytest.mark.usefixtures("expanded")
+def test_a_look_keeps_no_lock_that_an_alter_waits_for(
+    database: Database, manifest: Manifest
+) -> None:
+    with read_only(database.url) as connection:
+        status(connection, manifest)
+        with open_engine(database.url).begin() as other:
+            limit_waiting(other, dialect_of(other.dialect), 1)
+            other.execute(sa.text("ALTER TABLE flavors ADD COLUMN note INTEGER"))
+
+
+@pytest.mark.usefixtures("expanded")
+def test_contracts_that_were_passed_are_said(
+    database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "versions" / "add_bars.py").write_text(EXPAND.replace("foobars", "bars"))
+    path = tmp_path / "versions.json"
+    path.write_text(path.read_text().replace('  "rel', '  "4": ["add_bars.py"],\n  "rel', 1))
+    options = ["--manifest", str(path), "--database", database.url]
+    run([*options, "sync", "--expand-only"])
+    capsys.readouterr()
+
+    assert run([*options, "status"]) == 0
+    assert "version 4 of 4; 1 before it pending" in capsys.readouterr().out

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from migrator import history
-from migrator.apply import Accepted, Finished, Options, Retried, Started, look, sync
+from migrator.apply import Accepted, Finished, Options, Retried, Started, Waiting, look, sync
 from migrator.database import open_engine
 from migrator.errors import (
     GuardError,
@@ -677,3 +677,69 @@ def test_a_failed_build_leaves_no_invalid_index(engine: Engine, tmp_path: Path) 
         sync(engine, project(tmp_path, {"unique.py": expand(unique, head=allow)}))
 
     assert indexes(engine) == {}
+
+
+@pytest.mark.requires("concurrent_index")
+def test_an_index_of_another_table_is_neither_dropped_nor_taken_for_it(
+    engine: Engine, tmp_path: Path
+) -> None:
+    sync(engine, cloud(tmp_path))
+    leave_invalid(engine)
+    send(engine, "CREATE TABLE zones (id INTEGER)")
+    manifest = cloud(
+        tmp_path, index=expand(INDEX_UNLESS.replace('"flavors", ["foobars"]', '"zones", ["id"]'))
+    )
+
+    with pytest.raises(StepError, match="no valid index 'ix' on 'zones'"):
+        sync(engine, manifest)
+    assert indexes(engine) == {"ix": False}
+
+
+def cut_short(engine: Engine, tmp_path: Path, how: str) -> tuple[StepError, int]:
+    """Return how a build ends that *how* ends while it waits, and how often it said that it does.
+
+    What it waits for is gone once it says so again.
+    """
+    sync(engine, cloud(tmp_path))
+    blocker = engine.connect()
+    blocker.execute(sa.text("INSERT INTO flavors (id) VALUES (1)"))
+    waits: list[Waiting] = []
+
+    def listen(event: Event) -> None:
+        if not isinstance(event, Waiting):
+            return
+        waits.append(event)
+        if len(waits) > 1:
+            blocker.close()
+            return
+        query = (
+            "SELECT {}(pid) FROM pg_stat_progress_create_index WHERE datname = current_database()"
+        )
+        send(engine, query.format(how))
+
+    manifest = cloud(tmp_path, index=expand(INDEX))
+    with blocker, pytest.raises(StepError) as caught:
+        sync(engine, manifest, Options(lock_timeout=0.2), on_event=listen)
+    return caught.value, len(waits)
+
+
+@pytest.mark.requires("concurrent_index")
+def test_a_build_that_is_cancelled_is_cleaned_up_and_says_whom_that_waits_for(
+    engine: Engine, tmp_path: Path
+) -> None:
+    error, waits = cut_short(engine, tmp_path, "pg_cancel_backend")
+
+    assert "57014" in error.message
+    assert (waits, indexes(engine)) == (2, {})
+
+
+@pytest.mark.requires("concurrent_index")
+def test_a_build_whose_session_is_lost_is_left_to_the_next_run(
+    engine: Engine, tmp_path: Path
+) -> None:
+    error, waits = cut_short(engine, tmp_path, "pg_terminate_backend")
+    assert "the connection was lost" in error.message
+    assert (waits, indexes(engine)) == (1, {"ix": False})
+
+    sync(engine, cloud(tmp_path, index=expand(INDEX)))
+    assert indexes(engine) == {"ix": True}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +16,7 @@ from migrator.lock import runner_lock
 from tests.projects import cloud, expand
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.databases import Database
@@ -140,11 +142,69 @@ def test_a_second_operator_exits_with_2(call: Command, database: Database) -> No
     assert "error: another migrator runs on this database: host " in err
 
 
+def test_a_user_who_may_only_read_can_look_and_is_told_why_it_cannot_sync(
+    call: Command, database: Database
+) -> None:
+    call("sync", "--version", "juno")
+    with reader(database) as url:
+        assert call("--database", url, "status")[0] == 0
+        assert call("--database", url, "sync", "--dry-run", "--version", "2")[0] == 0
+        code, _out, err = call("--database", url, "sync")
+
+    assert code == 2
+    assert re.search("permission denied|command denied|readonly database", err)
+
+
+@contextmanager
+def reader(database: Database) -> Iterator[str]:
+    """Yield the URL of *database* for somebody who may only read."""
+    url = sa.make_url(database.url)
+    if database.name == "sqlite":
+        yield f"sqlite:///file:{url.database}?mode=ro&uri=true"
+        return
+    tables = "ALL TABLES IN SCHEMA public" if database.name == "postgresql" else f"{url.database}.*"
+    admin = database.engine(isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.exec_driver_sql("CREATE USER migrator_reader")
+        connection.exec_driver_sql(f"GRANT SELECT ON {tables} TO migrator_reader")
+        try:
+            yield url.set(username="migrator_reader").render_as_string(hide_password=False)
+        finally:
+            if database.name == "postgresql":
+                connection.exec_driver_sql("DROP OWNED BY migrator_reader")
+            connection.exec_driver_sql("DROP USER migrator_reader")
+
+
 def test_an_unknown_release_exits_with_2(call: Command) -> None:
     code, _out, err = call("sync", "--version", "klio")
 
     assert code == 2
     assert "did you mean kilo?" in err
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf", "0", "-1", "1e9"])
+def test_a_lock_timeout_that_is_none_exits_with_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], seconds: str
+) -> None:
+    manifest = str(cloud(tmp_path).path)
+
+    code = run(
+        ["--manifest", manifest, "--database", "sqlite://", "sync", "--lock-timeout", seconds]
+    )
+
+    assert code == 2
+    assert "expected one from 0.001 to 3600" in capsys.readouterr().err
+
+
+def test_the_guard_is_not_overridden_without_a_reason(call: Command, database: Database) -> None:
+    call("sync", "--version", "2")
+
+    code, out, err = call("sync", "--override-guard", " ")
+
+    assert (code, out) == (2, "")
+    assert "not overridden without a reason" in err
+    columns = sa.inspect(open_engine(database.url)).get_columns("flavors")
+    assert "memory_mb" in [each["name"] for each in columns]
 
 
 def test_a_refused_expand_exits_with_2_and_says_where(call: Command, tmp_path: Path) -> None:

@@ -137,6 +137,22 @@ def test_a_script_that_is_run_twice_does_nothing_twice(engine: Engine, manifest:
     assert sync(engine, manifest, EXPANDS).finished == ()
 
 
+def test_a_script_does_nothing_in_a_database_that_lacks_what_it_begins_after(
+    engine: Engine, manifest: Manifest
+) -> None:
+    sync(engine, manifest, Options(target="juno"))
+    script = write_script(engine, manifest, EXPANDS)
+    with engine.begin() as connection:
+        connection.execute(history.HISTORY.delete().where(history.HISTORY.c.version == 2))
+    before = held(engine)
+
+    assert (
+        "-- Fails unless exactly 1 to 2 are applied here: the script begins after that." in script
+    )
+    assert run(engine, script).returncode != 0
+    assert held(engine) == before
+
+
 def test_a_script_stops_at_the_first_error_and_sync_goes_on(
     engine: Engine, manifest: Manifest
 ) -> None:

@@ -35,6 +35,11 @@ def test_unknown_command_is_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert "snyc" in capsys.readouterr().err
 
 
+def test_command_that_is_mistyped_is_known(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["snyc"]) == 2
+    assert "Did you mean 'sync'?" in capsys.readouterr().err
+
+
 def test_error_and_hint_go_to_stderr(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
