@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from cloud.generate import fill
 from demo.__main__ import main
 from demo.application import Application
-from demo.check import check
+from demo.check import Checked, check
 from demo.log import Log, read
 from demo.releases import COUNTED, SHARED, counted, shared
 from migrator.manifest import Manifest
@@ -25,7 +25,6 @@ from migrator.testing import walk_to
 from tests.servers import processes
 
 if TYPE_CHECKING:
-    from demo.check import Checked
     from tests.databases import Database
 
 ROOT = Path(__file__).parent.parent.parent
@@ -151,6 +150,13 @@ def test_each_loss_is_told(engine: sa.Engine, written: dict[str, Path]) -> None:
             found = checked(connection, written)
             connection.rollback()
         assert what in {name for name, each in found.items() if not each.holds}
+
+
+def test_a_loss_is_the_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    lost = Checked(what="flavors generated", promised=2, kept=1)
+    monkeypatch.setattr("demo.story.Story.tell", lambda _story: [lost])
+    result = CliRunner().invoke(main, [])
+    assert (result.exit_code, "Not as promised" in result.output) == (1, True)
 
 
 def test_a_wrong_read_is_told(engine: sa.Engine, written: dict[str, Path]) -> None:
