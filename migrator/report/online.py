@@ -98,16 +98,11 @@ def watching(wanted: bool) -> Iterator[Callable[[Event], None]]:  # noqa: FBT001
     def watch(event: Event) -> None:
         if isinstance(event, Started):
             tasks[event.transition] = progress.add_task(
-                event.transition, total=event.movable, rate="", seconds=0.0
+                event.transition, total=event.movable, rate=""
             )
         elif isinstance(event, Batch):
-            task = progress.tasks[tasks[event.transition]]
-            done = int(task.completed) + event.completed
-            seconds = task.fields["seconds"] + event.seconds
-            rate = f"{done / max(seconds, 0.001):,.0f} rows/s"
-            # The application may have added rows since they were counted.
-            total = max(task.total or 0, done)
-            progress.update(task.id, completed=done, total=total, rate=rate, seconds=seconds)
+            rate = f"{event.completed / max(event.seconds, 0.001):,.0f} rows/s"
+            progress.update(tasks[event.transition], advance=event.completed, rate=rate)
 
     with progress:
         yield watch
