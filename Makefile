@@ -29,7 +29,7 @@ test: $(VENV)/.develops ## the tests, on private PostgreSQL and MariaDB servers 
 	@$(SERVERS)
 	@$(RUN) $(PYTEST) -m "not slow" $(ARGS)
 
-test-quick: $(VENV)/.tests ## the tests that need no server
+test-quick: $(VENV)/.tests ## unit tests and SQLite in half a minute: no server, nothing thorough
 	@$(RUN) $(PYTEST) -m "not slow and not thorough" --database sqlite $(ARGS)
 
 test-slow: $(VENV)/.develops ## the tests that take long

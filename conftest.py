@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
+NAMED_BY = ("database", "driver", "drivername", "server")
+"""Parameters of a test that say which database it runs on."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
@@ -71,7 +74,8 @@ def database_of(item: pytest.Item) -> str | None:
     """Return the name of the database that *item* runs on, or None when it needs none."""
     callspec = getattr(item, "callspec", None)
     parameters = callspec.params if callspec else {}
-    return parameters.get("database") or DRIVERS.get(parameters.get("driver", ""))
+    said = next((parameters[name] for name in NAMED_BY if name in parameters), None)
+    return None if said is None else DRIVERS.get(said, said.partition("+")[0])
 
 
 def skip_unless_capable(request: pytest.FixtureRequest) -> None:

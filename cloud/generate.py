@@ -14,7 +14,8 @@ import click
 import sqlalchemy as sa
 
 from cloud.rows import COLUMNS, MAKERS, Values
-from migrator.database import open_engine
+from migrator.database import read_write
+from migrator.errors import MigratorError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -43,6 +44,8 @@ def fill(
     """
     if OF_AN_INSTANCE & set(tables) and "instances" not in tables:
         raise click.UsageError("parts of instances need table instances as well")
+    if missing := sorted(set(MAKERS) - set(sa.inspect(connection).get_table_names())):
+        raise click.UsageError(f"run migrator sync first: there is no table {', '.join(missing)}")
     metadata = sa.MetaData()
     metadata.reflect(connection, only=list(MAKERS), resolve_fks=False)
     share = share_moved(metadata) if moved is None else moved
@@ -153,7 +156,12 @@ def copy_value(value: Any) -> str:
 
 
 @click.command()
-@click.option("--database", required=True, help="URL of the database to fill.")
+@click.option(
+    "--database",
+    envvar="MIGRATOR_DATABASE_URL",
+    required=True,
+    help="URL of the database to fill; MIGRATOR_DATABASE_URL otherwise.",
+)
 @click.option("--rows", default=1000, show_default=True, type=click.IntRange(min=0))
 @click.option("--table", "tables", multiple=True, type=click.Choice(list(MAKERS)))
 @click.option(
@@ -162,8 +170,11 @@ def copy_value(value: Any) -> str:
 def main(database: str, rows: int, tables: tuple[str, ...], moved: float | None) -> None:
     """Fill the cloud with rows, the same each time; again, and there are more of them."""
     started = time.perf_counter()
-    with open_engine(database).begin() as connection:
-        written = fill(connection, rows, tables=tables or tuple(MAKERS), moved=moved)
+    try:
+        with read_write(database) as connection, connection.begin():
+            written = fill(connection, rows, tables=tables or tuple(MAKERS), moved=moved)
+    except MigratorError as error:
+        raise click.ClickException(error.message) from error
     for table, count in written.items():
         click.echo(f"{table:26}{count:>12,}")
     click.echo(f"{sum(written.values()):,} rows in {time.perf_counter() - started:.1f} s")

@@ -5,6 +5,7 @@ Writes until it is told to stop, and logs what was acknowledged.
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import threading
@@ -83,6 +84,12 @@ def engine_of(url: str) -> sa.Engine:
     return engine
 
 
+def wait_for_the_end(enough: threading.Event) -> None:
+    """Set *enough* when standard input ends: whoever started this process may be killed."""
+    os.read(0, 1)
+    enough.set()
+
+
 @click.command()
 @click.argument("release", type=click.Choice(list(RELEASES)))
 @click.option("--database", envvar="MIGRATOR_DATABASE_URL", required=True)
@@ -92,6 +99,7 @@ def main(release: str, database: str, path: Path, rows: int) -> None:
     """Be one process of the application, until a signal says that it is enough."""
     enough = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: enough.set())
+    threading.Thread(target=wait_for_the_end, args=(enough,), daemon=True).start()
     engine = engine_of(database)
     models = RELEASES[release].models.Base
     with path.open("a", encoding="utf-8") as file:

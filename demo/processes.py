@@ -34,6 +34,7 @@ class Process:
                 [*command, "--rows", str(rows)],
                 cwd=root,
                 env={**os.environ, "MIGRATOR_DATABASE_URL": url},
+                stdin=subprocess.PIPE,
                 stderr=errors,
             )
         self._wait_for_work()

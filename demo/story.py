@@ -67,9 +67,10 @@ class Story:
         self.start("juno")
         self.terminal.say(
             f"""
-            {sum(written.values()):,} rows are generated, with NULL, 0, '' and 0.0 in every
-            column that will move. One process of the old code runs from here on. It adds
-            instances, and overwrites memory_mb of some flavors without reading it first.
+            {sum(written.values()):,} rows are generated. NULL, 0, '' and 0.0 are among the
+            values that will move: they are the ones that get lost. One process of the old
+            code runs from here on. It adds instances, and overwrites memory_mb of some
+            flavors without reading it first.
             """
         )
 

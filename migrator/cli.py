@@ -12,7 +12,7 @@ import click
 from typing_extensions import override
 
 from migrator.config import load_settings
-from migrator.errors import MigratorError
+from migrator.errors import MigratorError, wrap
 
 COMMANDS = {
     "check": "Judge the manifest and its migrations, without a database.",
@@ -90,16 +90,28 @@ def run(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     try:
         result: Any = group.main(args=arguments, prog_name="migrator", standalone_mode=False)
-    except MigratorError as error:
-        show(error)
-        return error.exit_code
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted; run the same command again to go on", err=True)
         return INTERRUPTED
+    except Exception as error:
+        return explain(error)
     return result if isinstance(result, int) else 0
+
+
+def explain(error: Exception) -> int:
+    """Show *error*, never in a driver's words, and return its exit code; raise what is a bug."""
+    # Imported late: a list of the commands needs no SQLAlchemy.
+    from sqlalchemy.exc import SQLAlchemyError
+
+    if isinstance(error, click.ClickException):
+        error.show()
+        return error.exit_code
+    if isinstance(error, SQLAlchemyError):
+        error = wrap(error, doing="asking the database")
+    if not isinstance(error, MigratorError):
+        raise error
+    show(error)
+    return error.exit_code
 
 
 def show(error: MigratorError) -> None:

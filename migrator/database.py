@@ -11,7 +11,7 @@ from sqlalchemy import event
 from sqlalchemy.pool import NullPool
 
 from migrator.config import show_url
-from migrator.dialects import dialect_named, dialect_of, said
+from migrator.dialects import DIALECTS, dialect_named, dialect_of, said
 from migrator.errors import CONNECTING, ConfigurationError, DatabaseError, error_code
 from migrator.interrupt import interruptible
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy.engine import Connection, Engine, ExceptionContext
+    from sqlalchemy.engine import Dialect as SQLAlchemyDialect
 
 APPLICATION_NAME = "migrator"
 CONNECT_TIMEOUT_SECONDS = 10
@@ -39,7 +40,7 @@ def open_engine(url: str | sa.URL, *, writes: bool = True) -> Engine:
     the driver would not open a transaction before DDL; with *writes*, as the one writer.
     Without, a file that is not there is an error instead of a new, empty database.
     """
-    parsed = _parsed(url)
+    parsed = read_url(url)
     try:
         engine = sa.create_engine(
             parsed,
@@ -50,10 +51,8 @@ def open_engine(url: str | sa.URL, *, writes: bool = True) -> Engine:
     except (sa.exc.ArgumentError, ValueError) as error:
         raise _unreadable() from error
     except ImportError as error:
-        raise ConfigurationError(
-            f"the driver of {parsed.drivername!r} is not installed: no module named {error.name!r}",
-            hint="install migrator with its extra: postgresql, psycopg, mysql or mysqlclient",
-        ) from error
+        raise _without_driver(parsed, error) from error
+    event.listen(engine, "do_connect", _connect)
     event.listen(engine, "handle_error", _mark_connecting)
     if engine.dialect.name == "sqlite":
         if not writes and is_missing(parsed):
@@ -63,6 +62,28 @@ def open_engine(url: str | sa.URL, *, writes: bool = True) -> Engine:
             )
         begin_for_real(engine, "BEGIN IMMEDIATE" if writes else "BEGIN")
     return engine
+
+
+def _without_driver(url: sa.URL, error: ImportError) -> ConfigurationError:
+    """Return the error for a driver that is not installed, with the extra that brings it."""
+    extras = {module: extra for each in DIALECTS for module, extra in each.drivers.items()}
+    extra = extras.get(str(error.name), "EXTRA")
+    others = "" if extra != "EXTRA" else f", EXTRA one of {', '.join(extras.values())}"
+    why = f"{error.msg[:1].lower()}{error.msg[1:]}"
+    return ConfigurationError(
+        f"the driver of {url.drivername!r} is not installed: {why}",
+        hint=f"pip install 'migrator[{extra}]'{others}",
+    )
+
+
+def _connect(dialect: SQLAlchemyDialect, _record: object, args: Any, options: Any) -> Any:
+    """Connect; what the driver does not know of the URL's parameters is an error of ours."""
+    try:
+        return dialect.connect(*args, **options)
+    except TypeError as error:
+        raise ConfigurationError(
+            f"the driver does not take the parameters of the database URL: {error}"
+        ) from error
 
 
 def _mark_connecting(context: ExceptionContext) -> None:
@@ -80,15 +101,15 @@ def _unreadable() -> ConfigurationError:
 
 def is_missing(url: str | sa.URL) -> bool:
     """Return whether *url* is that of a file of SQLite that is not there yet."""
-    parsed = _parsed(url)
+    parsed = read_url(url)
     name = parsed.database or ""
     if parsed.get_backend_name() != "sqlite" or name in ("", ":memory:"):
         return False
     return not name.startswith("file:") and not Path(name).exists()
 
 
-def _parsed(url: str | sa.URL) -> sa.URL:
-    """Return *url*, which has to lead to a database that migrator knows."""
+def read_url(url: str | sa.URL) -> sa.URL:
+    """Return *url*, which has to lead to a database that migrator knows; no error shows it."""
     try:
         parsed = sa.make_url(url)
         backend = parsed.get_backend_name()
@@ -100,6 +121,12 @@ def _parsed(url: str | sa.URL) -> sa.URL:
             )
     except (sa.exc.ArgumentError, ValueError) as error:
         raise _unreadable() from error
+    if "@" in (parsed.host or ""):
+        # The host is what follows the first @, so it would show the rest of a password.
+        raise ConfigurationError(
+            "the database URL has more than one @ before the host",
+            hint="in a password, write %40 for @, %2F for / and %3A for a colon",
+        )
     if backend in ("mysql", "mariadb") and not parsed.database:
         raise ConfigurationError(
             "the database URL names no database", hint=f"{parsed.drivername}://user@host/name"
@@ -146,6 +173,18 @@ def read_only(url: str | sa.URL) -> Iterator[Connection]:
         engine.connect() as connection,
     ):
         yield connection.execution_options(isolation_level=AUTOCOMMIT)
+
+
+@contextmanager
+def read_write(url: str | sa.URL) -> Iterator[Connection]:
+    """Open a connection to change something with; what the driver raises is ours as well."""
+    engine = open_engine(url)
+    with (
+        errors_are_ours(engine, f"writing to {show_url(url)}"),
+        interruptible(engine),
+        engine.connect() as connection,
+    ):
+        yield connection
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import subprocess
 import sys
 import time
@@ -86,10 +87,10 @@ def test_a_killed_server_keeps_what_was_committed(database: Database) -> None:
         assert connection.scalar(sa.text("SELECT count(*) FROM flavors")) == 200
 
 
-@pytest.mark.parametrize("name", list(SERVERS))
-def test_servers_of_a_killed_run_are_swept(name: str) -> None:
+@pytest.mark.parametrize("server", list(SERVERS))
+def test_servers_of_a_killed_run_are_swept(server: str) -> None:
     killed = subprocess.Popen(
-        [sys.executable, "-c", OWNER, name], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", OWNER, server], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
     assert killed.stdout
     with killed:
@@ -116,6 +117,16 @@ def running_in(folder: Path) -> list[int]:
     return [
         pid for program in folders.PROGRAMS for pid in processes.running(program, folder=folder)
     ]
+
+
+def test_a_folder_is_made_where_a_socket_fits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / ("long" * 20)))
+    folder = folders.make_folder("postgresql", user=None)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(folder / ".s.PGSQL.5432"))
+    folders.remove_folder(folder)
 
 
 def test_a_living_owner_keeps_its_folder() -> None:

@@ -19,9 +19,11 @@ import traceback
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
+from select import select
 from typing import TYPE_CHECKING
 
 from migrator import cli
+from tests.servers.folders import make_folder, remove_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,7 +56,8 @@ esac
 @contextmanager
 def commands(folder: Path) -> Iterator[Path]:
     """Start a warm interpreter and yield *folder*, with `migrator` and `python` in it."""
-    path = folder / "socket"
+    short = make_folder("commands", user=None)
+    path = short / "socket"
     client = COMMAND.format(python=sys.executable, path=str(path))
     texts = {
         "migrator": client,
@@ -64,7 +67,9 @@ def commands(folder: Path) -> Iterator[Path]:
     for name, text in texts.items():
         (folder / name).write_text(text)
         (folder / name).chmod(0o755)
-    server = subprocess.Popen([sys.executable, "-m", "tests.warm", path], cwd=ROOT)
+    server = subprocess.Popen(
+        [sys.executable, "-m", "tests.warm", path], cwd=ROOT, stdin=subprocess.PIPE
+    )
     try:
         give_up = time.monotonic() + SECONDS
         while not path.exists():
@@ -74,11 +79,15 @@ def commands(folder: Path) -> Iterator[Path]:
         yield folder
     finally:
         server.kill()
-        server.wait()
+        server.communicate()
+        remove_folder(short)
 
 
 def serve(path: str) -> None:
-    """Listen at *path* and run each command in a fork."""
+    """Listen at *path* and run each command in a fork, until standard input is closed.
+
+    The kernel closes it when the process of the tests is gone, however it went.
+    """
     for name in PRELOADED:
         import_module(name)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
@@ -86,7 +95,7 @@ def serve(path: str) -> None:
         listener.bind(f"{path}.new")
         listener.listen()
         Path(f"{path}.new").rename(path)
-        while True:
+        while select([listener, sys.stdin], [], [])[0] == [listener]:
             caller, _address = listener.accept()
             if not os.fork():
                 answer(caller)

@@ -6,10 +6,9 @@ import json
 from typing import TYPE_CHECKING
 
 import click
-import sqlalchemy as sa
 
 from migrator import history
-from migrator.database import read_only
+from migrator.database import read_only, read_url
 from migrator.dialects import DIALECTS, Dialect, dialect_named, dialect_of
 from migrator.errors import ConfigurationError, DatabaseError
 from migrator.lint import applied, check
@@ -61,7 +60,7 @@ def _violations(
 ) -> list[Violation]:
     """Return what is wrong with the files, and with what the database, if any, has of them."""
     migrations, unloadable = load_each(manifest)
-    needed = None if url is None else dialect_of(sa.make_url(url).get_dialect()())
+    needed = None if url is None else dialect_of(read_url(url).get_dialect()())
     return [
         *unloadable,
         *(_applied(manifest, url) if url is not None else ()),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from migrator.database import open_engine, read_only
+from migrator.database import read_only, read_write
 from migrator.errors import GuardError
 from migrator.guard.explain import completed_by, explain, pending_contracts
 from migrator.guard.fence import lift_fences
@@ -48,9 +48,8 @@ def command(settings: Settings, *, contract: str | None, as_json: bool, lift: bo
 
 def _lift(manifest: Manifest, url: str, wanted: str | None) -> None:
     """Take away the fences of contracts that do not run."""
-    engine = open_engine(url)
     migrations = load_all(manifest)
-    with engine.connect() as connection, runner_lock(connection):
+    with read_write(url) as connection, runner_lock(connection):
         with connection.begin():
             contracts = pending_contracts(connection, migrations, wanted)
         transitions = [each for one in contracts for each in completed_by(one, migrations)]

@@ -138,5 +138,7 @@ def _code(outcomes: Sequence[Outcome], *, limited: bool) -> int:
 
 
 def _print(lines: Iterable[str]) -> None:
+    """Print *lines* at once, above the progress bar: click's echo would go past it."""
     for line in lines:
-        click.echo(line)
+        sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()

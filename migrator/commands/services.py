@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from migrator.database import open_engine, read_only
+from migrator.database import read_only, read_write
 from migrator.report.services import as_json as rows
 from migrator.report.services import lines
 from migrator.services import forget, listed, named
@@ -29,8 +29,7 @@ def command(settings: Settings, *, as_json: bool, forgotten: str | None, force: 
     """
     url = settings.database_url()
     if forgotten is not None:
-        engine = open_engine(url)
-        with engine.begin() as connection:
+        with read_write(url) as connection, connection.begin():
             service = named(connection, forgotten, force=force)
             forget(connection, service)
         click.secho(

@@ -112,6 +112,7 @@ def _sync(engine: Engine, manifest: Manifest, options: Options, *, as_json: bool
             _print([json.dumps(report.error_as_json(error))])
         raise
     finally:
+        gc.unfreeze()
         click.echo(progress.close(), nl=False)
     _print(
         [json.dumps(report.outcome_as_json(outcome, manifest))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import OperationalError, StatementError
@@ -37,8 +38,12 @@ def dialect_named(name: str) -> Dialect:
     for dialect in DIALECTS:
         if dialect.name == name:
             return dialect
-    known = ", ".join(each.name for each in DIALECTS)
-    raise ConfigurationError(f"unknown database {name!r}, expected one of {known}")
+    names = [each.name for each in DIALECTS]
+    near = get_close_matches(name, names, n=1)
+    raise ConfigurationError(
+        f"unknown database {name!r}, expected one of {', '.join(names)}",
+        hint=f"did you mean {near[0]}?" if near else None,
+    )
 
 
 def dialect_of(dialect: SQLAlchemyDialect) -> Dialect:

@@ -67,6 +67,8 @@ class Dialect:
     """Name of the same language in sqlglot."""
     sqlalchemy: ClassVar[str]
     """Name of the same dialect in SQLAlchemy, for rendering without a database."""
+    drivers: ClassVar[dict[str, str]] = {}
+    """Module of a driver → the extra of migrator that installs it."""
     capabilities: ClassVar[Capabilities]
     syntax: ClassVar[Syntax]
     transient: ClassVar[dict[str, Transient]]

@@ -53,6 +53,7 @@ class MySQL(Dialect):
     """Collation that tells case, accents and trailing spaces apart."""
     sqlglot = "mysql"
     sqlalchemy = "mysql"
+    drivers: ClassVar[dict[str, str]] = {"pymysql": "mysql", "MySQLdb": "mysqlclient"}
     syntax = SYNTAX
     scratch = (
         f"CREATE TEMPORARY TABLE {SCRATCH} LIKE {{table}}",

@@ -60,6 +60,7 @@ class PostgreSQL(Dialect):
     families = ("postgresql",)
     sqlglot = "postgres"
     sqlalchemy = "postgresql"
+    drivers: ClassVar[dict[str, str]] = {"psycopg2": "postgresql", "psycopg": "psycopg"}
     syntax = SYNTAX
     capabilities = Capabilities(
         transactional_ddl=True,

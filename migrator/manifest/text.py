@@ -105,11 +105,12 @@ def kind_of(value: object) -> str:
 
 def _not_json(text: str, error: json.JSONDecodeError) -> ManifestError:
     """Return the error for *text*, at a comma too many if that is what is before the place."""
-    before = text[: error.pos].rstrip()
-    if before.endswith(",") and text[error.pos : error.pos + 1] in ("}", "]"):
-        return ManifestError(
-            "not JSON: a comma before the end", line=before.count("\n") + 1, hint="delete the comma"
-        )
+    # Python 3.13 points at the comma, an older one at the bracket behind it.
+    comma = text.rfind(",", 0, error.pos + 1)
+    between, behind = text[comma + 1 : error.pos], text[comma + 1 :].lstrip()
+    if comma >= 0 and not between.strip() and behind.startswith(("}", "]")):
+        line = text.count("\n", 0, comma) + 1
+        return ManifestError("not JSON: a comma before the end", line=line, hint="delete the comma")
     return ManifestError(
         f"not JSON: {error.msg[:1].lower()}{error.msg[1:]} at column {error.colno}",
         line=error.lineno,

@@ -123,6 +123,14 @@ def _compare_and_set(
     return connection.execute(statement).rowcount
 
 
+def _literal(value: Any, type_: sa.types.TypeEngine[Any]) -> sa.ColumnElement[Any]:
+    """Return *value* as SQL; of bytes it is said that they are, MariaDB takes them for text."""
+    literal = sa.literal(value, type_)
+    stored = getattr(type_, "impl", type_)
+    binary = isinstance(value, bytes) or isinstance(stored, sa.LargeBinary)
+    return sa.cast(literal, sa.LargeBinary) if binary else literal
+
+
 def _values(transition: Columns, rows: Range, changes: Sequence[Change]) -> sa.Subquery:
     """Return keys, seen and made values as a derived table that every database takes."""
     columns = rows.table.c
@@ -135,7 +143,7 @@ def _values(transition: Columns, rows: Range, changes: Sequence[Change]) -> sa.S
     for change in changes:
         given = zip(types.items(), (*change.key, *change.seen, *change.made), strict=True)
         literals: dict[str, sa.ColumnElement[Any]] = {
-            label: sa.literal(value, type_) for (label, type_), value in given
+            label: _literal(value, type_) for (label, type_), value in given
         }
         if rows.dialect.capabilities.typed_values and not selects:
             literals = {name: sa.cast(value, types[name]) for name, value in literals.items()}

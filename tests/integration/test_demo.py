@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,16 +15,16 @@ from click.testing import CliRunner
 from cloud.generate import fill
 from demo.__main__ import main
 from demo.application import Application
-from demo.check import check
+from demo.check import Checked, check
 from demo.log import Log, read
 from demo.releases import COUNTED, SHARED, counted, shared
 from migrator.manifest import Manifest
 from migrator.migration import load_all
 from migrator.online import migrate
 from migrator.testing import walk_to
+from tests.servers import processes
 
 if TYPE_CHECKING:
-    from demo.check import Checked
     from tests.databases import Database
 
 ROOT = Path(__file__).parent.parent.parent
@@ -54,6 +55,26 @@ def test_the_story_ends_well_and_can_be_read(database: Database) -> None:
     # How long a URL is, is not ours to say.
     lines = [line for line in told.stdout.splitlines() if not line.startswith("Database ")]
     assert max(map(len, lines)) <= 80
+
+
+def test_a_demo_that_is_killed_leaves_no_process() -> None:
+    command = [sys.executable, "-m", "demo"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as demo:
+        children: dict[int, int | None] = {}
+        give_up = time.monotonic() + 60
+        while not any(map(is_application, children)) and time.monotonic() < give_up:
+            children = {pid: processes.started(pid) for pid in processes.children(demo.pid)}
+            time.sleep(0.1)
+        demo.kill()
+    assert children
+    assert all(processes.wait(pid, birth, seconds=30) for pid, birth in children.items())
+
+
+def is_application(pid: int) -> bool:
+    try:
+        return b"demo.application" in (processes.PROC / str(pid) / "cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):  # it was a command, and has ended
+        return False
 
 
 def test_a_database_that_holds_something_is_left_alone(tmp_path: Path) -> None:
@@ -129,6 +150,13 @@ def test_each_loss_is_told(engine: sa.Engine, written: dict[str, Path]) -> None:
             found = checked(connection, written)
             connection.rollback()
         assert what in {name for name, each in found.items() if not each.holds}
+
+
+def test_a_loss_is_the_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    lost = Checked(what="flavors generated", promised=2, kept=1)
+    monkeypatch.setattr("demo.story.Story.tell", lambda _story: [lost])
+    result = CliRunner().invoke(main, [])
+    assert (result.exit_code, "Not as promised" in result.output) == (1, True)
 
 
 def test_a_wrong_read_is_told(engine: sa.Engine, written: dict[str, Path]) -> None:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from migrator.cli import COMMANDS, run
 
@@ -54,18 +55,54 @@ def test_error_and_hint_go_to_stderr(
     assert "hint: set MIGRATOR_DATABASE_URL or give --database URL" in printed.err
 
 
+COMMAND_LINES = (
+    *("check", "guard", "guard --lift", "online-migrate", "online-migrate --json", "renumber"),
+    *("services", "services --forget 1", "status", "status --json"),
+    *("sync", "sync --dry-run", "sync --json", "sync --sql"),
+)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql+psycopg2://me:hunter2@127.0.0.1:1/none",
+        "postgresql+psycopg2://me:hun%74er2@127.0.0.1:1/none",
+        "postgresql+psycopg2://me:x@hunter2@127.0.0.1:1/none",
+        "postgresql+psycopg2://127.0.0.1:1/none?user=me&password=hunter2",
+        "postgresql+psycopg://127.0.0.1:1/none?password=hunter2",
+        "postgresql+psycopg2://me:hunter2@127.0.0.1:port/none",
+        "postgresql+psycopg2://me@127.0.0.1:1/none?nonsense=1&password=hunter2",
+        "postgresql+asyncpg://me:hunter2@127.0.0.1:1/none",
+        "mariadb+pymysql://me:hunter2@127.0.0.1:1/none",
+        "mariadb+pymysql://me:hunter2@127.0.0.1:1/none?nonsense=1",
+        "mysql+pymysql://127.0.0.1:1/none?password=hunter2",
+        "mssql+pyodbc://me:hunter2@127.0.0.1/none",
+        "hunter2",
+    ],
+)
 def test_password_is_never_printed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "versions.json").write_text("{\n}\n")
-    url = "postgresql+psycopg2://me:hunter2@127.0.0.1:1/none"
 
-    for command in (["status"], ["sync"], ["guard"], ["online-migrate"], ["services"]):
-        assert run(["--database", url, *command]) == 2
+    codes = {line: run(["--database", url, *line.split()]) for line in COMMAND_LINES}
 
     printed = capsys.readouterr()
     assert "hunter2" not in printed.out + printed.err
+    assert {line for line, code in codes.items() if code != 2} <= {"check", "renumber"}
+
+
+def test_what_a_driver_says_is_not_passed_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object) -> None:
+        raise sa.exc.IntegrityError("INSERT", {}, Exception("row data"))
+
+    monkeypatch.setattr("migrator.cli.load_settings", refuse)
+
+    assert run(["services"]) == 2
+    assert capsys.readouterr().err == "error: asking the database failed: Exception\n"
 
 
 def test_module_is_the_command() -> None:

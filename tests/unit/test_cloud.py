@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from click.testing import CliRunner
 
 from cloud import juno, kilo, liberty, mitaka
-from cloud.generate import copy_text, is_moved
+from cloud.generate import copy_text, is_moved, main
 from cloud.rows import COLUMNS, LARGEST, MAKERS, SMALLEST
 from migrator.manifest import Manifest
 from migrator.migration import load_all
@@ -128,3 +129,8 @@ def test_a_release_attaches_every_transition_of_its_expands(release: str) -> Non
 def test_later_releases_map_nothing_that_liberty_drops(release: Any) -> None:
     for table, columns in OLD.items():
         assert not set(columns) & set(release.Base.metadata.tables[table].c.keys())
+
+
+def test_a_database_without_the_cloud_is_not_filled(tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["--database", f"sqlite:///{tmp_path / 'empty.db'}"])
+    assert (result.exit_code, "run migrator sync first" in result.output) == (2, True)

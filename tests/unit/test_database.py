@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -30,11 +31,47 @@ def test_url_that_cannot_be_read_is_said_so(url: str) -> None:
         ("mariadb+aiomysql://me@host/cloud", "async code only"),
         ("mysql+pymysql://me@host", "names no database"),
         ("oracle9://me@host/cloud", "unknown database 'oracle9'"),
+        ("postgresql+psycopg2://me:a@b@host/cloud", "more than one @"),
     ],
 )
 def test_url_that_leads_to_no_use_is_said_so(url: str, said: str) -> None:
     with pytest.raises(ConfigurationError, match=said):
         open_engine(url)
+
+
+def test_a_name_that_is_nearly_right_is_known() -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        open_engine("postgres://me@host/cloud")
+
+    assert raised.value.hint == "did you mean postgresql?"
+
+
+@pytest.mark.parametrize(
+    ("url", "module", "extra"),
+    [
+        ("postgresql+psycopg2://x/y", "psycopg2", "postgresql"),
+        ("postgresql+psycopg://x/y", "psycopg", "psycopg"),
+        ("mariadb+pymysql://x/y", "pymysql", "mysql"),
+        ("mysql+mysqldb://x/y", "MySQLdb", "mysqlclient"),
+        ("postgresql+psycopg2cffi://x/y", "psycopg2cffi", "EXTRA"),
+    ],
+)
+def test_a_missing_driver_names_its_extra(
+    url: str, module: str, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(ConfigurationError, match="is not installed") as raised:
+        open_engine(url)
+
+    assert str(raised.value.hint).startswith(f"pip install 'migrator[{extra}]'")
+
+
+def test_a_parameter_that_the_driver_does_not_know_is_said() -> None:
+    with (
+        pytest.raises(ConfigurationError, match="'nonsense'"),
+        read_only("mariadb+pymysql://me@127.0.0.1:1/none?nonsense=1"),
+    ):
+        pass
 
 
 def test_sqlite_rolls_back_ddl(tmp_path: Path) -> None:
