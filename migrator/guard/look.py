@@ -12,12 +12,13 @@ from migrator.errors import TransitionError
 from migrator.guard.reach import Reach, reach
 from migrator.guard.triggers import naming
 from migrator.guard.value import Blocker, Place
+from migrator.lint.losses import Loss
 from migrator.remaining import remaining
 from migrator.services import LiveService, alive
 from migrator.transitions.batch import reflect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from sqlalchemy.engine import Connection
 
@@ -48,12 +49,23 @@ def found(
     connection: Connection, transitions: Sequence[Transition], reached: Reach
 ) -> Iterator[Blocker]:
     """Yield what blocks a contract that completes *transitions* and reaches *reached*."""
-    for place in (*reached.uncovered(), *_left_out(connection, reached)):
-        yield _uncovered(place)
+    yield from unsaid(connection, reached, (*reached.losses, *_left_out(connection, reached)))
     for transition in transitions:
         yield from _rows(connection, transition, reached)
     yield from naming(connection, reached)
     yield from mapped(connection, reached)
+
+
+def unsaid(connection: Connection, reached: Reach, losses: Iterable[Loss]) -> Iterator[Blocker]:
+    """Yield a blocker for each of *losses* of which the contract says nothing."""
+    default = connection.dialect.default_schema_name
+    for loss in losses:
+        if not reached.account.covers(loss, default):
+            yield Blocker(
+                table=loss.table or "the database",
+                reason=f"the contract {loss.what}, and does not say what becomes of the data",
+                command="migrator check",
+            )
 
 
 def mapped(connection: Connection, reached: Reach) -> Iterator[Blocker]:
@@ -144,15 +156,14 @@ def _rows_of(
     return sa.select(*table.columns, *missing).subquery("remaining")
 
 
-def _left_out(connection: Connection, reached: Reach) -> Iterator[Place]:
+def _left_out(connection: Connection, reached: Reach) -> Iterator[Loss]:
     """Yield the columns that a table loses when it is written anew without them."""
     inspector = sa.inspect(connection)
     for table, kept in reached.rebuilt.items():
         there = inspector.get_columns(table) if inspector.has_table(table) else ()
-        for column in there:
-            place = Place(None, table, column["name"])
-            if column["name"].casefold() not in kept and not reached.is_covered(place):
-                yield place
+        for name in (column["name"] for column in there):
+            if name.casefold() not in kept:
+                yield Loss(what=f"drops {table}.{name}", table=table, columns=frozenset({name}))
 
 
 def _columns(connection: Connection, transition: Transition) -> tuple[str, ...]:
@@ -227,15 +238,6 @@ def _pending_rows(
         quarantined=quarantined,
         skipped=skipped,
         sample=sample,
-    )
-
-
-def _uncovered(place: Place) -> Blocker:
-    return Blocker(
-        table=place.table,
-        reason=f"{place} would be dropped, but the contract neither completes a transition "
-        "of it nor abandons it",
-        command="migrator check",
     )
 
 

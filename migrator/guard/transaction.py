@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from migrator.guard.fence import Fence, Standing, fence_of, raising, standing
+from migrator.guard.held import held, lost
 from migrator.guard.locks import lock_statements
-from migrator.guard.look import is_pending, mapped
+from migrator.guard.look import is_pending, mapped, unsaid
 from migrator.guard.step import LateWriterError, Segment, Step, execute, refusal
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
+    from migrator.guard.held import Held
     from migrator.guard.value import Blocker
 
 Fences = dict[str, Fence]
@@ -99,7 +101,10 @@ def _transact(  # noqa: PLR0913 - each is said by its name
             execute(connection, statement)
         if step.override is None:
             _prove(step, connection, fences)
+        before = held(connection) if step.reached.unseen else {}
         _send(step, connection, [index for index in segment.indexes if index >= done])
+        if before:
+            _confess(step, connection, before)
         # What did not go with its column: a fence of its own, or of a run that died.
         for name, fence in standing(connection, step.transitions).items():
             execute(connection, step.dialect.lift_fence(fence.table, name))
@@ -107,6 +112,14 @@ def _transact(  # noqa: PLR0913 - each is said by its name
             step.record.applied(connection, note)
         else:
             step.record.did(connection, segment.indexes[-1])
+
+
+def _confess(step: Step, connection: Connection, before: Held) -> None:
+    """Refuse what was taken away although nobody could read that it would be."""
+    taken = lost(before, held(connection))
+    blockers = tuple(unsaid(connection, step.reached, taken))
+    if blockers:
+        raise refusal(step.migration, blockers)
 
 
 def _send(step: Step, connection: Connection, indexes: Iterable[int]) -> None:
