@@ -69,6 +69,10 @@ class Dialect:
     """SQLSTATE, error number or error name → why it may pass."""
     timeouts: ClassVar[frozenset[str]] = frozenset()
     """Codes of the errors by which a statement is ended that takes too long."""
+    denied: ClassVar[frozenset[str]] = frozenset()
+    """Codes of the errors that mean that this user may not do it, or not see every row."""
+    read_only: ClassVar[frozenset[str]] = frozenset()
+    """Codes of the errors that mean that nobody can write in this session."""
     row_errors: ClassVar[tuple[str, ...]]
     """Beginnings of the codes of errors that the data of a single row can cause."""
     row_messages: ClassVar[tuple[str, ...]] = ()
@@ -153,8 +157,15 @@ class Dialect:
     locks_referenced: ClassVar[bool] = False
     """lock_tables has to name what foreign keys of an altered table refer to."""
 
+    def see_every_row(self) -> str | None:
+        """Return what makes a statement of this transaction fail rather than hide rows from us."""
+        return None
+
     def fences(self) -> str | None:
-        """Return the query for the fences that stand; its columns: schema, table, name, valid."""
+        """Return the query for the fences that stand.
+
+        Its columns: schema, table, name, valid, visible (without its schema's name).
+        """
         return None
 
     def raise_fence(self, table: str, name: str, predicate: str) -> tuple[str, ...]:

@@ -72,6 +72,8 @@ class MySQL(Dialect):
         "2013": Transient.LOST,
     }
     timeouts: ClassVar[frozenset[str]] = frozenset({"1317", "1969", "3024"})
+    denied: ClassVar[frozenset[str]] = frozenset({"1044", "1142", "1143", "1227", "1370"})
+    read_only: ClassVar[frozenset[str]] = frozenset({"1290", "1792", "1836"})
     row_errors: ClassVar[tuple[str, ...]] = ROW_ERRORS
 
     @override
@@ -148,7 +150,7 @@ class MySQL(Dialect):
     def fences(self) -> str:
         return """
             SELECT NULL AS `schema`, event_object_table AS `table`, trigger_name AS name,
-                   TRUE AS valid
+                   TRUE AS valid, TRUE AS visible
               FROM information_schema.triggers
              WHERE trigger_schema = DATABASE() AND left(trigger_name, 15) = 'migrator_fence_'"""
 

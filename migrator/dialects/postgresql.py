@@ -73,6 +73,8 @@ class PostgreSQL(Dialect):
         "08006": Transient.LOST,
     }
     timeouts = frozenset({"57014"})
+    denied = frozenset({"42501"})
+    read_only = frozenset({"25006"})
     # Data, constraints, CHECK OPTION; more than one row from a subquery; an index entry
     # that is too long; RAISE in a trigger.
     row_errors = ("22", "23", "44", "21000", "54000", "P0001")
@@ -147,10 +149,15 @@ class PostgreSQL(Dialect):
         return f"SELECT pg_advisory_xact_lock({RUNNER_LOCK + 1})"
 
     @override
+    def see_every_row(self) -> str:
+        # Otherwise a policy would leave out rows, and what is not seen would be dropped.
+        return "SET LOCAL row_security = off"
+
+    @override
     def fences(self) -> str:
         return """
             SELECT n.nspname AS "schema", c.relname AS "table", k.conname AS name,
-                   k.convalidated AS valid
+                   k.convalidated AS valid, pg_table_is_visible(c.oid) AS visible
               FROM pg_catalog.pg_constraint k
               JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
               JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import sqlalchemy as sa
+
 from migrator import history
 from migrator.dialects import dialect_of
 from migrator.errors import MigrationError, PlanError, UnreadableError
 from migrator.guard.fence import fence_of, standing
+from migrator.guard.hint import unseen
 from migrator.guard.look import found
 from migrator.guard.reach import reach
 from migrator.migration import Phase, load_all, render
@@ -60,7 +63,10 @@ def explain(
     """
     migrations = load_all(manifest)
     chosen = pending_contracts(connection, migrations, wanted)
-    return tuple(_explained(connection, each, migrations) for each in chosen)
+    try:
+        return tuple(_explained(connection, each, migrations) for each in chosen)
+    except sa.exc.DBAPIError as error:
+        raise unseen(dialect_of(connection.dialect), error) from None
 
 
 def pending_contracts(

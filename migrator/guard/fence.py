@@ -12,8 +12,6 @@ from sqlalchemy.sql import visitors
 
 from migrator.dialects import dialect_of
 from migrator.errors import TransitionError
-from migrator.guard.reach import same
-from migrator.guard.value import Place
 from migrator.transitions.batch import reflect
 
 if TYPE_CHECKING:
@@ -71,7 +69,7 @@ def fence_of(connection: Connection, transition: Transition) -> Fence | None:
     except (TransitionError, sa.exc.CompileError):
         return None
     quoted = connection.dialect.identifier_preparer.format_table(table)
-    digest = hashlib.sha256(f"{quoted} {predicate}".encode()).hexdigest()[:10]
+    digest = hashlib.sha256(f"{quoted} {transition.name} {predicate}".encode()).hexdigest()[:10]
     name = re.sub(r"[^a-z0-9_]", "", transition.name.lower())[:30]
     return Fence(table=quoted, name=f"{PREFIX}{digest}_{name}", predicate=predicate)
 
@@ -86,15 +84,18 @@ def standing(connection: Connection, transitions: Iterable[Transition]) -> Mappi
     query = dialect_of(connection.dialect).fences()
     if query is None:
         return {}
-    default = connection.dialect.default_schema_name
-    ours = [Place(each.schema or default, each.table) for each in transitions]
+    same = dialect_of(connection.dialect).syntax.same_column
+    ours = {(each.schema, each.table) for each in transitions}
     quote = connection.dialect.identifier_preparer
     return {
         row.name: Standing(
             table=quote.format_table(sa.table(row.table, schema=row.schema)), valid=bool(row.valid)
         )
         for row in connection.execute(sa.text(query))
-        if any(same(Place(row.schema, row.table), each) for each in ours)
+        if any(
+            same(row.table, table) and (row.schema == schema or (schema is None and row.visible))
+            for schema, table in ours
+        )
     }
 
 
@@ -123,7 +124,9 @@ def _is_plain(part: visitors.ExternallyTraversible, table: sa.FromClause) -> boo
         return False
     if isinstance(part, sa.ColumnClause):
         return bool(part.table is table or (part.is_literal and re.fullmatch(r"\d+", part.name)))
-    return not isinstance(part, sa.FunctionElement) or getattr(part, "name", "") in PURE
+    if not isinstance(part, sa.FunctionElement):
+        return True
+    return getattr(part, "name", "") in PURE and not getattr(part, "packagenames", ())
 
 
 def _rendered(

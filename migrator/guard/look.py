@@ -48,7 +48,11 @@ def blockers(
 def found(
     connection: Connection, transitions: Sequence[Transition], reached: Reach
 ) -> Iterator[Blocker]:
-    """Yield what blocks a contract that completes *transitions* and reaches *reached*."""
+    """Yield what blocks a contract that completes *transitions* and reaches *reached*.
+
+    It has to be in a transaction, in which no row is hidden from then on.
+    """
+    see_every_row(connection)
     yield from unsaid(connection, reached, (*reached.losses, *_left_out(connection, reached)))
     for transition in transitions:
         yield from _rows(connection, transition, reached)
@@ -66,6 +70,13 @@ def unsaid(connection: Connection, reached: Reach, losses: Iterable[Loss]) -> It
                 reason=f"the contract {loss.what}, and does not say what becomes of the data",
                 command="migrator check",
             )
+
+
+def see_every_row(connection: Connection) -> None:
+    """Let the statements of this transaction fail rather than leave out rows."""
+    statement = dialect_of(connection.dialect).see_every_row()
+    if statement:
+        connection.exec_driver_sql(statement)
 
 
 def mapped(connection: Connection, reached: Reach) -> Iterator[Blocker]:

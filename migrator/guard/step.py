@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from migrator.catalogue import present, snapshot
 from migrator.dialects import Transient, transient
 from migrator.errors import GuardError, StepError, describe_database_error, error_code
+from migrator.guard.hint import IN_USE, hint_for
 from migrator.guard.look import found
 from migrator.guard.reach import table_of
 from migrator.guard.value import Blocker
@@ -153,11 +154,12 @@ class Step:
     def refused(self, error: sa.exc.SQLAlchemyError, index: int | None = None) -> StepError:
         """Return the driver's *error* as ours."""
         which = "" if index is None else f"statement {index + 1} of "
+        lost = transient(self.dialect, error) is Transient.LOST
+        said = "lost its connection" if lost else "was refused"
         return StepError(
-            f"{which}{self.migration.name} was refused: {describe_database_error(error)}",
+            f"{which}{self.migration.name} {said}: {describe_database_error(error)}",
             number=self.migration.number,
-            hint="what the contract drops may still be used by a view, an index, a trigger or "
-            "a key: drop that first",
+            hint=hint_for(self.dialect, error, otherwise=IN_USE),
         )
 
     def may_pass(self, error: sa.exc.SQLAlchemyError) -> bool:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from migrator.guard.fence import Fence, Standing, fence_of, raising, standing
 from migrator.guard.held import held, lost
 from migrator.guard.locks import lock_statements
-from migrator.guard.look import is_pending, mapped, unsaid
+from migrator.guard.look import is_pending, mapped, see_every_row, unsaid
 from migrator.guard.step import LateWriterError, Segment, Step, execute, refusal
 
 if TYPE_CHECKING:
@@ -142,6 +142,7 @@ def _send(step: Step, connection: Connection, indexes: Iterable[int]) -> None:
 
 def _prove(step: Step, connection: Connection, fences: Fences) -> None:
     """Look once more, where nobody can write any more: at the fence, or at the rows."""
+    see_every_row(connection)
     there = standing(connection, step.transitions)
     for transition in step.transitions:
         fence = fences.get(transition.name)
