@@ -258,17 +258,30 @@ def _mapped(
     first = processes[0]
     more = f" and {len(processes) - 1} more" if len(processes) > 1 else ""
     which = f"{name} of {release}" if release else name
+    maps = "may map" if first.columns is None else "still maps"
+    why = ": its row in migrator_service cannot be read" if first.columns is None else ""
     return Blocker(
         table=place.table,
-        reason=f"service {which} on {first.host} (process {first.pid}){more} still maps {place}",
+        reason=f"service {which} on {first.host} (process {first.pid}){more} {maps} {place}{why}",
         command="migrator services",
     )
 
 
 def _maps(service: LiveService, reached: Reach) -> Place | None:
     """Return the first place that goes although *service* maps it."""
-    for column in sorted(service.columns):
-        schema, table, name = ([None, *column.split(".")])[-3:]
-        if reached.drops(schema, str(table), name):
-            return Place(schema, str(table), name)
+    for place in sorted(reached.dropped, key=str):
+        if service.columns is None or any(_is_in(place, each) for each in service.columns):
+            return place
     return None
+
+
+def _is_in(place: Place, column: str) -> bool:
+    """Return whether *column*, as a service calls it, is *place* or in it.
+
+    A name may itself hold a dot, so it is not taken apart; a schema that is not told is any.
+    """
+    spoken, name = place._replace(schema=None), f".{column}".casefold()
+    if place.schema is not None and name.startswith(f".{place.schema}.".casefold()):
+        spoken = place
+    wanted = f".{spoken}".casefold()
+    return name.endswith(wanted) if place.column else f"{wanted}." in name
