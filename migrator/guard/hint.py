@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from migrator.dialects import Transient, transient
-from migrator.errors import DatabaseError, error_code, wrap
+from migrator.errors import CONNECTING, DatabaseError, error_code, wrap
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -31,13 +31,18 @@ IN_USE = (
 def hint_for(dialect: Dialect, error: sa.exc.SQLAlchemyError, *, otherwise: str) -> str:
     """Return what to do about *error*; *otherwise* when its code tells nothing."""
     code = error_code(error)
-    if transient(dialect, error) is Transient.LOST:
+    if is_lost(dialect, error):
         return LOST
     if code in dialect.timeouts:
         return TOO_LONG
     if code in dialect.denied:
         return DENIED
     return READ_ONLY if code in dialect.read_only else otherwise
+
+
+def is_lost(dialect: Dialect, error: sa.exc.SQLAlchemyError) -> bool:
+    """Return whether the database was there no more, or could not be reached."""
+    return getattr(error, CONNECTING, False) or transient(dialect, error) is Transient.LOST
 
 
 def unseen(dialect: Dialect, error: sa.exc.SQLAlchemyError) -> DatabaseError:

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from migrator.catalogue import present, snapshot
 from migrator.dialects import Transient, transient
 from migrator.errors import GuardError, StepError, describe_database_error, error_code
-from migrator.guard.hint import IN_USE, hint_for
+from migrator.guard.hint import IN_USE, hint_for, is_lost
 from migrator.guard.look import found
 from migrator.guard.reach import table_of
 from migrator.guard.value import Blocker
@@ -153,14 +153,7 @@ class Step:
 
     def refused(self, error: sa.exc.SQLAlchemyError, index: int | None = None) -> StepError:
         """Return the driver's *error* as ours."""
-        which = "" if index is None else f"statement {index + 1} of "
-        lost = transient(self.dialect, error) is Transient.LOST
-        said = "lost its connection" if lost else "was refused"
-        return StepError(
-            f"{which}{self.migration.name} {said}: {describe_database_error(error)}",
-            number=self.migration.number,
-            hint=hint_for(self.dialect, error, otherwise=IN_USE),
-        )
+        return refused(self.migration, self.dialect, error, index)
 
     def may_pass(self, error: sa.exc.SQLAlchemyError) -> bool:
         """Return whether *error* is one of those that patience tries again."""
@@ -178,6 +171,19 @@ def _drops_data(effect: Effect) -> bool:
 def _builds(statement: Statement) -> bool:
     """Return whether what is there may be what a failed build has left."""
     return statement.concurrent and any(effect.verb == "add" for effect in statement.effects)
+
+
+def refused(
+    migration: Migration, dialect: Dialect, error: sa.exc.SQLAlchemyError, index: int | None = None
+) -> StepError:
+    """Return the driver's *error*, at statement *index*, as ours and with what to do about it."""
+    which = "" if index is None else f"statement {index + 1} of "
+    said = "lost its connection" if is_lost(dialect, error) else "was refused"
+    return StepError(
+        f"{which}{migration.name} {said}: {describe_database_error(error)}",
+        number=migration.number,
+        hint=hint_for(dialect, error, otherwise=IN_USE),
+    )
 
 
 def refusal(migration: Migration, blockers: Sequence[Blocker]) -> GuardError:
