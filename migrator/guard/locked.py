@@ -18,7 +18,7 @@ from migrator.guard.fence import fence_of, raising, standing
 from migrator.guard.locks import lock_statements
 from migrator.guard.look import is_pending, mapped, pending_query
 from migrator.guard.reach import under_lock
-from migrator.guard.step import LateWriterError, Step, execute, refusal
+from migrator.guard.step import LateError, LateWriterError, Step, execute
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -145,7 +145,7 @@ def _prove(this: Run, looks: Sequence[sa.Select[tuple[object]]]) -> None:
     with this.notes.begin():
         services = tuple(mapped(this.notes, this.step.reached))
     if services:
-        raise refusal(this.step.migration, services)
+        raise LateError(services)
 
 
 def _send(this: Run, indexes: Iterable[int]) -> None:

@@ -87,8 +87,8 @@ def _contract(step: Step) -> None:
             for blocker in blocked:
                 step.say(f"OVERRIDDEN, data may be lost: {blocker}")
             runner.run(step, blocked)
-    except LateWriterError:
-        raise late(step) from None
+    except LateWriterError as error:
+        raise late(step, error) from None
     except sa.exc.SQLAlchemyError as error:
         raise step.refused(error) from error
 

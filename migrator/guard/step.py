@@ -42,6 +42,14 @@ class LateWriterError(Exception):
     """A row that needs a transition came after the first look; never leaves the guard."""
 
 
+class LateError(LateWriterError):
+    """Something else that blocks came, or was found, after the first look."""
+
+    def __init__(self, blockers: tuple[Blocker, ...]) -> None:
+        super().__init__()
+        self.blockers = blockers
+
+
 class Segment(NamedTuple):
     """Statements that run one after the other: together under the locks, or each by itself."""
 
@@ -186,9 +194,14 @@ def refused(
     )
 
 
-def refusal(migration: Migration, blockers: Sequence[Blocker]) -> GuardError:
-    """Return the error that names each of *blockers* and the command that leads on."""
-    lines = [f"contract {migration.number} {migration.name} is blocked, nothing was changed"]
+def refusal(migration: Migration, blockers: Sequence[Blocker], *, done: int = 0) -> GuardError:
+    """Return the error that names each of *blockers* and the command that leads on.
+
+    *done* statements of the contract were through before, by this run or an earlier one.
+    """
+    which = "statement is" if done == 1 else f"{done} statements are"
+    changed = f"its first {which} done, the rest is not" if done else "nothing was changed"
+    lines = [f"contract {migration.number} {migration.name} is blocked, {changed}"]
     for blocker in blockers:
         lines += textwrap.wrap(str(blocker), WIDTH, initial_indent="  ", subsequent_indent="    ")
         if blocker.sample:
@@ -198,18 +211,21 @@ def refusal(migration: Migration, blockers: Sequence[Blocker]) -> GuardError:
     return GuardError("\n".join(lines), blockers=blockers)
 
 
-def late(step: Step) -> GuardError:
+def late(step: Step, error: LateWriterError) -> GuardError:
     """Return the refusal after a late writer: with what is pending now, or was a moment ago."""
-    blockers = step.look() or tuple(
-        Blocker(
-            table=transition.table,
-            transition=transition.name,
-            reason=f"rows that need {transition.name} were written while the contract began",
-            command="migrator sync",
-        )
-        for transition in step.transitions
+    blockers = error.blockers if isinstance(error, LateError) else step.look()
+    with step.patience.connection() as connection:
+        done = step.done(connection) or 0
+    return refusal(step.migration, blockers or tuple(map(_gone_again, step.transitions)), done=done)
+
+
+def _gone_again(transition: Transition) -> Blocker:
+    return Blocker(
+        table=transition.table,
+        transition=transition.name,
+        reason=f"rows that need {transition.name} were written while the contract began",
+        command="migrator sync",
     )
-    return refusal(step.migration, blockers)
 
 
 def execute(connection: Connection, text: str) -> None:

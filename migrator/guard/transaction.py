@@ -15,7 +15,7 @@ from migrator.guard.fence import Fence, Standing, fence_of, raising, standing
 from migrator.guard.held import held, lost
 from migrator.guard.locks import lock_statements
 from migrator.guard.look import is_pending, mapped, see_every_row, unsaid
-from migrator.guard.step import LateWriterError, Segment, Step, execute, refusal
+from migrator.guard.step import LateError, LateWriterError, Segment, Step, execute
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -119,7 +119,7 @@ def _confess(step: Step, connection: Connection, before: Held) -> None:
     taken = lost(before, held(connection))
     blockers = tuple(unsaid(connection, step.reached, taken))
     if blockers:
-        raise refusal(step.migration, blockers)
+        raise LateError(blockers)
 
 
 def _send(step: Step, connection: Connection, indexes: Iterable[int]) -> None:
@@ -152,7 +152,7 @@ def _prove(step: Step, connection: Connection, fences: Fences) -> None:
             raise LateWriterError(transition.name)
     services = tuple(mapped(connection, step.reached))
     if services:
-        raise refusal(step.migration, services)
+        raise LateError(services)
 
 
 def _validate(step: Step, connection: Connection, statement: str, name: str) -> None:

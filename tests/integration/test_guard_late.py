@@ -11,10 +11,13 @@ import sqlalchemy as sa
 from sqlalchemy.orm import registry
 
 from migrator import python
-from migrator.guard.fence import is_plain
+from migrator.errors import GuardError
+from migrator.guard import locked
+from migrator.guard.fence import is_plain, lift_fences
 from migrator.guard.step import Step
 from migrator.services import register
 from tests.guarded import (
+    DROP,
     FLAVORS,
     MOVED,
     NEW_RELEASE,
@@ -25,6 +28,7 @@ from tests.guarded import (
     contract,
     expanded,
     raise_fence,
+    row_of_history,
     send,
 )
 
@@ -129,3 +133,35 @@ def test_only_a_predicate_over_its_own_row_can_be_a_fence() -> None:
         FLAVORS.alias().c.memory_mb.is_(None),
     ):
         assert not is_plain(sa.and_(plain, crooked), FLAVORS)
+
+
+def test_what_is_done_before_a_late_writer_is_found_is_said(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if database.name != "mariadb":
+        pytest.skip("here all statements are one step")
+    engine = expanded(database, MOVED)
+    send(engine, "CREATE VIEW shown AS SELECT id, memory_mb FROM flavors")
+    before = locked._look
+
+    def look_and_write(step: Step, connection: sa.Connection) -> None:
+        before(step, connection)
+        connection.rollback()
+        lift_fences(connection, step.transitions)  # as if it could not be raised
+        with engine.begin() as other:
+            other.execute(OLD_RELEASE.insert(), {"id": 9, "memory_mb": 0})
+
+    monkeypatch.setattr(locked, "_look", look_and_write)
+    with pytest.raises(GuardError) as refused:
+        contract(engine, RENAMED, work=("DROP VIEW shown", DROP))
+    assert refused.value.message.startswith(
+        "contract 3 drop_flavor_memory_mb is blocked, its first statement is done, the rest is not"
+    )
+    row = row_of_history(engine)
+    assert row is not None
+    assert (row["state"], row["statement"]) == ("applying", 1)
+
+    send(engine, "UPDATE flavors SET foobars = memory_mb, memory_mb = NULL WHERE id = 9")
+    monkeypatch.undo()
+    contract(engine, RENAMED, work=("DROP VIEW shown", DROP))
+    assert "memory_mb" not in columns(engine)
