@@ -152,6 +152,8 @@ class Dialect:
     fenced_row: ClassVar[str | None] = None
     """Name of the row in a fence's predicate; None where its columns stand alone."""
 
+    fences_leave_traces: ClassVar[bool] = False
+    """A server that is killed may keep a name that is not in the catalogue: lift it first."""
     lock_aliases: ClassVar[bool] = False
     """lock_tables has to name each alias under which a table is looked at."""
     locks_referenced: ClassVar[bool] = False

@@ -103,9 +103,11 @@ def raising(fence: Fence, there: Mapping[str, object], dialect: Dialect) -> Iter
     """Yield what raises *fence*, without the parts of it that are *there* already."""
     statements = dialect.raise_fence(fence.table, fence.name, fence.predicate)
     names = dialect.fence_names(fence.name)
-    yield from (
-        statement for name, statement in zip(names, statements, strict=True) if name not in there
-    )
+    for name, statement in zip(names, statements, strict=True):
+        if name not in there:
+            if dialect.fences_leave_traces:
+                yield dialect.lift_fence(fence.table, name)
+            yield statement
 
 
 def lift_fences(connection: Connection, transitions: Iterable[Transition]) -> tuple[str, ...]:

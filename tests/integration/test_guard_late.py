@@ -18,6 +18,7 @@ from migrator.guard.step import Step
 from migrator.services import register
 from tests.guarded import (
     DROP,
+    FILLED,
     FLAVORS,
     MOVED,
     NEW_RELEASE,
@@ -26,6 +27,7 @@ from tests.guarded import (
     blocked_by,
     columns,
     contract,
+    contract_of,
     expanded,
     raise_fence,
     row_of_history,
@@ -165,3 +167,64 @@ def test_what_is_done_before_a_late_writer_is_found_is_said(
     monkeypatch.undo()
     contract(engine, RENAMED, work=("DROP VIEW shown", DROP))
     assert "memory_mb" not in columns(engine)
+
+
+WAYS = {
+    "postgresql": (
+        "INSERT INTO flavors (id, memory_mb) VALUES (1, 5) "
+        "ON CONFLICT (id) DO UPDATE SET memory_mb = 6",
+        "INSERT INTO flavors (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET memory_mb = 6",
+        "WITH w AS (INSERT INTO flavors (id, memory_mb) VALUES (9, 5) RETURNING id) TABLE w",
+        "UPDATE shown SET memory_mb = 0",
+        "SET LOCAL session_replication_role = replica; UPDATE flavors SET memory_mb = 0",
+    ),
+    "mariadb": (
+        "INSERT INTO flavors (id, memory_mb) VALUES (1, 5) ON DUPLICATE KEY UPDATE memory_mb = 6",
+        "INSERT INTO flavors (id) VALUES (1) ON DUPLICATE KEY UPDATE memory_mb = 6",
+        "INSERT IGNORE INTO flavors (id, memory_mb) VALUES (9, 5)",
+        "REPLACE INTO flavors (id, memory_mb) VALUES (1, 5)",
+        "UPDATE IGNORE shown SET memory_mb = 0",
+        "UPDATE flavors, (SELECT 1 AS one) AS other SET memory_mb = one",
+    ),
+}
+
+
+@pytest.mark.parametrize("sql_mode", ["", "STRICT_ALL_TABLES"])
+def test_no_way_to_write_leads_round_a_fence(database: Database, sql_mode: str) -> None:
+    if database.name not in WAYS or (sql_mode and database.name != "mariadb"):
+        pytest.skip("SQLite has one writer, which needs no fence; only MariaDB has modes")
+    engine = expanded(database, MOVED)
+    send(engine, "CREATE VIEW shown AS SELECT id, memory_mb FROM flavors")
+    raise_fence(engine, RENAMED)
+    mode = [f"SET SESSION sql_mode = '{sql_mode}'"] * (database.name == "mariadb")
+    for way in WAYS[database.name]:
+        with pytest.raises(sa.exc.DBAPIError, match=r"contract is dropping|migrator_fence"):
+            send(engine, *mode, way)
+    contract(engine, RENAMED, work=("DROP VIEW shown", DROP))
+    assert "memory_mb" not in columns(engine)
+
+
+def test_what_a_foreign_key_cascades_is_found_under_the_lock(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if database.name != "mariadb":
+        pytest.skip("only InnoDB cascades without firing triggers")
+    engine = expanded(database)
+    send(
+        engine,
+        "CREATE TABLE sizes (id INTEGER PRIMARY KEY)",
+        "INSERT INTO sizes VALUES (1)",
+        "ALTER TABLE flavors ADD FOREIGN KEY (foobars) REFERENCES sizes (id) ON DELETE SET NULL",
+        "INSERT INTO flavors (id, foobars) VALUES (1, 1)",
+    )
+    before = locked._look
+
+    def look_and_cascade(step: Step, connection: sa.Connection) -> None:
+        before(step, connection)
+        send(engine, "DELETE FROM sizes")
+
+    monkeypatch.setattr(locked, "_look", look_and_cascade)
+    work = ("ALTER TABLE flavors MODIFY deleted INTEGER NOT NULL DEFAULT 0",)
+    said = contract_of(completes=[FILLED.name], abandons={"flavors.deleted": "as it was"})
+    (blocker,) = blocked_by(engine, FILLED, work=work, migration=said)
+    assert blocker.sample == ("id=1",)

@@ -169,6 +169,24 @@ def test_a_fence_that_was_left_is_used_or_taken_away(database: Database) -> None
     assert (columns(engine), fences(engine)) == ({"id", "foobars", "deleted"}, [])
 
 
+@pytest.mark.requires("kill9")
+@pytest.mark.parametrize("database", ["mariadb"], indirect=True)
+def test_what_a_killed_server_left_of_a_trigger_is_no_obstacle(database: Database) -> None:
+    engine = expanded(database, MOVED)
+    raise_fence(engine, RENAMED)
+    assert database.server
+    assert database.server.process
+    folder = database.server.process.folder / "data" / str(engine.url.database)
+    kept = {path: path.read_bytes() for path in folder.glob("migrator_fence_*.TRN")}
+    send(engine, *(f"DROP TRIGGER {path.stem}" for path in kept))
+    for path, content in kept.items():
+        path.write_bytes(content)
+    contract(engine, RENAMED)
+
+    assert len(kept) == 2
+    assert ("memory_mb" in columns(engine), list(folder.glob("*.TRN"))) == (False, [])
+
+
 def test_a_refusal_takes_away_the_fence_that_was_left(database: Database) -> None:
     engine = expanded(database, PENDING)
     raise_fence(engine, RENAMED)
