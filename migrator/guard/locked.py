@@ -7,7 +7,7 @@ the history's intent; the next one goes on from what the catalogue says.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -41,6 +41,8 @@ class Run:
     """Statement at which an earlier run has died."""
     done: int
     """How many statements are done, by this run or an earlier one."""
+    left: dict[str, int] = field(default_factory=dict)
+    """Transition → rows that still needed it when the guard was overridden."""
 
     def write(self, work: Callable[[Connection], None]) -> None:
         """Write into the history; its session may have been idle for too long."""
@@ -73,7 +75,7 @@ def run(step: Step, overridden: tuple[Blocker, ...]) -> None:
             _raise_fences(step, connection)
             _look(step, connection)
         _run(this)
-        this.write(partial(step.record.applied, note=step.note(overridden)))
+        this.write(partial(step.record.applied, note=step.note(overridden, this.left)))
 
 
 def _run(this: Run) -> None:
@@ -131,6 +133,8 @@ def _locked(this: Run, segment: Segment) -> None:
             execute(connection, statement)
         if step.override is None:
             _prove(this, [look for look in looks if look is not None])
+        else:
+            this.left.update(step.abandoned(connection))
         for name, fence in fences.items():
             execute(connection, step.dialect.lift_fence(fence.table, name))
         _send(this, segment.indexes)

@@ -6,6 +6,7 @@ import getpass
 import os
 import socket
 import textwrap
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -14,14 +15,20 @@ import sqlalchemy as sa
 
 from migrator.catalogue import present, snapshot
 from migrator.dialects import Transient, transient
-from migrator.errors import GuardError, StepError, describe_database_error, error_code
+from migrator.errors import (
+    GuardError,
+    StepError,
+    TransitionError,
+    describe_database_error,
+    error_code,
+)
 from migrator.guard.hint import IN_USE, hint_for, is_lost
-from migrator.guard.look import found
+from migrator.guard.look import count, found
 from migrator.guard.reach import table_of
 from migrator.guard.value import Blocker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from sqlalchemy.engine import Connection
 
@@ -82,8 +89,19 @@ class Step:
                 connection, lambda: self._look(connection), doing="the guard's look"
             )
 
-    def note(self, blockers: Iterable[Blocker]) -> str | None:
-        """Return what the history keeps: what was abandoned, and what was overridden by whom."""
+    def abandoned(self, connection: Connection) -> dict[str, int]:
+        """Return how many rows still need each transition; whose table is not there, none."""
+        found: dict[str, int] = {}
+        for transition in self.transitions:
+            with suppress(TransitionError):
+                found[transition.name] = count(connection, transition, self.reached)
+        return {name: rows for name, rows in found.items() if rows}
+
+    def note(self, blockers: Iterable[Blocker], left: Mapping[str, int]) -> str | None:
+        """Return what the history keeps: what was abandoned, and what was overridden by whom.
+
+        *left* are the rows that still needed a transition at the moment of the drop.
+        """
         lines = [f"abandoned {what}: {why}" for what, why in self.migration.abandons.items()]
         if self.override is not None:
             moment = datetime.now(UTC)
@@ -92,6 +110,7 @@ class Step:
                 f"at {moment:%Y-%m-%d %H:%M:%S} UTC: {self.override}"
             )
             lines += [f"overridden: {blocker}" for blocker in blockers]
+            lines += [f"rows that still needed {each}: {rows}" for each, rows in left.items()]
         return "\n".join(lines) or None
 
     def segments(self, together: Callable[[Statement], bool]) -> Iterator[Segment]:

@@ -99,8 +99,9 @@ def test_a_row_written_after_the_first_look_is_found(
     assert blocker.sample == ("id=9",)
 
 
+@pytest.mark.parametrize("overridden", [False, True])
 def test_a_predicate_over_other_tables_is_looked_at_under_their_locks(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+    database: Database, monkeypatch: pytest.MonkeyPatch, *, overridden: bool
 ) -> None:
     engine = expanded(database, MOVED)
     send(engine, "CREATE TABLE extras (flavor_id INTEGER)", "INSERT INTO extras VALUES (1)")
@@ -118,8 +119,12 @@ def test_a_predicate_over_other_tables_is_looked_at_under_their_locks(
     (blocker,) = blocked_by(engine, transition)
     assert blocker.sample == ("id=9",)
 
-    send(engine, "INSERT INTO extras VALUES (9)")
-    contract(engine, transition)
+    if overridden:
+        contract(engine, transition, override="it is all of a test")
+        assert "needed flavor_extras: 1" in str(row_of_history(engine))
+    else:
+        send(engine, "INSERT INTO extras VALUES (9)")
+        contract(engine, transition)
     assert "memory_mb" not in columns(engine)
 
 
