@@ -37,6 +37,14 @@ SELECT p.id AS session, p.user AS user, NULL AS application, p.host AS host,
   LEFT JOIN information_schema.innodb_trx t ON t.trx_mysql_thread_id = p.id
 """
 
+# One that was prepared, and whose session has ended or whose server was started anew.
+PREPARED = """
+UNION ALL
+SELECT NULL, NULL, NULL, NULL, 'a prepared transaction: see XA RECOVER',
+       DATE_FORMAT(trx_started, '%Y-%m-%d %H:%i:%s')
+  FROM information_schema.innodb_trx WHERE trx_mysql_thread_id = 0
+"""
+
 
 class MySQL(Dialect):
     """MySQL 8.0 and later."""
@@ -139,7 +147,7 @@ class MySQL(Dialect):
     @override
     def blockers(self) -> str:
         # Which session holds a metadata lock is known to an optional plugin only.
-        return SESSIONS + "WHERE t.trx_id IS NOT NULL AND p.id <> :session"
+        return SESSIONS + "WHERE t.trx_id IS NOT NULL AND p.id <> :session" + PREPARED
 
     fenced_row: ClassVar[str | None] = "NEW"
     lock_aliases: ClassVar[bool] = True

@@ -31,6 +31,19 @@ SELECT a.pid AS session, CAST(a.usename AS text) AS user, a.application_name AS 
   FROM pg_catalog.pg_stat_activity a
 """
 
+PREPARED = """
+UNION ALL
+SELECT DISTINCT CAST(NULL AS integer), CAST(p.owner AS text), NULL, NULL,
+       'a prepared transaction: ' || p.gid,
+       to_char(p.prepared AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')
+  FROM pg_catalog.pg_locks w
+  JOIN pg_catalog.pg_locks l ON l.granted AND l.pid IS NULL AND l.database = w.database
+   AND l.relation = w.relation
+  JOIN pg_catalog.pg_locks x ON x.pid IS NULL AND x.virtualtransaction = l.virtualtransaction
+  JOIN pg_catalog.pg_prepared_xacts p ON p.transaction = x.transactionid
+ WHERE w.pid = :session AND NOT w.granted
+"""
+
 INDEX_STATE = """
 SELECT n.nspname AS schema, c.relname AS name, x.indisvalid AS valid, b.pid AS builder
   FROM pg_catalog.pg_index x
@@ -142,7 +155,7 @@ class PostgreSQL(Dialect):
 
     @override
     def blockers(self) -> str:
-        return SESSIONS + "WHERE a.pid = ANY(pg_blocking_pids(:session))"
+        return SESSIONS + "WHERE a.pid = ANY(pg_blocking_pids(:session))" + PREPARED
 
     @override
     def one_at_a_time(self) -> str:

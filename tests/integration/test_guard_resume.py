@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
@@ -45,6 +45,31 @@ def test_a_contract_that_gets_no_lock_says_who_is_in_the_way(database: Database)
         assert "blocked by: session" in refused.value.message
     assert (row_of_history(engine), fences(engine)) == (None, [])
     assert "memory_mb" in columns(engine)
+
+
+@pytest.mark.requires("kill9")
+def test_a_prepared_transaction_is_seen_and_named(database: Database) -> None:
+    engine = expanded(database, MOVED)
+    # As a driver sends it; SQLAlchemy would take a transaction that is left for an error.
+    raw = engine.raw_connection()
+    cursor = raw.cursor()
+    insert = "INSERT INTO flavors (id, memory_mb) VALUES (9, 0)"
+    if database.name == "postgresql":
+        begin, end = ["BEGIN"], ["PREPARE TRANSACTION 'one'"]
+    else:
+        begin, end = ["XA START 'one'"], ["XA END 'one'", "XA PREPARE 'one'"]
+    for statement in (*begin, insert, *end):
+        cursor.execute(statement)
+    driver: Any = raw.driver_connection
+    raw.detach()
+    driver.close()
+
+    with pytest.raises(LockedError, match=r"blocked by:.* a prepared transaction: "):
+        contract(engine, RENAMED, attempts=2)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        commit = "COMMIT PREPARED 'one'" if database.name == "postgresql" else "XA COMMIT 'one'"
+        connection.exec_driver_sql(commit)
+    assert blocked_by(engine, RENAMED)[0].sample == ("id=9",)
 
 
 def test_a_contract_waits_for_a_lock_that_comes_free(database: Database) -> None:
