@@ -220,6 +220,13 @@ class Dialect:
         """
         return None
 
+    def views(self) -> str | None:
+        """Return the query for the views; its columns: schema, name, body, in its full names.
+
+        None where the database itself refuses to drop what a view shows.
+        """
+        return None
+
     def before_rebuild(self) -> str | None:
         """Return what a session needs before a contract may copy a table and rename the copy."""
         return None

@@ -171,6 +171,12 @@ class MySQL(Dialect):
                AND left(trigger_name, 15) <> 'migrator_fence_'"""
 
     @override
+    def views(self) -> str:
+        return """
+            SELECT NULL AS `schema`, table_name AS name, view_definition AS body
+              FROM information_schema.views WHERE table_schema = DATABASE()"""
+
+    @override
     def raise_fence(self, table: str, name: str, predicate: str) -> tuple[str, ...]:
         refuse = (
             "SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = "

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from migrator.catalogue import snapshot
 from migrator.dialects import dialect_of
 from migrator.errors import TransitionError
+from migrator.guard.named import naming
 from migrator.guard.reach import Reach, reach
-from migrator.guard.triggers import naming
 from migrator.guard.value import Blocker, Place
 from migrator.lint.losses import Loss
 from migrator.remaining import remaining
