@@ -249,3 +249,30 @@ def test_a_column_of_another_spelling_is_not_taken_for_gone(database: Database) 
     *_, blocker = blocked_by(engine, transition, work=work)
 
     assert "no column 'MEMORY_MB'" in blocker.reason
+
+
+# SQLite, whose readers hold a lock on the file.
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("mode", ["wal", "delete"])
+def test_an_open_reader_of_sqlite_is_waited_for_or_left_alone(
+    database: Database, mode: str
+) -> None:
+    engine = expanded(database, MOVED)
+    with engine.connect() as connection:
+        driver: Any = connection.connection.driver_connection
+        driver.execute(f"PRAGMA journal_mode = {mode}")
+    reader: Any = database.engine().raw_connection().driver_connection
+    reader.isolation_level = None
+    reader.execute("BEGIN")
+    reader.execute("SELECT memory_mb FROM flavors").fetchall()
+    if mode == "delete":
+        with pytest.raises(LockedError, match="SQLITE_BUSY"):
+            contract(engine, RENAMED, attempts=2, lock_timeout=0.2)
+        assert ("memory_mb" in columns(engine), row_of_history(engine)) == (True, None)
+        reader.execute("COMMIT")
+    contract(engine, RENAMED)
+    if mode == "wal":
+        assert reader.execute("SELECT memory_mb FROM flavors").fetchall() == [(None,)]
+    assert "memory_mb" not in columns(engine)
