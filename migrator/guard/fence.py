@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.sql import visitors
@@ -79,24 +79,30 @@ def is_plain(predicate: sa.ColumnElement[bool], table: sa.FromClause) -> bool:
     return all(_is_plain(part, table) for part in visitors.iterate(predicate))
 
 
-def standing(connection: Connection, transitions: Iterable[Transition]) -> Mapping[str, Standing]:
-    """Return by its name every fence that stands on the tables of *transitions*."""
+def standing(
+    connection: Connection, transitions: Iterable[Transition] | None = None
+) -> Mapping[str, Standing]:
+    """Return by its name every fence that stands on the tables of *transitions*, or anywhere."""
     query = dialect_of(connection.dialect).fences()
     if query is None:
         return {}
-    same = dialect_of(connection.dialect).syntax.same_column
-    ours = {(each.schema, each.table) for each in transitions}
+    tables = None if transitions is None else {(each.schema, each.table) for each in transitions}
     quote = connection.dialect.identifier_preparer
     return {
         row.name: Standing(
             table=quote.format_table(sa.table(row.table, schema=row.schema)), valid=bool(row.valid)
         )
         for row in connection.execute(sa.text(query))
-        if any(
-            same(row.table, table) and (row.schema == schema or (schema is None and row.visible))
-            for schema, table in ours
-        )
+        if tables is None or _is_on(connection, row, tables)
     }
+
+
+def _is_on(connection: Connection, row: sa.Row[Any], tables: set[tuple[str | None, str]]) -> bool:
+    same = dialect_of(connection.dialect).syntax.same_column
+    return any(
+        same(row.table, table) and (row.schema == schema or (schema is None and row.visible))
+        for schema, table in tables
+    )
 
 
 def raising(fence: Fence, there: Mapping[str, object], dialect: Dialect) -> Iterator[str]:
@@ -110,8 +116,10 @@ def raising(fence: Fence, there: Mapping[str, object], dialect: Dialect) -> Iter
             yield statement
 
 
-def lift_fences(connection: Connection, transitions: Iterable[Transition]) -> tuple[str, ...]:
-    """Take away every fence on the tables of *transitions*; return their names."""
+def lift_fences(
+    connection: Connection, transitions: Iterable[Transition] | None = None
+) -> tuple[str, ...]:
+    """Take away every fence on the tables of *transitions*, or anywhere; return their names."""
     with connection.begin():
         fences = standing(connection, transitions)
         for name, fence in fences.items():

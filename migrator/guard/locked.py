@@ -109,7 +109,8 @@ def _raise_fences(step: Step, connection: Connection) -> None:
                 raise
             step.say(
                 f"no fence on {fence.table}: this user may not create triggers "
-                f"({error_code(error)}); the lock alone keeps late writers out"
+                f"({error_code(error)}), nor see those of others; the lock alone keeps late "
+                "writers out"
             )
             return
         step.say(f"fenced {fence.table}: rows that need {transition.name} are refused")

@@ -15,6 +15,7 @@ from tests.guarded import (
     FLAVORS,
     MOVED,
     NEW_RELEASE,
+    OLD_RELEASE,
     PENDING,
     RENAMED,
     blocked_by,
@@ -86,6 +87,25 @@ def test_a_contract_waits_for_a_lock_that_comes_free(database: Database) -> None
     other.close()
     assert "tried again" in lines[0]
     assert "memory_mb" not in columns(engine)
+
+
+@pytest.mark.requires("row_locks")
+@pytest.mark.parametrize("level", ["READ COMMITTED", "SERIALIZABLE"])
+def test_what_a_long_transaction_wrote_before_the_fence_is_found(
+    database: Database, level: str
+) -> None:
+    engine = expanded(database, MOVED)
+    other = database.engine(isolation_level=level).connect()
+    other.execute(OLD_RELEASE.insert(), {"id": 9, "memory_mb": 0})
+    lines: list[str] = []
+
+    def tell(line: str) -> None:
+        lines.append(line)
+        other.commit()
+
+    (blocker,) = blocked_by(engine, RENAMED, on_event=tell)
+    other.close()
+    assert ("tried again" in lines[0], blocker.sample) == (True, ("id=9",))
 
 
 def test_a_statement_that_is_refused_leaves_nothing_behind(database: Database) -> None:
