@@ -28,16 +28,16 @@ Result = TypeVar("Result")
 
 
 @contextmanager
-def wrapped(engine: Engine) -> Iterator[None]:
-    """Let an error that a driver raises past SQLAlchemy be one of SQLAlchemy's all the same.
+def wrapped(engine: Engine, driver: Any = None) -> Iterator[None]:
+    """Let what a driver raises past SQLAlchemy, as its connection *driver*, be SQLAlchemy's.
 
-    So does one that finds its connection lost while that is set up or watched.
+    So does one whose connection is lost while it is set up, watched or put back.
     """
     base = engine.dialect.loaded_dbapi.Error
     try:
         yield
     except base as error:
-        lost = engine.dialect.is_disconnect(error, None, None)
+        lost = engine.dialect.is_disconnect(error, driver, None)
         raise sa.exc.DBAPIError.instance(
             None, None, error, base, connection_invalidated=lost, dialect=engine.dialect
         ) from error
@@ -62,7 +62,8 @@ class Patience:
         """
         with self.engine.connect() as connection:
             try:
-                self._set_up(connection, before, options.get("isolation_level"))
+                with wrapped(self.engine, connection.connection.driver_connection):
+                    self._set_up(connection, before, options.get("isolation_level"))
             except BaseException:
                 connection.invalidate()  # it may be lost, and is not to be reset
                 raise
@@ -126,9 +127,10 @@ class Patience:
         if query is None:
             yield
             return
-        cursor = connection.connection.cursor()
-        cursor.execute(query)
-        (session,) = cursor.fetchone() or (0,)
+        with wrapped(self.engine, connection.connection.driver_connection):
+            cursor = connection.connection.cursor()
+            cursor.execute(query)
+            (session,) = cursor.fetchone() or (0,)
         over = threading.Event()
         watcher = threading.Thread(target=self._watch, args=(session, over, seen), daemon=True)
         watcher.start()

@@ -53,7 +53,7 @@ def contract(  # noqa: PLR0913 - each is said by its name
     try got its locks, and StepError when the database refused one of the statements.
     """
     try:
-        with wrapped(engine), engine.connect() as connection:
+        with engine.connect() as connection:
             dialect = dialect_of(connection.dialect)
     except sa.exc.SQLAlchemyError as error:
         raise refused(migration, dialect_of(engine.dialect), error) from error

@@ -413,3 +413,12 @@ def test_hostile_names_and_other_schemas_are_quoted(database: Database, url: str
         found = sa.inspect(connection).get_columns(HOSTILE, schema=schema)
         assert [column["name"] for column in found] == ["Id", "new"]
         connection.execute(sa.schema.DropTable(table))
+
+
+def test_a_contract_goes_through_every_driver(driver: Database) -> None:
+    engine = expanded(driver, PENDING)
+    with register(engine, name="api", models=registry(metadata=FLAVORS.metadata)):
+        assert len(blocked_by(engine, RENAMED)) == 2
+    send(engine, "UPDATE flavors SET foobars = memory_mb, memory_mb = NULL")
+    contract(engine, RENAMED)
+    assert (columns(engine), fences(engine)) == ({"id", "foobars", "deleted"}, [])
