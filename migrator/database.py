@@ -146,6 +146,14 @@ def begin_for_real(engine: Engine, begin_with: str = "BEGIN IMMEDIATE") -> None:
         if connection.get_execution_options().get("isolation_level") != AUTOCOMMIT:
             connection.exec_driver_sql(begin_with)
 
+    @event.listens_for(engine, "handle_error")
+    def end(context: ExceptionContext) -> None:
+        """End the transaction of a COMMIT that a reader kept from being carried out."""
+        if context.statement is None and context.connection is not None:
+            driver = context.connection.connection
+            if getattr(driver.driver_connection, "in_transaction", False):
+                driver.rollback()
+
 
 def _connect_args(url: sa.URL) -> dict[str, Any]:
     """Return what each driver wants to be told: who we are and how long to wait."""

@@ -19,7 +19,7 @@ COMMIT = b"COMMIT"
 
 
 class Cut(Enum):
-    """Whether the server sees the COMMIT at which the connection is cut."""
+    """Whether the server sees the statement at which the connection is cut."""
 
     BEFORE = "before"
     AFTER = "after"
@@ -28,17 +28,21 @@ class Cut(Enum):
 class Proxy:
     """A Unix socket in *folder* behind which is the server of *database*.
 
-    It can cut the connection at a COMMIT, which the server is to see or not.
+    It can cut the connection at a statement that holds one of *at*, which the server is to
+    see or not.
     """
 
-    def __init__(self, database: Database, folder: Path) -> None:
+    def __init__(
+        self, database: Database, folder: Path, *, at: tuple[bytes, ...] = (COMMIT,)
+    ) -> None:
         url = sa.make_url(database.url)
         self.server, key, self.path = _sockets(url, folder)
         value = str(folder if key == "host" else self.path)
         self.url = url.update_query_dict({key: value}).render_as_string(hide_password=False)
         self.how = Cut.BEFORE
+        self.marks = at
         self.at = -1
-        self.commits = 0
+        self.seen = 0
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(self.path))
         self._listener.listen()
@@ -54,8 +58,8 @@ class Proxy:
         self._listener.close()
 
     def cut(self, how: Cut, at: int) -> None:
-        """Cut the connection at COMMIT number *at*, counted from now and from 0."""
-        self.how, self.at, self.commits = how, at, 0
+        """Cut the connection at statement number *at*, counted from now and from 0."""
+        self.how, self.at, self.seen = how, at, 0
 
     def _accept(self) -> None:
         with ExitStack() as stack, suppress(OSError):
@@ -63,25 +67,25 @@ class Proxy:
                 client, _address = self._listener.accept()
                 server = socket.socket(socket.AF_UNIX)
                 server.connect(str(self.server))
-                for pair in ((client, server), (server, client)):
-                    thread = threading.Thread(target=self._forward, args=pair)
+                for pair, asks in (((client, server), True), ((server, client), False)):
+                    thread = threading.Thread(target=self._forward, args=(*pair, asks))
                     thread.start()
                     stack.callback(thread.join)
                 stack.callback(_close, client, server)
 
-    def _forward(self, source: socket.socket, target: socket.socket) -> None:
+    def _forward(self, source: socket.socket, target: socket.socket, asks: bool) -> None:  # noqa: FBT001 - an argument of a thread
         """Send on what comes from *source* until one side is closed, or the connection is cut."""
         with suppress(OSError):
             while data := source.recv(65_536):
-                if COMMIT in data and self._is_the_one():
+                if asks and any(each in data for each in self.marks) and self._is_the_one():
                     self._cut(source, target, data)
                     break
                 target.sendall(data)
         _close(source, target)
 
     def _is_the_one(self) -> bool:
-        self.commits += 1
-        return self.commits - 1 == self.at
+        self.seen += 1
+        return self.seen - 1 == self.at
 
     def _cut(self, client: socket.socket, server: socket.socket, data: bytes) -> None:
         client.shutdown(socket.SHUT_RDWR)

@@ -46,7 +46,7 @@ def foresee(connection: Connection, prepared: Prepared, options: Options) -> Non
     it is let through where its table is missing or empty, as in a new database.
     """
     if options.override is not None:
-        _check_override(prepared)
+        _check_override(prepared, options)
         return
     new = {each.name for job in prepared.jobs for each in job.migration.transitions}
     for job in prepared.jobs:
@@ -58,8 +58,13 @@ def foresee(connection: Connection, prepared: Prepared, options: Options) -> Non
             raise refusal(job.migration, blockers)
 
 
-def _check_override(prepared: Prepared) -> None:
-    """Raise PlanError unless the operator's reason is for one contract that can be meant."""
+def _check_override(prepared: Prepared, options: Options) -> None:
+    """Raise PlanError unless the operator's reason is one, for one contract that can be meant."""
+    if not (options.override or "").strip():
+        raise PlanError(
+            "the guard is not overridden without a reason",
+            hint='say why what is pending may be lost: --override-guard "why"; it is kept',
+        )
     contracts = [job for job in prepared.jobs if job.migration.phase is Phase.CONTRACT]
     if len(contracts) > 1:
         raise PlanError(

@@ -110,12 +110,12 @@ def _sync(
     with runner_lock(connection):
         applied = runner.patience.run(partial(_read, connection))
         prepared = prepare(applied, manifest, connection.dialect, options)
-        foresee(connection, prepared, options)
+        runner.patience.run(partial(foresee, connection, prepared, options))
         runner.patience.run(partial(_accept, connection, prepared))
         for each in prepared.edited:
             on_event(Accepted(version=each.applied.version, name=each.entry.name))
         finished = tuple(_carry_out(runner, prepared.jobs))
-        left = tuple(still_left(connection, prepared))
+        left = runner.patience.run(lambda: tuple(still_left(connection, prepared)))
     return Outcome(
         version=max((prepared.version, *(each.version for each in finished))),
         finished=finished,

@@ -96,7 +96,8 @@ class Runner:
             job.migration,
             job.transitions,
             work_of(job, self.connection),
-            record=record,
+            # A note whose commit got no answer is written once more, and may be there.
+            record=replace(record, fresh=False),
             lock_timeout=self.options.lock_timeout,
             attempts=self.options.attempts,
             override=self.options.override,

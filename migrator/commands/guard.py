@@ -17,7 +17,10 @@ from migrator.migration import load_all
 from migrator.report.guard import lines
 
 if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
     from migrator.config import Settings
+    from migrator.transitions import Transition
 
 
 @click.command("guard")
@@ -47,14 +50,22 @@ def command(settings: Settings, *, contract: str | None, as_json: bool, lift: bo
 
 
 def _lift(manifest: Manifest, url: str, wanted: str | None) -> None:
-    """Take away the fences of contracts that do not run."""
-    migrations = load_all(manifest)
+    """Take away the fences of the contract *wanted*, or all: one that runs holds the lock."""
     with read_write(url) as connection, runner_lock(connection):
-        with connection.begin():
-            contracts = pending_contracts(connection, migrations, wanted)
-        transitions = [each for one in contracts for each in completed_by(one, migrations)]
-        lifted = lift_fences(connection, transitions)
+        lifted = lift_fences(connection, _transitions(connection, manifest, wanted))
     for name in lifted:
         click.echo(f"lifted {name}")
     if not lifted:
         click.echo("no fence stands")
+
+
+def _transitions(
+    connection: Connection, manifest: Manifest, wanted: str | None
+) -> tuple[Transition, ...] | None:
+    """Return what the contract *wanted* completes; None for all that ever was."""
+    if wanted is None:
+        return None
+    migrations = load_all(manifest)
+    with connection.begin():
+        (contract,) = pending_contracts(connection, migrations, wanted)
+    return completed_by(contract, migrations)

@@ -75,6 +75,10 @@ class Dialect:
     """SQLSTATE, error number or error name → why it may pass."""
     timeouts: ClassVar[frozenset[str]] = frozenset()
     """Codes of the errors by which a statement is ended that takes too long."""
+    denied: ClassVar[frozenset[str]] = frozenset()
+    """Codes of the errors that mean that this user may not do it, or not see every row."""
+    read_only: ClassVar[frozenset[str]] = frozenset()
+    """Codes of the errors that mean that nobody can write in this session."""
     row_errors: ClassVar[tuple[str, ...]]
     """Beginnings of the codes of errors that the data of a single row can cause."""
     row_messages: ClassVar[tuple[str, ...]] = ()
@@ -182,13 +186,22 @@ class Dialect:
     fenced_row: ClassVar[str | None] = None
     """Name of the row in a fence's predicate; None where its columns stand alone."""
 
+    fences_leave_traces: ClassVar[bool] = False
+    """A server that is killed may keep a name that is not in the catalogue: lift it first."""
     lock_aliases: ClassVar[bool] = False
     """lock_tables has to name each alias under which a table is looked at."""
     locks_referenced: ClassVar[bool] = False
     """lock_tables has to name what foreign keys of an altered table refer to."""
 
+    def see_every_row(self) -> str | None:
+        """Return what makes a statement of this transaction fail rather than hide rows from us."""
+        return None
+
     def fences(self) -> str | None:
-        """Return the query for the fences that stand; its columns: schema, table, name, valid."""
+        """Return the query for the fences that stand.
+
+        Its columns: schema, table, name, valid, visible (without its schema's name).
+        """
         return None
 
     def raise_fence(self, table: str, name: str, predicate: str) -> tuple[str, ...]:
@@ -238,6 +251,13 @@ class Dialect:
         """Return the query for the triggers of :table; its columns: schema, name, body.
 
         None where the database itself refuses to drop what a trigger names.
+        """
+        return None
+
+    def views(self) -> str | None:
+        """Return the query for the views; its columns: schema, name, body, in its full names.
+
+        None where the database itself refuses to drop what a view shows.
         """
         return None
 

@@ -36,6 +36,14 @@ SELECT p.id AS session, p.user AS user, NULL AS application, p.host AS host,
   LEFT JOIN information_schema.innodb_trx t ON t.trx_mysql_thread_id = p.id
 """
 
+# One that was prepared, and whose session has ended or whose server was started anew.
+PREPARED = """
+UNION ALL
+SELECT NULL, NULL, NULL, NULL, 'a prepared transaction: see XA RECOVER',
+       DATE_FORMAT(trx_started, '%Y-%m-%d %H:%i:%s')
+  FROM information_schema.innodb_trx WHERE trx_mysql_thread_id = 0
+"""
+
 
 _ENUM = re.compile(r"enum\((.*)\) .*")
 _VARCHAR = re.compile(r"varchar\((\d+)\) ([a-z0-9]+)_\w+")
@@ -84,6 +92,8 @@ class MySQL(Dialect):
         "2013": Transient.LOST,
     }
     timeouts: ClassVar[frozenset[str]] = frozenset({"1317", "1969", "3024"})
+    denied: ClassVar[frozenset[str]] = frozenset({"1044", "1142", "1143", "1227", "1370"})
+    read_only: ClassVar[frozenset[str]] = frozenset({"1290", "1792", "1836"})
     row_errors: ClassVar[tuple[str, ...]] = ROW_ERRORS
 
     @override
@@ -152,7 +162,7 @@ class MySQL(Dialect):
     @override
     def blockers(self) -> str:
         # Which session holds a metadata lock is known to an optional plugin only.
-        return SESSIONS + "WHERE t.trx_id IS NOT NULL AND p.id <> :session"
+        return SESSIONS + "WHERE t.trx_id IS NOT NULL AND p.id <> :session" + PREPARED
 
     fenced_row: ClassVar[str | None] = "NEW"
     lock_aliases: ClassVar[bool] = True
@@ -163,7 +173,7 @@ class MySQL(Dialect):
     def fences(self) -> str:
         return """
             SELECT NULL AS `schema`, event_object_table AS `table`, trigger_name AS name,
-                   TRUE AS valid
+                   TRUE AS valid, TRUE AS visible
               FROM information_schema.triggers
              WHERE trigger_schema = DATABASE() AND left(trigger_name, 15) = 'migrator_fence_'"""
 
@@ -174,6 +184,12 @@ class MySQL(Dialect):
               FROM information_schema.triggers
              WHERE trigger_schema = DATABASE() AND event_object_table = :table
                AND left(trigger_name, 15) <> 'migrator_fence_'"""
+
+    @override
+    def views(self) -> str:
+        return """
+            SELECT NULL AS `schema`, table_name AS name, view_definition AS body
+              FROM information_schema.views WHERE table_schema = DATABASE()"""
 
     @override
     def raise_fence(self, table: str, name: str, predicate: str) -> tuple[str, ...]:

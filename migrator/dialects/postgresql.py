@@ -37,6 +37,19 @@ SELECT a.pid AS session, CAST(a.usename AS text) AS user, a.application_name AS 
   FROM pg_catalog.pg_stat_activity a
 """
 
+PREPARED = """
+UNION ALL
+SELECT DISTINCT CAST(NULL AS integer), CAST(p.owner AS text), NULL, NULL,
+       'a prepared transaction: ' || p.gid,
+       to_char(p.prepared AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')
+  FROM pg_catalog.pg_locks w
+  JOIN pg_catalog.pg_locks l ON l.granted AND l.pid IS NULL AND l.database = w.database
+   AND l.relation = w.relation
+  JOIN pg_catalog.pg_locks x ON x.pid IS NULL AND x.virtualtransaction = l.virtualtransaction
+  JOIN pg_catalog.pg_prepared_xacts p ON p.transaction = x.transactionid
+ WHERE w.pid = :session AND NOT w.granted
+"""
+
 INDEX_STATE = """
 SELECT n.nspname AS schema, c.relname AS name, x.indisvalid AS valid, b.pid AS builder
   FROM pg_catalog.pg_index x
@@ -84,6 +97,8 @@ class PostgreSQL(Dialect):
         "08006": Transient.LOST,
     }
     timeouts = frozenset({"57014"})
+    denied = frozenset({"42501"})
+    read_only = frozenset({"25006"})
     # Data, constraints, CHECK OPTION; more than one row from a subquery; an index entry
     # that is too long; RAISE in a trigger.
     row_errors = ("22", "23", "44", "21000", "54000", "P0001")
@@ -163,17 +178,22 @@ class PostgreSQL(Dialect):
 
     @override
     def blockers(self) -> str:
-        return SESSIONS + "WHERE a.pid = ANY(pg_blocking_pids(:session))"
+        return SESSIONS + "WHERE a.pid = ANY(pg_blocking_pids(:session))" + PREPARED
 
     @override
     def one_at_a_time(self) -> str:
         return f"SELECT pg_advisory_xact_lock({RUNNER_LOCK + 1})"
 
     @override
+    def see_every_row(self) -> str:
+        # Otherwise a policy would leave out rows, and what is not seen would be dropped.
+        return "SET LOCAL row_security = off"
+
+    @override
     def fences(self) -> str:
         return """
             SELECT n.nspname AS "schema", c.relname AS "table", k.conname AS name,
-                   k.convalidated AS valid
+                   k.convalidated AS valid, pg_table_is_visible(c.oid) AS visible
               FROM pg_catalog.pg_constraint k
               JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
               JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

@@ -38,6 +38,7 @@ class SQLite(Dialect):
         "SQLITE_LOCKED": Transient.LOCKED,
     }
     timeouts = frozenset({"SQLITE_INTERRUPT"})
+    read_only = frozenset({"SQLITE_READONLY", "SQLITE_READONLY_DBMOVED"})
     row_errors = ("SQLITE_CONSTRAINT", "SQLITE_MISMATCH", "SQLITE_TOOBIG")
     row_messages = ("malformed JSON", "bad JSON", "JSON", "integer overflow", "user-defined func")
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import sqlalchemy as sa
+
 from migrator import history
 from migrator.dialects import dialect_of
 from migrator.errors import MigrationError, PlanError, UnreadableError
 from migrator.guard.fence import fence_of, standing
+from migrator.guard.hint import unseen
 from migrator.guard.look import found
 from migrator.guard.reach import reach
 from migrator.migration import Phase, load_all, render
@@ -18,10 +21,15 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
+    from migrator.guard.reach import Reach
     from migrator.guard.value import Blocker, Work
+    from migrator.lint.losses import Loss
     from migrator.manifest import Manifest
     from migrator.migration import Migration
     from migrator.transitions.transition import Transition
+
+
+SHOWN = ("number", "name", "doc", "completes", "abandons", "drops", "takes", "fenced", "fences")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +43,8 @@ class Explained:
     abandons: tuple[str, ...]
     drops: tuple[str, ...]
     """Columns and tables that go."""
+    takes: tuple[str, ...]
+    """What else it takes away: 'narrows instances.locked'."""
     fenced: tuple[str, ...]
     """Transitions whose late writers a fence refuses; those of others wait for a lock."""
     fences: tuple[str, ...]
@@ -43,9 +53,8 @@ class Explained:
 
     def as_json(self) -> dict[str, Any]:
         """Return the contract as `--json` shows it."""
-        names = ("number", "name", "doc", "completes", "abandons", "drops", "fenced", "fences")
         return {
-            **{name: getattr(self, name) for name in names},
+            **{name: getattr(self, name) for name in SHOWN},
             "open": not self.blockers,
             "blockers": [blocker.as_json() for blocker in self.blockers],
         }
@@ -60,7 +69,10 @@ def explain(
     """
     migrations = load_all(manifest)
     chosen = pending_contracts(connection, migrations, wanted)
-    return tuple(explained(connection, each, migrations) for each in chosen)
+    try:
+        return tuple(explained(connection, each, migrations) for each in chosen)
+    except sa.exc.DBAPIError as error:
+        raise unseen(dialect_of(connection.dialect), error) from None
 
 
 def pending_contracts(
@@ -107,9 +119,18 @@ def explained(
         completes=contract.completes,
         abandons=tuple(contract.abandons),
         drops=tuple(sorted(map(str, reached.dropped))),
+        takes=tuple(each.what for each in reached.losses if not _is_drop(each, reached)),
         fenced=tuple(each.name for each in transitions if fence_of(connection, each)),
         fences=tuple(sorted(standing(connection, transitions))),
         blockers=tuple(found(connection, transitions, reached)),
+    )
+
+
+def _is_drop(loss: Loss, reached: Reach) -> bool:
+    """Return whether *loss* is among the columns and tables that go."""
+    columns = loss.columns or {None}
+    return not loss.narrows and any(
+        place[1:] == (loss.table, column) for place in reached.dropped for column in columns
     )
 
 

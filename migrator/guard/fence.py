@@ -5,15 +5,13 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.sql import visitors
 
 from migrator.dialects import dialect_of
 from migrator.errors import TransitionError
-from migrator.guard.reach import same
-from migrator.guard.value import Place
 from migrator.transitions.batch import reflect
 
 if TYPE_CHECKING:
@@ -71,7 +69,7 @@ def fence_of(connection: Connection, transition: Transition) -> Fence | None:
     except (TransitionError, sa.exc.CompileError):
         return None
     quoted = connection.dialect.identifier_preparer.format_table(table)
-    digest = hashlib.sha256(f"{quoted} {predicate}".encode()).hexdigest()[:10]
+    digest = hashlib.sha256(f"{quoted} {transition.name} {predicate}".encode()).hexdigest()[:10]
     name = re.sub(r"[^a-z0-9_]", "", transition.name.lower())[:30]
     return Fence(table=quoted, name=f"{PREFIX}{digest}_{name}", predicate=predicate)
 
@@ -81,34 +79,47 @@ def is_plain(predicate: sa.ColumnElement[bool], table: sa.FromClause) -> bool:
     return all(_is_plain(part, table) for part in visitors.iterate(predicate))
 
 
-def standing(connection: Connection, transitions: Iterable[Transition]) -> Mapping[str, Standing]:
-    """Return by its name every fence that stands on the tables of *transitions*."""
+def standing(
+    connection: Connection, transitions: Iterable[Transition] | None = None
+) -> Mapping[str, Standing]:
+    """Return by its name every fence that stands on the tables of *transitions*, or anywhere."""
     query = dialect_of(connection.dialect).fences()
     if query is None:
         return {}
-    default = connection.dialect.default_schema_name
-    ours = [Place(each.schema or default, each.table) for each in transitions]
+    tables = None if transitions is None else {(each.schema, each.table) for each in transitions}
     quote = connection.dialect.identifier_preparer
     return {
         row.name: Standing(
             table=quote.format_table(sa.table(row.table, schema=row.schema)), valid=bool(row.valid)
         )
         for row in connection.execute(sa.text(query))
-        if any(same(Place(row.schema, row.table), each) for each in ours)
+        if tables is None or _is_on(connection, row, tables)
     }
+
+
+def _is_on(connection: Connection, row: sa.Row[Any], tables: set[tuple[str | None, str]]) -> bool:
+    same = dialect_of(connection.dialect).syntax.same_column
+    return any(
+        same(row.table, table) and (row.schema == schema or (schema is None and row.visible))
+        for schema, table in tables
+    )
 
 
 def raising(fence: Fence, there: Mapping[str, object], dialect: Dialect) -> Iterator[str]:
     """Yield what raises *fence*, without the parts of it that are *there* already."""
     statements = dialect.raise_fence(fence.table, fence.name, fence.predicate)
     names = dialect.fence_names(fence.name)
-    yield from (
-        statement for name, statement in zip(names, statements, strict=True) if name not in there
-    )
+    for name, statement in zip(names, statements, strict=True):
+        if name not in there:
+            if dialect.fences_leave_traces:
+                yield dialect.lift_fence(fence.table, name)
+            yield statement
 
 
-def lift_fences(connection: Connection, transitions: Iterable[Transition]) -> tuple[str, ...]:
-    """Take away every fence on the tables of *transitions*; return their names."""
+def lift_fences(
+    connection: Connection, transitions: Iterable[Transition] | None = None
+) -> tuple[str, ...]:
+    """Take away every fence on the tables of *transitions*, or anywhere; return their names."""
     with connection.begin():
         fences = standing(connection, transitions)
         for name, fence in fences.items():
@@ -123,7 +134,9 @@ def _is_plain(part: visitors.ExternallyTraversible, table: sa.FromClause) -> boo
         return False
     if isinstance(part, sa.ColumnClause):
         return bool(part.table is table or (part.is_literal and re.fullmatch(r"\d+", part.name)))
-    return not isinstance(part, sa.FunctionElement) or getattr(part, "name", "") in PURE
+    if not isinstance(part, sa.FunctionElement):
+        return True
+    return getattr(part, "name", "") in PURE and not getattr(part, "packagenames", ())
 
 
 def _rendered(

@@ -7,7 +7,7 @@ the history's intent; the next one goes on from what the catalogue says.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from migrator.guard.fence import fence_of, raising, standing
 from migrator.guard.locks import lock_statements
 from migrator.guard.look import is_pending, mapped, pending_query
 from migrator.guard.reach import under_lock
-from migrator.guard.step import LateWriterError, Step, execute, refusal
+from migrator.guard.step import LateError, LateWriterError, Step, execute
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -41,6 +41,8 @@ class Run:
     """Statement at which an earlier run has died."""
     done: int
     """How many statements are done, by this run or an earlier one."""
+    left: dict[str, int] = field(default_factory=dict)
+    """Transition → rows that still needed it when the guard was overridden."""
 
     def write(self, work: Callable[[Connection], None]) -> None:
         """Write into the history; its session may have been idle for too long."""
@@ -73,7 +75,7 @@ def run(step: Step, overridden: tuple[Blocker, ...]) -> None:
             _raise_fences(step, connection)
             _look(step, connection)
         _run(this)
-        this.write(partial(step.record.applied, note=step.note(overridden)))
+        this.write(partial(step.record.applied, note=step.note(overridden, this.left)))
 
 
 def _run(this: Run) -> None:
@@ -107,7 +109,8 @@ def _raise_fences(step: Step, connection: Connection) -> None:
                 raise
             step.say(
                 f"no fence on {fence.table}: this user may not create triggers "
-                f"({error_code(error)}); the lock alone keeps late writers out"
+                f"({error_code(error)}), nor see those of others; the lock alone keeps late "
+                "writers out"
             )
             return
         step.say(f"fenced {fence.table}: rows that need {transition.name} are refused")
@@ -131,6 +134,8 @@ def _locked(this: Run, segment: Segment) -> None:
             execute(connection, statement)
         if step.override is None:
             _prove(this, [look for look in looks if look is not None])
+        else:
+            this.left.update(step.abandoned(connection))
         for name, fence in fences.items():
             execute(connection, step.dialect.lift_fence(fence.table, name))
         _send(this, segment.indexes)
@@ -145,7 +150,7 @@ def _prove(this: Run, looks: Sequence[sa.Select[tuple[object]]]) -> None:
     with this.notes.begin():
         services = tuple(mapped(this.notes, this.step.reached))
     if services:
-        raise refusal(this.step.migration, services)
+        raise LateError(services)
 
 
 def _send(this: Run, indexes: Iterable[int]) -> None:

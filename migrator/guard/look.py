@@ -9,15 +9,16 @@ import sqlalchemy as sa
 from migrator.catalogue import snapshot
 from migrator.dialects import dialect_of
 from migrator.errors import TransitionError
+from migrator.guard.named import naming
 from migrator.guard.reach import Reach, reach
-from migrator.guard.triggers import naming
 from migrator.guard.value import Blocker, Place
+from migrator.lint.losses import Loss
 from migrator.remaining import remaining
 from migrator.services import LiveService, alive
 from migrator.transitions.batch import reflect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from sqlalchemy.engine import Connection
 
@@ -47,13 +48,35 @@ def blockers(
 def found(
     connection: Connection, transitions: Sequence[Transition], reached: Reach
 ) -> Iterator[Blocker]:
-    """Yield what blocks a contract that completes *transitions* and reaches *reached*."""
-    for place in (*reached.uncovered(), *_left_out(connection, reached)):
-        yield _uncovered(place)
+    """Yield what blocks a contract that completes *transitions* and reaches *reached*.
+
+    It has to be in a transaction, in which no row is hidden from then on.
+    """
+    see_every_row(connection)
+    yield from unsaid(connection, reached, (*reached.losses, *_left_out(connection, reached)))
     for transition in transitions:
         yield from _rows(connection, transition, reached)
     yield from naming(connection, reached)
     yield from mapped(connection, reached)
+
+
+def unsaid(connection: Connection, reached: Reach, losses: Iterable[Loss]) -> Iterator[Blocker]:
+    """Yield a blocker for each of *losses* of which the contract says nothing."""
+    default = connection.dialect.default_schema_name
+    for loss in losses:
+        if not reached.account.covers(loss, default):
+            yield Blocker(
+                table=loss.table or "the database",
+                reason=f"the contract {loss.what}, and does not say what becomes of the data",
+                command="migrator check",
+            )
+
+
+def see_every_row(connection: Connection) -> None:
+    """Let the statements of this transaction fail rather than leave out rows."""
+    statement = dialect_of(connection.dialect).see_every_row()
+    if statement:
+        connection.exec_driver_sql(statement)
 
 
 def mapped(connection: Connection, reached: Reach) -> Iterator[Blocker]:
@@ -144,15 +167,14 @@ def _rows_of(
     return sa.select(*table.columns, *missing).subquery("remaining")
 
 
-def _left_out(connection: Connection, reached: Reach) -> Iterator[Place]:
+def _left_out(connection: Connection, reached: Reach) -> Iterator[Loss]:
     """Yield the columns that a table loses when it is written anew without them."""
     inspector = sa.inspect(connection)
     for table, kept in reached.rebuilt.items():
         there = inspector.get_columns(table) if inspector.has_table(table) else ()
-        for column in there:
-            place = Place(None, table, column["name"])
-            if column["name"].casefold() not in kept and not reached.is_covered(place):
-                yield place
+        for name in (column["name"] for column in there):
+            if name.casefold() not in kept:
+                yield Loss(what=f"drops {table}.{name}", table=table, columns=frozenset({name}))
 
 
 def _columns(connection: Connection, transition: Transition) -> tuple[str, ...]:
@@ -230,32 +252,36 @@ def _pending_rows(
     )
 
 
-def _uncovered(place: Place) -> Blocker:
-    return Blocker(
-        table=place.table,
-        reason=f"{place} would be dropped, but the contract neither completes a transition "
-        "of it nor abandons it",
-        command="migrator check",
-    )
-
-
 def _mapped(
     name: str, release: str | None, place: Place, processes: Sequence[LiveService]
 ) -> Blocker:
     first = processes[0]
     more = f" and {len(processes) - 1} more" if len(processes) > 1 else ""
     which = f"{name} of {release}" if release else name
+    maps = "may map" if first.columns is None else "still maps"
+    why = ": its row in migrator_service cannot be read" if first.columns is None else ""
     return Blocker(
         table=place.table,
-        reason=f"service {which} on {first.host} (process {first.pid}){more} still maps {place}",
+        reason=f"service {which} on {first.host} (process {first.pid}){more} {maps} {place}{why}",
         command="migrator services",
     )
 
 
 def _maps(service: LiveService, reached: Reach) -> Place | None:
     """Return the first place that goes although *service* maps it."""
-    for column in sorted(service.columns):
-        schema, table, name = ([None, *column.split(".")])[-3:]
-        if reached.drops(schema, str(table), name):
-            return Place(schema, str(table), name)
+    for place in sorted(reached.dropped, key=str):
+        if service.columns is None or any(_is_in(place, each) for each in service.columns):
+            return place
     return None
+
+
+def _is_in(place: Place, column: str) -> bool:
+    """Return whether *column*, as a service calls it, is *place* or in it.
+
+    A name may itself hold a dot, so it is not taken apart; a schema that is not told is any.
+    """
+    spoken, name = place._replace(schema=None), f".{column}".casefold()
+    if place.schema is not None and name.startswith(f".{place.schema}.".casefold()):
+        spoken = place
+    wanted = f".{spoken}".casefold()
+    return name.endswith(wanted) if place.column else f"{wanted}." in name

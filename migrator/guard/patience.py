@@ -27,6 +27,22 @@ LONGEST_WAIT_SECONDS = 5.0
 Result = TypeVar("Result")
 
 
+@contextmanager
+def wrapped(engine: Engine, driver: Any = None) -> Iterator[None]:
+    """Let what a driver raises past SQLAlchemy, as its connection *driver*, be SQLAlchemy's.
+
+    So does one whose connection is lost while it is set up, watched or put back.
+    """
+    base = engine.dialect.loaded_dbapi.Error
+    try:
+        yield
+    except base as error:
+        lost = engine.dialect.is_disconnect(error, driver, None)
+        raise sa.exc.DBAPIError.instance(
+            None, None, error, base, connection_invalidated=lost, dialect=engine.dialect
+        ) from error
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
     """How long, and how often, a contract waits for its locks."""
@@ -45,14 +61,22 @@ class Patience:
         *before* is sent to it outside any transaction.
         """
         with self.engine.connect() as connection:
-            dialect = dialect_of(connection.dialect)
-            level = options.get("isolation_level") or dialect.isolation_level()
-            if level is not None:
-                connection.execution_options(isolation_level=level)
-            for statement in filter(None, (dialect.set_lock_timeout(self.lock_timeout), before)):
-                # Not through SQLAlchemy, which would begin a transaction, and wait for it.
-                connection.connection.cursor().execute(statement)
+            try:
+                with wrapped(self.engine, connection.connection.driver_connection):
+                    self._set_up(connection, before, options.get("isolation_level"))
+            except BaseException:
+                connection.invalidate()  # it may be lost, and is not to be reset
+                raise
             yield connection
+
+    def _set_up(self, connection: Connection, before: str | None, level: Any) -> None:
+        dialect = dialect_of(connection.dialect)
+        level = level or dialect.isolation_level()
+        if level is not None:
+            connection.execution_options(isolation_level=level)
+        for statement in filter(None, (dialect.set_lock_timeout(self.lock_timeout), before)):
+            # Not through SQLAlchemy, which would begin a transaction, and wait for it.
+            connection.connection.cursor().execute(statement)
 
     @contextmanager
     def transaction(self, connection: Connection) -> Iterator[None]:
@@ -103,9 +127,10 @@ class Patience:
         if query is None:
             yield
             return
-        cursor = connection.connection.cursor()
-        cursor.execute(query)
-        (session,) = cursor.fetchone() or (0,)
+        with wrapped(self.engine, connection.connection.driver_connection):
+            cursor = connection.connection.cursor()
+            cursor.execute(query)
+            (session,) = cursor.fetchone() or (0,)
         over = threading.Event()
         watcher = threading.Thread(target=self._watch, args=(session, over, seen), daemon=True)
         watcher.start()

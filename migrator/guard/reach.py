@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import filterfalse
 from typing import TYPE_CHECKING
 
 from migrator import sql
 from migrator.guard.value import Place
+from migrator.lint.losses import Account, Loss, account, losses
+from migrator.sql import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -26,17 +27,17 @@ TABLE_THINGS = frozenset({"table", "column", "index", "constraint", "trigger"})
 class Reach:
     """What a contract does, read from its statements before any of them is sent."""
 
+    account: Account
+    """What it says becomes of the data."""
     statements: tuple[Statement, ...] = ()
+    losses: tuple[Loss, ...] = ()
+    """What it takes away, as far as its statements tell."""
     dropped: frozenset[Place] = frozenset()
     """Columns and tables that go, with all that is in them."""
-    covered: frozenset[Place] = frozenset()
-    """Columns and tables that it says it completes or abandons."""
     rebuilt: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Tables that are written anew under their own name → the columns that they have then."""
-
-    def uncovered(self) -> tuple[Place, ...]:
-        """Return what would go although the contract does not say what becomes of it."""
-        return tuple(sorted(filterfalse(self.is_covered, self.dropped), key=str))
+    unseen: bool = False
+    """Whether it may take away more than its statements tell."""
 
     def drops(self, schema: str | None, table: str, column: str | None = None) -> bool:
         """Return whether the table goes, or its *column* alone."""
@@ -58,41 +59,32 @@ class Reach:
                 if _is(effect, verb, thing):
                     yield effect
 
-    def is_covered(self, place: Place) -> bool:
-        """Return whether the contract says what becomes of *place*."""
-        whole = Place(place.schema, place.table)
-        return any(same(each, place) or same(each, whole) for each in self.covered)
-
 
 def reach(
     migration: Migration, transitions: Sequence[Transition], work: Work, dialect: Dialect
 ) -> Reach:
     """Return what *migration* reaches: by its statements, or by what it declares."""
-    covered = frozenset(place for transition in transitions for place in _completed(transition)) | {
-        _place(name) for name in migration.abandons
-    }
+    said = account(transitions, migration.abandons, dialect.syntax)
     if callable(work):
-        dropped = {
-            Place(transition.schema, transition.table, source)
-            for transition in transitions
-            for source in transition.sources
-        }
-        abandoned = {_place(name) for name in migration.abandons}
-        return Reach(dropped=frozenset(dropped | abandoned), covered=covered)
+        return Reach(
+            account=said, dropped=frozenset(_declared(migration, transitions)), unseen=True
+        )
     statements = tuple(sql.read(text, dialect) for text in work)
     effects = [effect for statement in statements for effect in statement.effects]
     rebuilt = _rebuilt(effects)
     left_out = {
         place
-        for place in covered
+        for place in _declared(migration, transitions)
         if place.column and _folded(place.table) in rebuilt
         if _folded(place.column) not in rebuilt[_folded(place.table)]
     }
     return Reach(
+        account=said,
         statements=statements,
+        losses=tuple(losses(statements, dialect)),
         dropped=frozenset(_dropped(effects, rebuilt)) | left_out,
-        covered=covered,
         rebuilt=rebuilt,
+        unseen=any(map(_takes_more, statements)),
     )
 
 
@@ -163,14 +155,19 @@ def _is(effect: Effect, verb: str, thing: str) -> bool:
     return (effect.verb, effect.thing) == (verb, thing)
 
 
-def _completed(transition: Transition) -> Iterator[Place]:
-    """Yield what may go once *transition* is complete."""
-    names = (*transition.sources, getattr(transition, "marker", None))
-    for name in filter(None, names):
-        yield Place(transition.schema, transition.table, name)
-    if not transition.sources and not transition.targets:
-        # A form of its own does not say which columns it empties, only in which tables.
-        yield from (Place(transition.schema, table) for table in transition.tables)
+def _declared(migration: Migration, transitions: Sequence[Transition]) -> Iterator[Place]:
+    """Yield what *migration* says may go."""
+    for transition in transitions:
+        for name in filter(None, (*transition.sources, getattr(transition, "marker", None))):
+            yield Place(transition.schema, transition.table, name)
+    yield from map(_place, migration.abandons)
+
+
+def _takes_more(statement: Statement) -> bool:
+    """Return whether *statement* may take away what it does not name."""
+    return statement.kind is Kind.UNREADABLE or any(
+        effect.detail == "cascade" for effect in statement.effects
+    )
 
 
 def _place(name: str) -> Place:

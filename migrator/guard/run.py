@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from migrator.dialects import dialect_of
 from migrator.guard import locked, transaction
 from migrator.guard.fence import lift_fences
-from migrator.guard.patience import Patience
+from migrator.guard.patience import Patience, wrapped
 from migrator.guard.reach import reach
-from migrator.guard.step import LateWriterError, Step, late, refusal
+from migrator.guard.step import LateWriterError, Step, late, refusal, refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -52,8 +52,11 @@ def contract(  # noqa: PLR0913 - each is said by its name
     Raises GuardError (nothing changed, no fence left) with its blockers, LockedError when no
     try got its locks, and StepError when the database refused one of the statements.
     """
-    with engine.connect() as connection:
-        dialect = dialect_of(connection.dialect)
+    try:
+        with engine.connect() as connection:
+            dialect = dialect_of(connection.dialect)
+    except sa.exc.SQLAlchemyError as error:
+        raise refused(migration, dialect_of(engine.dialect), error) from error
     step = Step(
         migration=migration,
         transitions=tuple(transitions),
@@ -77,14 +80,15 @@ def _contract(step: Step) -> None:
     """Look, and run the contract in the way of its database."""
     runner = transaction if step.dialect.capabilities.transactional_ddl else locked
     try:
-        blocked = step.look()
-        if blocked and step.override is None:
-            raise refusal(step.migration, blocked)
-        for blocker in blocked:
-            step.say(f"OVERRIDDEN, data may be lost: {blocker}")
-        runner.run(step, blocked)
-    except LateWriterError:
-        raise late(step) from None
+        with wrapped(step.patience.engine):
+            blocked = step.look()
+            if blocked and step.override is None:
+                raise refusal(step.migration, blocked)
+            for blocker in blocked:
+                step.say(f"OVERRIDDEN, data may be lost: {blocker}")
+            runner.run(step, blocked)
+    except LateWriterError as error:
+        raise late(step, error) from None
     except sa.exc.SQLAlchemyError as error:
         raise step.refused(error) from error
 

@@ -6,6 +6,7 @@ import getpass
 import os
 import socket
 import textwrap
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -14,13 +15,14 @@ import sqlalchemy as sa
 
 from migrator.catalogue import present, snapshot
 from migrator.dialects import Transient, said, transient
-from migrator.errors import GuardError, StepError, error_code
-from migrator.guard.look import found
+from migrator.errors import GuardError, StepError, TransitionError, error_code
+from migrator.guard.hint import IN_USE, hint_for, is_lost
+from migrator.guard.look import count, found
 from migrator.guard.reach import table_of
 from migrator.guard.value import Blocker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from sqlalchemy.engine import Connection
 
@@ -39,6 +41,14 @@ Result = TypeVar("Result")
 
 class LateWriterError(Exception):
     """A row that needs a transition came after the first look; never leaves the guard."""
+
+
+class LateError(LateWriterError):
+    """Something else that blocks came, or was found, after the first look."""
+
+    def __init__(self, blockers: tuple[Blocker, ...]) -> None:
+        super().__init__()
+        self.blockers = blockers
 
 
 class Segment(NamedTuple):
@@ -73,8 +83,19 @@ class Step:
                 connection, lambda: self._look(connection), doing="the guard's look"
             )
 
-    def note(self, blockers: Iterable[Blocker]) -> str | None:
-        """Return what the history keeps: what was abandoned, and what was overridden by whom."""
+    def abandoned(self, connection: Connection) -> dict[str, int]:
+        """Return how many rows still need each transition; whose table is not there, none."""
+        found: dict[str, int] = {}
+        for transition in self.transitions:
+            with suppress(TransitionError):
+                found[transition.name] = count(connection, transition, self.reached)
+        return {name: rows for name, rows in found.items() if rows}
+
+    def note(self, blockers: Iterable[Blocker], left: Mapping[str, int]) -> str | None:
+        """Return what the history keeps: what was abandoned, and what was overridden by whom.
+
+        *left* are the rows that still needed a transition at the moment of the drop.
+        """
         lines = [f"abandoned {what}: {why}" for what, why in self.migration.abandons.items()]
         if self.override is not None:
             moment = datetime.now(UTC)
@@ -83,6 +104,7 @@ class Step:
                 f"at {moment:%Y-%m-%d %H:%M:%S} UTC: {self.override}"
             )
             lines += [f"overridden: {blocker}" for blocker in blockers]
+            lines += [f"rows that still needed {each}: {rows}" for each, rows in left.items()]
         return "\n".join(lines) or None
 
     def segments(self, together: Callable[[Statement], bool]) -> Iterator[Segment]:
@@ -152,13 +174,7 @@ class Step:
 
     def refused(self, error: sa.exc.SQLAlchemyError, index: int | None = None) -> StepError:
         """Return the driver's *error* as ours."""
-        which = "" if index is None else f"statement {index + 1} of "
-        return StepError(
-            f"{which}{self.migration.name} was refused: {said(self.dialect, error)}",
-            number=self.migration.number,
-            hint="what the contract drops may still be used by a view, an index, a trigger or "
-            "a key: drop that first",
-        )
+        return refused(self.migration, self.dialect, error, index)
 
     def may_pass(self, error: sa.exc.SQLAlchemyError) -> bool:
         """Return whether *error* is one of those that patience tries again."""
@@ -178,9 +194,27 @@ def _builds(statement: Statement) -> bool:
     return statement.concurrent and any(effect.verb == "add" for effect in statement.effects)
 
 
-def refusal(migration: Migration, blockers: Sequence[Blocker]) -> GuardError:
-    """Return the error that names each of *blockers* and the command that leads on."""
-    lines = [f"contract {migration.number} {migration.name} is blocked, nothing was changed"]
+def refused(
+    migration: Migration, dialect: Dialect, error: sa.exc.SQLAlchemyError, index: int | None = None
+) -> StepError:
+    """Return the driver's *error*, at statement *index*, as ours and with what to do about it."""
+    which = "" if index is None else f"statement {index + 1} of "
+    became = "lost its connection" if is_lost(dialect, error) else "was refused"
+    return StepError(
+        f"{which}{migration.name} {became}: {said(dialect, error)}",
+        number=migration.number,
+        hint=hint_for(dialect, error, otherwise=IN_USE),
+    )
+
+
+def refusal(migration: Migration, blockers: Sequence[Blocker], *, done: int = 0) -> GuardError:
+    """Return the error that names each of *blockers* and the command that leads on.
+
+    *done* statements of the contract were through before, by this run or an earlier one.
+    """
+    which = "statement is" if done == 1 else f"{done} statements are"
+    changed = f"its first {which} done, the rest is not" if done else "nothing was changed"
+    lines = [f"contract {migration.number} {migration.name} is blocked, {changed}"]
     for blocker in blockers:
         lines += textwrap.wrap(str(blocker), WIDTH, initial_indent="  ", subsequent_indent="    ")
         if blocker.sample:
@@ -190,18 +224,21 @@ def refusal(migration: Migration, blockers: Sequence[Blocker]) -> GuardError:
     return GuardError("\n".join(lines), blockers=blockers)
 
 
-def late(step: Step) -> GuardError:
+def late(step: Step, error: LateWriterError) -> GuardError:
     """Return the refusal after a late writer: with what is pending now, or was a moment ago."""
-    blockers = step.look() or tuple(
-        Blocker(
-            table=transition.table,
-            transition=transition.name,
-            reason=f"rows that need {transition.name} were written while the contract began",
-            command="migrator sync",
-        )
-        for transition in step.transitions
+    blockers = error.blockers if isinstance(error, LateError) else step.look()
+    with step.patience.connection() as connection:
+        done = step.done(connection) or 0
+    return refusal(step.migration, blockers or tuple(map(_gone_again, step.transitions)), done=done)
+
+
+def _gone_again(transition: Transition) -> Blocker:
+    return Blocker(
+        table=transition.table,
+        transition=transition.name,
+        reason=f"rows that need {transition.name} were written while the contract began",
+        command="migrator sync",
     )
-    return refusal(step.migration, blockers)
 
 
 def execute(connection: Connection, text: str) -> None:

@@ -6,25 +6,47 @@ not keep anybody waiting; otherwise the look is made under the locks.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from migrator.guard.fence import Fence, Standing, fence_of, raising, standing
+from migrator.guard.held import held, lost
 from migrator.guard.locks import lock_statements
-from migrator.guard.look import is_pending, mapped
-from migrator.guard.step import LateWriterError, Segment, Step, execute, refusal
+from migrator.guard.look import is_pending, mapped, see_every_row, unsaid
+from migrator.guard.step import LateError, LateWriterError, Segment, Step, execute
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from sqlalchemy.engine import Connection
 
+    from migrator.guard.held import Held
     from migrator.guard.value import Blocker
 
 Fences = dict[str, Fence]
 """Name of a transition → its fence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run: the session that locks, looks and drops."""
+
+    step: Step
+    connection: Connection
+    fences: Fences
+    overridden: tuple[Blocker, ...]
+    done: int
+    """How many statements an earlier run has finished."""
+    left: dict[str, int] = field(default_factory=dict)
+    """Transition → rows that still needed it when the guard was overridden."""
+
+    @property
+    def note(self) -> str | None:
+        """What the history keeps of it."""
+        return self.step.note(self.overridden, self.left)
 
 
 def run(step: Step, overridden: tuple[Blocker, ...]) -> None:
@@ -32,7 +54,15 @@ def run(step: Step, overridden: tuple[Blocker, ...]) -> None:
     before = step.dialect.before_rebuild() if callable(step.work) else None
     with step.patience.connection(before=before) as connection:
         fences = {} if step.override is not None else raise_fences(step, connection)
-        _run(step, connection, fences, step.note(overridden))
+        begun = step.done(connection)
+        this = Run(
+            step=step,
+            connection=connection,
+            fences=fences,
+            overridden=overridden,
+            done=begun or 0,
+        )
+        _run(this, begun)
 
 
 def raise_fences(step: Step, connection: Connection) -> Fences:
@@ -55,58 +85,52 @@ def raise_fences(step: Step, connection: Connection) -> Fences:
     return fences
 
 
-def _run(step: Step, connection: Connection, fences: Fences, note: str | None) -> None:
-    begun = step.done(connection)
-    done = begun or 0
+def _run(this: Run, begun: int | None) -> None:
+    step = this.step
     segments = list(step.segments(lambda statement: not statement.concurrent))
     for segment in segments:
-        last = segment is segments[-1]
         if segment.together:
             step.patience.run(
-                connection,
-                partial(
-                    _transact,
-                    step,
-                    connection,
-                    segment,
-                    fences,
-                    done=done,
-                    applied=last,
-                    note=note,
-                ),
+                this.connection,
+                partial(_transact, this, segment, applied=segment is segments[-1]),
                 doing=f"contract {step.migration.number}",
             )
-        elif segment.indexes[0] >= done:
+        elif segment.indexes[0] >= this.done:
             index = segment.indexes[0]
-            _outside(step, connection, index, in_doubt=index == begun)
+            _outside(step, this.connection, index, in_doubt=index == begun)
     if not segments or not segments[-1].together:
-        step.write(lambda other: step.record.applied(other, note))
+        step.write(lambda other: step.record.applied(other, this.note))
 
 
-def _transact(  # noqa: PLR0913 - each is said by its name
-    step: Step,
-    connection: Connection,
-    segment: Segment,
-    fences: Fences,
-    *,
-    done: int,
-    applied: bool,
-    note: str | None,
-) -> None:
+def _transact(this: Run, segment: Segment, *, applied: bool) -> None:
     """Lock, look, drop and note in one transaction."""
+    step, connection = this.step, this.connection
     with step.patience.transaction(connection):
         for statement in lock_statements(step, connection):
             execute(connection, statement)
         if step.override is None:
-            _prove(step, connection, fences)
-        _send(step, connection, [index for index in segment.indexes if index >= done])
+            _prove(step, connection, this.fences)
+        else:
+            this.left.update(step.abandoned(connection))
+        before = held(connection) if step.reached.unseen else {}
+        _send(step, connection, [index for index in segment.indexes if index >= this.done])
+        if before:
+            _confess(step, connection, before)
         # What did not go with its column: a fence of its own, or of a run that died.
         for name, fence in standing(connection, step.transitions).items():
             execute(connection, step.dialect.lift_fence(fence.table, name))
         if applied:
-            step.record.applied(connection, note)
+            step.record.applied(connection, this.note)
         else:
             step.record.did(connection, segment.indexes[-1])
+
+
+def _confess(step: Step, connection: Connection, before: Held) -> None:
+    """Refuse what was taken away although nobody could read that it would be."""
+    taken = lost(before, held(connection))
+    blockers = tuple(unsaid(connection, step.reached, taken))
+    if blockers:
+        raise LateError(blockers)
 
 
 def _send(step: Step, connection: Connection, indexes: Iterable[int]) -> None:
@@ -129,6 +153,7 @@ def _send(step: Step, connection: Connection, indexes: Iterable[int]) -> None:
 
 def _prove(step: Step, connection: Connection, fences: Fences) -> None:
     """Look once more, where nobody can write any more: at the fence, or at the rows."""
+    see_every_row(connection)
     there = standing(connection, step.transitions)
     for transition in step.transitions:
         fence = fences.get(transition.name)
@@ -138,7 +163,7 @@ def _prove(step: Step, connection: Connection, fences: Fences) -> None:
             raise LateWriterError(transition.name)
     services = tuple(mapped(connection, step.reached))
     if services:
-        raise refusal(step.migration, services)
+        raise LateError(services)
 
 
 def _validate(step: Step, connection: Connection, statement: str, name: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from migrator.lint.losses import Loss, covered, is_covered, losses, tables_before
+from migrator.lint.losses import Loss, account, losses, tables_before
 from migrator.lint.violation import Violation
 from migrator.migration import Phase
 
@@ -29,10 +29,14 @@ def check(project: Project) -> Iterator[Violation]:
                 tables[effect.name.casefold()] = frozenset(
                     column.casefold() for column in effect.columns
                 )
-        taken = list(losses(rendered, tables))
-        places = covered(project, rendered.migration)
+        taken = list(losses(rendered.statements, rendered.dialect, tables))
+        said = account(
+            project.completed(rendered.migration),
+            rendered.migration.abandons,
+            rendered.dialect.syntax,
+        )
         for loss in taken:
-            if not is_covered(loss, places):
+            if not said.covers(loss):
                 yield _violation(rendered, "unguarded-drop", "error", loss.what, _HINT)
         yield from _abandoned(rendered, taken)
         yield from _not_dropped(project, rendered, taken)

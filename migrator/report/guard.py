@@ -32,6 +32,7 @@ def _contract(contract: Explained) -> Iterator[str]:
     if contract.doc:
         yield from _wrapped(contract.doc, " " * INDENT)
     yield from _labelled("drops", ", ".join(contract.drops))
+    yield from _labelled("takes more", "; ".join(contract.takes))
     yield from _labelled("completes", ", ".join(contract.completes))
     yield from _labelled("abandons", ", ".join(contract.abandons))
     yield from _labelled("left over", ", ".join(contract.fences))

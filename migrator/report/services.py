@@ -34,7 +34,7 @@ def as_json(services: Sequence[LiveService]) -> dict[str, Any]:
 def _shown(service: LiveService) -> dict[str, Any]:
     return {
         **asdict(service),
-        "columns": sorted(service.columns),
+        "columns": None if service.columns is None else sorted(service.columns),
         "started_at": _moment(service.started_at),
         "last_seen": _moment(service.last_seen),
         "age": round(service.age, 1),

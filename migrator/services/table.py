@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -46,8 +46,11 @@ class LiveService:
     pid: int
     release: str | None
     versions: Mapping[str, str]
-    columns: frozenset[str]
-    """Columns that its models map, as 'table.column' or 'schema.table.column'."""
+    columns: frozenset[str] | None
+    """Columns that its models map, as 'table.column' or 'schema.table.column'.
+
+    None when its row cannot be read: it may map anything.
+    """
     started_at: float
     last_seen: float
     lease_seconds: float
@@ -55,8 +58,8 @@ class LiveService:
 
     @property
     def alive(self) -> bool:
-        """Whether its lease is still running."""
-        return self.age < self.lease_seconds
+        """Whether its lease is still running; it is unless the numbers say that it is over."""
+        return not self.age >= self.lease_seconds
 
 
 def listed(connection: Connection) -> tuple[LiveService, ...]:
@@ -100,13 +103,23 @@ def forget(connection: Connection, service: LiveService) -> None:
 
 
 def _service(row: sa.RowMapping) -> LiveService:
+    """Return a row of the registry; whatever stands in it, it is a process to reckon with."""
+    versions, columns = _parsed(row["versions"]), _parsed(row["columns"])
+    known = isinstance(columns, list) and all(isinstance(each, str) for each in columns)
     values = {
         **row,
-        "versions": json.loads(row["versions"]),
-        "columns": frozenset(json.loads(row["columns"])),
+        "versions": versions if isinstance(versions, dict) else {},
+        "columns": frozenset(columns) if known else None,
         "age": float(row["age"]),
     }
     return LiveService(**values)
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
 
 
 def over(now: sa.ColumnElement[float], beyond: float = 0.0) -> sa.ColumnElement[bool]:

@@ -163,7 +163,7 @@ _ALTERATIONS = (
     (("SET", "NOT", "NULL"), "not null"),
     (("DROP", "NOT", "NULL"), "null"),
     (("SET", "DEFAULT"), "default"),
-    (("DROP", "DEFAULT"), "default"),
+    (("DROP", "DEFAULT"), "no default"),
     (("TYPE",), "type"),
     (("SET", "DATA", "TYPE"), "type"),
     (("SET", "STATISTICS"), "storage"),

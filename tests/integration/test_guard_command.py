@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import registry
 
+from migrator import fill
 from migrator.apply import Options, sync
 from migrator.cli import run
 from migrator.database import open_engine
 from migrator.services import LiveService, register
 from migrator.transitions.batch import reflect
 from tests.guarded import FLAVORS, RENAMED, fences, raise_fence
-from tests.projects import cloud
+from tests.projects import CLOUD, cloud, contract, project
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,6 +65,35 @@ def test_guard_explains_and_touches_nothing(
     assert fences(engine) == []
 
 
+def test_guard_says_what_a_contract_takes_beside_columns(
+    database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = CLOUD | {
+        "require.py": contract(
+            'op.execute("CREATE UNIQUE INDEX one ON flavors (foobars)")',
+            'op.execute("DELETE FROM flavors WHERE foobars = 0")',
+            head='abandons = {"flavors": "there are too many"}',
+        )
+    }
+    manifest = project(tmp_path, files, juno=2, kilo=4)
+    sync(open_engine(database.url), manifest, Options(expand_only=True))
+    run(["--manifest", str(manifest.path), "--database", database.url, "guard", "5"])
+    assert capsys.readouterr().out.splitlines()[2:4] == [
+        "  takes more  refuses writes to flavors by a new unique index; changes rows or",
+        "              the storage of flavors",
+    ]
+
+
+@pytest.mark.parametrize("reason", ["", " "])
+def test_an_override_without_a_reason_is_none(
+    migrator: Command, engine: sa.Engine, capsys: pytest.CaptureFixture[str], reason: str
+) -> None:
+    assert migrator("sync", "--override-guard", reason) == 2
+    assert "the guard is not overridden without a reason" in capsys.readouterr().err
+    with engine.connect() as connection:
+        assert "memory_mb" in reflect(connection, RENAMED).c
+
+
 def test_guard_says_that_a_contract_is_open(
     migrator: Command, engine: sa.Engine, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -81,14 +112,14 @@ def test_guard_tells_the_same_as_json(
     migrator: Command, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert migrator("guard", "3", "--json") == 3
-    (contract,) = json.loads(capsys.readouterr().out)["contracts"]
+    (shown,) = json.loads(capsys.readouterr().out)["contracts"]
 
-    assert (contract["number"], contract["open"], contract["drops"]) == (
+    assert (shown["number"], shown["open"], shown["drops"]) == (
         3,
         False,
         ["flavors.memory_mb"],
     )
-    (blocker,) = contract["blockers"]
+    (blocker,) = shown["blockers"]
     assert (blocker["pending"], blocker["sample"]) == (1, ["id=7"])
 
 
@@ -100,16 +131,23 @@ def test_what_is_no_pending_contract_is_an_error(
     assert "pending contracts: 3 drop_flavor_memory_mb" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("everything", [False, True])
 def test_a_fence_that_was_left_is_shown_and_lifted(
-    migrator: Command, engine: sa.Engine, capsys: pytest.CaptureFixture[str]
+    migrator: Command, engine: sa.Engine, capsys: pytest.CaptureFixture[str], *, everything: bool
 ) -> None:
     raise_fence(engine, RENAMED)
     stood = fences(engine)
     migrator("guard", "--json")
-    (contract,) = json.loads(capsys.readouterr().out)["contracts"]
-    assert contract["fences"] == sorted(stood)
+    (shown,) = json.loads(capsys.readouterr().out)["contracts"]
+    assert shown["fences"] == sorted(stood)
 
-    assert migrator("guard", "3", "--lift") == 0
+    lifted = ["guard", "--lift"] if everything else ["guard", "3", "--lift"]
+    if everything:  # of a transition that nobody declares any more
+        with engine.begin() as connection:
+            connection.execute(sa.text("CREATE TABLE old (id INTEGER PRIMARY KEY, mb INTEGER)"))
+        raise_fence(engine, replace(fill("old", "mb", value=1), name="gone"))
+        stood = fences(engine)
+    assert migrator(*lifted) == 0
     said = [f"lifted {name}" for name in stood] or ["no fence stands"]
     assert sorted(capsys.readouterr().out.splitlines()) == sorted(said)
     assert fences(engine) == []

@@ -11,6 +11,8 @@ import sqlalchemy as sa
 
 from migrator.errors import GuardError
 from migrator.guard import locked, transaction
+from migrator.guard import look as look_module
+from migrator.guard.fence import lift_fences
 from migrator.guard.locks import lock_statements
 from migrator.guard.step import LateWriterError
 from tests.guarded import (
@@ -146,13 +148,48 @@ def look_before_lock(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "lock_statements", look_and_lock)
 
 
-@pytest.mark.parametrize("mutant", [no_last_look, no_lock, look_before_lock])
+def fence_lifted_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take the fence away before the lock, and still take it for the proof."""
+    raise_fences, look = transaction.raise_fences, locked._look
+
+    def raise_and_lift(step: Step, connection: sa.Connection) -> transaction.Fences:
+        made = raise_fences(step, connection)
+        lift_fences(connection, step.transitions)
+        return made
+
+    def look_and_lift(step: Step, connection: sa.Connection) -> None:
+        look(step, connection)
+        connection.rollback()
+        lift_fences(connection, step.transitions)
+
+    monkeypatch.setattr(transaction, "raise_fences", raise_and_lift)
+    monkeypatch.setattr(locked, "_look", look_and_lift)
+    for module in (transaction, locked):
+        monkeypatch.setattr(module, "_prove", lambda *_given: None)
+
+
+def count_for_pending(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask how many rows are completed: as many as were found, once, and for ever after."""
+    no_fence(monkeypatch)
+    query = sa.select(sa.func.count(FLAVORS.c.foobars) < 1)
+
+    def is_pending(connection: sa.Connection, *_given: object) -> bool:
+        return bool(connection.scalar(query))
+
+    for module in (transaction, locked, look_module):
+        monkeypatch.setattr(module, "is_pending", is_pending)
+    monkeypatch.setattr(locked, "pending_query", lambda *_given: None)
+
+
+@pytest.mark.parametrize(
+    "mutant", [no_last_look, no_lock, look_before_lock, fence_lifted_early, count_for_pending]
+)
 def test_a_guard_that_is_not_one_step_is_found_out(
     database: Database,
     mutant: Callable[[pytest.MonkeyPatch], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    if database.name == "sqlite" and mutant is not no_last_look:
+    if database.name == "sqlite" and mutant not in {no_last_look, count_for_pending}:
         pytest.skip("BEGIN IMMEDIATE is the lock of SQLite")
     mutant(monkeypatch)
     points, _, _ = run(database, None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
@@ -15,6 +15,7 @@ from tests.guarded import (
     FLAVORS,
     MOVED,
     NEW_RELEASE,
+    OLD_RELEASE,
     PENDING,
     RENAMED,
     blocked_by,
@@ -47,6 +48,31 @@ def test_a_contract_that_gets_no_lock_says_who_is_in_the_way(database: Database)
     assert "memory_mb" in columns(engine)
 
 
+@pytest.mark.requires("kill9")
+def test_a_prepared_transaction_is_seen_and_named(database: Database) -> None:
+    engine = expanded(database, MOVED)
+    # As a driver sends it; SQLAlchemy would take a transaction that is left for an error.
+    raw = engine.raw_connection()
+    cursor = raw.cursor()
+    insert = "INSERT INTO flavors (id, memory_mb) VALUES (9, 0)"
+    if database.name == "postgresql":
+        begin, end = ["BEGIN"], ["PREPARE TRANSACTION 'one'"]
+    else:
+        begin, end = ["XA START 'one'"], ["XA END 'one'", "XA PREPARE 'one'"]
+    for statement in (*begin, insert, *end):
+        cursor.execute(statement)
+    driver: Any = raw.driver_connection
+    raw.detach()
+    driver.close()
+
+    with pytest.raises(LockedError, match=r"blocked by:.* a prepared transaction: "):
+        contract(engine, RENAMED, attempts=2)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        commit = "COMMIT PREPARED 'one'" if database.name == "postgresql" else "XA COMMIT 'one'"
+        connection.exec_driver_sql(commit)
+    assert blocked_by(engine, RENAMED)[0].sample == ("id=9",)
+
+
 def test_a_contract_waits_for_a_lock_that_comes_free(database: Database) -> None:
     engine = expanded(database, MOVED)
     other = engine.connect()
@@ -63,6 +89,25 @@ def test_a_contract_waits_for_a_lock_that_comes_free(database: Database) -> None
     assert "memory_mb" not in columns(engine)
 
 
+@pytest.mark.requires("row_locks")
+@pytest.mark.parametrize("level", ["READ COMMITTED", "SERIALIZABLE"])
+def test_what_a_long_transaction_wrote_before_the_fence_is_found(
+    database: Database, level: str
+) -> None:
+    engine = expanded(database, MOVED)
+    other = database.engine(isolation_level=level).connect()
+    other.execute(OLD_RELEASE.insert(), {"id": 9, "memory_mb": 0})
+    lines: list[str] = []
+
+    def tell(line: str) -> None:
+        lines.append(line)
+        other.commit()
+
+    (blocker,) = blocked_by(engine, RENAMED, on_event=tell)
+    other.close()
+    assert ("tried again" in lines[0], blocker.sample) == (True, ("id=9",))
+
+
 def test_a_statement_that_is_refused_leaves_nothing_behind(database: Database) -> None:
     engine = expanded(database, MOVED)
     with pytest.raises(
@@ -71,7 +116,7 @@ def test_a_statement_that_is_refused_leaves_nothing_behind(database: Database) -
         contract(
             engine,
             RENAMED,
-            work=("ALTER TABLE flavors DROP COLUMN memory_mb, DROP COLUMN",),
+            work=("ALTER TABLE flavors RENAME COLUMN nobody TO somebody",),
             migration=contract_of(abandons={"flavors": "all of it"}),
         )
     assert error.value.number == 3
@@ -106,8 +151,9 @@ def test_a_statement_that_was_refused_is_gone_on_with(database: Database) -> Non
     engine = expanded(database, MOVED)
     count = "UPDATE flavors SET foobars = foobars + 1"
     work = (count, DROP, "DROP INDEX mistaken" + " ON flavors" * (database.name == "mariadb"))
+    said = contract_of(abandons={"flavors": "it counts up"})
     with pytest.raises(StepError, match="statement 3 of drop_flavor_memory_mb was refused"):
-        contract(engine, RENAMED, work=work)
+        contract(engine, RENAMED, work=work, migration=said)
     row = row_of_history(engine)
     if database.name == "mariadb":
         assert row is not None
@@ -116,7 +162,7 @@ def test_a_statement_that_was_refused_is_gone_on_with(database: Database) -> Non
         assert row is None
 
     send(engine, "CREATE INDEX mistaken ON flavors (foobars)")
-    contract(engine, RENAMED, work=work)
+    contract(engine, RENAMED, work=work, migration=said)
     row = row_of_history(engine)
     assert row is not None
     assert (row["state"], columns(engine)) == ("applied", {"id", "foobars", "deleted"})
@@ -168,6 +214,24 @@ def test_a_fence_that_was_left_is_used_or_taken_away(database: Database) -> None
     assert (columns(engine), fences(engine)) == ({"id", "foobars", "deleted"}, [])
 
 
+@pytest.mark.requires("kill9")
+@pytest.mark.parametrize("database", ["mariadb"], indirect=True)
+def test_what_a_killed_server_left_of_a_trigger_is_no_obstacle(database: Database) -> None:
+    engine = expanded(database, MOVED)
+    raise_fence(engine, RENAMED)
+    assert database.server
+    assert database.server.process
+    folder = database.server.process.folder / "data" / str(engine.url.database)
+    kept = {path: path.read_bytes() for path in folder.glob("migrator_fence_*.TRN")}
+    send(engine, *(f"DROP TRIGGER {path.stem}" for path in kept))
+    for path, content in kept.items():
+        path.write_bytes(content)
+    contract(engine, RENAMED)
+
+    assert len(kept) == 2
+    assert ("memory_mb" in columns(engine), list(folder.glob("*.TRN"))) == (False, [])
+
+
 def test_a_refusal_takes_away_the_fence_that_was_left(database: Database) -> None:
     engine = expanded(database, PENDING)
     raise_fence(engine, RENAMED)
@@ -201,6 +265,34 @@ def test_what_is_left_of_a_merge_is_still_looked_at(database: Database) -> None:
 def test_a_column_of_another_spelling_is_not_taken_for_gone(database: Database) -> None:
     engine = expanded(database, PENDING)
     transition = replace(rename("flavors", "MEMORY_MB", to="foobars"), name="flavor_foobars")
-    (blocker,) = blocked_by(engine, transition, work=("ALTER TABLE flavors DROP COLUMN MEMORY_MB",))
+    work = ("ALTER TABLE flavors DROP COLUMN MEMORY_MB",)
+    *_, blocker = blocked_by(engine, transition, work=work)
 
     assert "no column 'MEMORY_MB'" in blocker.reason
+
+
+# SQLite, whose readers hold a lock on the file.
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("mode", ["wal", "delete"])
+def test_an_open_reader_of_sqlite_is_waited_for_or_left_alone(
+    database: Database, mode: str
+) -> None:
+    engine = expanded(database, MOVED)
+    with engine.connect() as connection:
+        driver: Any = connection.connection.driver_connection
+        driver.execute(f"PRAGMA journal_mode = {mode}")
+    reader: Any = database.engine().raw_connection().driver_connection
+    reader.isolation_level = None
+    reader.execute("BEGIN")
+    reader.execute("SELECT memory_mb FROM flavors").fetchall()
+    if mode == "delete":
+        with pytest.raises(LockedError, match="SQLITE_BUSY"):
+            contract(engine, RENAMED, attempts=2, lock_timeout=0.2)
+        assert ("memory_mb" in columns(engine), row_of_history(engine)) == (True, None)
+        reader.execute("COMMIT")
+    contract(engine, RENAMED)
+    if mode == "wal":
+        assert reader.execute("SELECT memory_mb FROM flavors").fetchall() == [(None,)]
+    assert "memory_mb" not in columns(engine)

@@ -52,7 +52,7 @@ def test_a_commit_without_an_answer_is_looked_up(
     engine = filled(database)
     at = 0
     with Proxy(database, tmp_path) as proxy:
-        while at == 0 or proxy.commits > at - 1:
+        while at == 0 or proxy.seen > at - 1:
             empty(engine)
             insert(engine, ROWS)
             outcome = through(proxy, cut, at)

@@ -25,6 +25,7 @@ SETTINGS = {
     "fsync": "off",
     "listen_addresses": "",
     "max_connections": "100",
+    "max_prepared_transactions": "2",
     "max_wal_senders": "0",
     "max_wal_size": "4GB",
     "port": str(PORT),

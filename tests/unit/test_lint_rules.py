@@ -196,6 +196,25 @@ def test_open_transition_is_no_news_in_the_newest_release(tmp_path, releases, se
         ),
         ('op.execute("DELETE FROM flavors")', "", "changes rows or the storage of flavors"),
         ('op.execute("TRUNCATE flavors")', "", "changes rows or the storage of flavors"),
+        (
+            'op.drop_column("flavors", "Note")',
+            'abandons = {"flavors.note": "x"}',
+            "drops flavors.Note",
+        ),
+        ('op.drop_table("flavors")', 'abandons = {"audit.flavors": "x"}', "drops flavors"),
+        (
+            'op.drop_column("flavors", "foobars")',
+            'completes = ["flavor_foobars"]',
+            "drops flavors.foobars",
+        ),
+        ('op.alter_column("flavors", "note", server_default=None)', "", "narrows flavors.note"),
+        ('op.execute("DROP SEQUENCE numbers")', "", "drops sequence numbers"),
+        ('op.execute("ALTER DOMAIN size ADD CHECK (VALUE > 0)")', "", "narrows domain size"),
+        (
+            'op.execute("DROP EXTENSION citext CASCADE")',
+            "",
+            "drops extension citext and, with CASCADE, columns that it does not name",
+        ),
     ],
 )
 def test_unguarded_drop_wants_to_know_what_becomes_of_the_data(tmp_path, line, head, what):
@@ -209,7 +228,7 @@ def test_unguarded_drop_wants_to_know_what_becomes_of_the_data(tmp_path, line, h
     ("line", "head"),
     [
         ('op.drop_column("flavors", "note")', 'abandons = {"flavors.note": "nobody reads it"}'),
-        ('op.drop_column("flavors", "Note")', 'abandons = {"app.flavors.note": "unused"}'),
+        ('op.drop_column("flavors", "note")', 'abandons = {"app.flavors.note": "unused"}'),
         ('op.drop_column("flavors", "note")', 'abandons = {"flavors": "all of it goes"}'),
         ('op.drop_table("flavors")', 'abandons = {"flavors": "all of it goes"}'),
         ('op.drop_index("i", "flavors")', ""),

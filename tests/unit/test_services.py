@@ -51,7 +51,7 @@ def test_a_registered_process_is_alive_until_it_closes(engine: sa.Engine) -> Non
         with engine.connect() as connection:
             (service,) = alive(connection)
         assert (service.name, service.release, service.pid) == ("api", "kilo", os.getpid())
-        assert service.columns == MAPPED
+        assert set(service.columns or ()) == MAPPED
 
     with engine.connect() as connection:
         assert listed(connection) == ()
