@@ -62,7 +62,14 @@ class Free(Transition):
 
     @override
     def pending(self, table: sa.FromClause) -> sa.ColumnElement[bool]:
-        return self.where(Row(table.c))
+        try:
+            return self.where(Row(table.c))
+        except (AttributeError, KeyError) as error:
+            raise TransitionError(
+                f"pending= of {self.table!r} cannot be read: {error}",
+                migration=self.name or None,
+                hint="apply the expand first: migrator sync --expand-only",
+            ) from error
 
     @override
     def move(self, connection: Connection, rows: Range) -> Moved:
