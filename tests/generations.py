@@ -42,8 +42,8 @@ OLD = sa.table("flavors", *(sa.column(name) for name in ("id", "version", "memor
 def move_by_hand(connection: sa.Connection, keys: Sequence[tuple[Any, ...]]) -> None:
     """Move rows as a function of a user does: in two statements, over rows that are locked."""
     ours = sa.update(FLAVORS).where(any_key([FLAVORS.c.id], keys))
-    made = FLAVORS.c.memory_mb * FACTOR
-    connection.execute(ours.values(foobars=made, hits=FLAVORS.c.hits + 1))
+    made = {"foobars": FLAVORS.c.memory_mb * FACTOR, "hits": FLAVORS.c.hits + 1}
+    connection.execute(ours.values(made))
     connection.execute(ours.values(memory_mb=None))
 
 

@@ -27,6 +27,7 @@ from tests.moving import (
     moved_once,
     rows,
     run,
+    wait_for_a_waiter,
 )
 from tests.proxy import Cut, Proxy
 
@@ -251,15 +252,7 @@ def weigh(other: sa.Connection, engine: sa.Engine) -> None:
 
 def lock_first_when_waited_for(engine: sa.Engine, other: sa.Connection) -> None:
     """Lock flavor 1 through *other* as soon as somebody waits for what *other* has locked."""
-    waiting = {
-        "postgresql": "SELECT count(*) FROM pg_locks WHERE NOT granted",
-        "mysql": "SELECT count(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'",
-    }
-    query = waiting["postgresql" if engine.dialect.name == "postgresql" else "mysql"]
-    with engine.connect() as connection:
-        while not connection.scalar(sa.text(query)):
-            connection.rollback()
-            threading.Event().wait(0.2)  # what is asked more often is answered from a cache
+    wait_for_a_waiter(engine)
     other.execute(sa.update(FLAVORS).where(FLAVORS.c.id == 1).values(task="second"))
     other.rollback()
     other.close()
