@@ -21,6 +21,7 @@ class Transient(Enum):
     DEADLOCK = "the database chose this transaction as the victim of a deadlock"
     SERIALIZATION = "a concurrent transaction changed the same rows"
     LOST = "the connection was lost"
+    FENCED = "a contract keeps the rows of this table as they are"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +149,8 @@ class Dialect:
     fenced_row: ClassVar[str | None] = None
     """Name of the row in a fence's predicate; None where its columns stand alone."""
 
+    fenced: ClassVar[str | None] = None
+    """What an error says that was raised by a fence, and by nothing else."""
     lock_aliases: ClassVar[bool] = False
     """lock_tables has to name each alias under which a table is looked at."""
     locks_referenced: ClassVar[bool] = False

@@ -11,6 +11,7 @@ import pytest
 
 from migrator.database import open_engine
 from migrator.online import Options, migrate
+from tests.guarded import quick
 from tests.moving import (
     KINDS,
     TOO_MUCH,
@@ -60,10 +61,11 @@ def died(*arguments: object) -> bool:
 )
 def test_a_run_that_is_killed_at_any_point_is_gone_on_with(database: Database, kind: str) -> None:
     engine = filled(database)
+    url = quick(database.url).render_as_string(hide_password=False)
     at = 0
     insert(engine, [*ROWS, REFUSED])
 
-    while died(database.url, kind, at):
+    while died(url, kind, at):
         assert forgotten(engine, KINDS[kind]) == [], f"killed at point {at}"
         outcome = run(engine, KINDS[kind], batch_size=2)
         assert rows(engine) == [*MOVED, STUCK], f"killed at point {at}"
