@@ -44,6 +44,8 @@ class Ledger:
     """Writes whose COMMIT was answered, by the key of their row."""
 
     writes: dict[int, list[Write]] = field(default_factory=lambda: defaultdict(list))
+    doubtful: list[Write] = field(default_factory=list)
+    """Writes whose COMMIT got no answer, in the order in which they were sent."""
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def acknowledge(self, *writes: Write) -> None:
@@ -51,6 +53,27 @@ class Ledger:
         with self.lock:
             for write in writes:
                 self.writes[write.key].append(write)
+
+    def doubt(self, *writes: Write) -> None:
+        """Note *writes*, of one transaction, that may be there or not."""
+        with self.lock:
+            self.doubtful.extend(writes)
+
+    def settle(self, rows: Mapping[int, Found]) -> None:
+        """Take from the doubtful writes those that must have been committed.
+
+        They are those that a later write to the same row, or the row itself, has seen. Of
+        two with one number the first was not: the second would have seen it.
+        """
+        last = {(write.key, write.version): write for write in self.doubtful}
+        for (key, version), write in last.items():
+            told = {each.version for each in self.writes.get(key, ())}
+            row = rows.get(key)
+            seen = max((*told, row.version if row else 0))
+            gone = row is None and write.deletes
+            if version not in told and (gone or (version <= seen and not write.deletes)):
+                self.acknowledge(write)
+        self.doubtful.clear()
 
     def __iter__(self) -> Iterator[Write]:
         with self.lock:

@@ -17,8 +17,8 @@ import sqlalchemy as sa
 
 from migrator import history
 from migrator.database import begin_for_real, open_engine
-from migrator.dialects import dialect_of, transient
-from migrator.errors import GuardError, LockedError
+from migrator.dialects import Transient, dialect_of, transient
+from migrator.errors import GuardError, LockedError, LostError
 from migrator.online import Options, migrate
 from tests.generations import COUNTED, FACTOR, FLAVORS, GENERATIONS, KINDS, METADATA
 from tests.guarded import contract, quick
@@ -26,7 +26,6 @@ from tests.ledger import Found, Ledger, Write
 
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
-    from multiprocessing.synchronize import Event
 
     from migrator.transitions import Transition
     from tests.databases import Database
@@ -53,15 +52,17 @@ PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(["tests.workload"])
 
 
-def operate(url: str, kind: str, stop: Event, moved: Any) -> None:
+def operate(url: str, kind: str, over: Any, moved: Any) -> None:
     """Run online-migrate again and again, as one of several operators."""
     engine = open_engine(url)
-    while not stop.is_set():
+    while not over.value:
+        time.sleep(0.01)
         options = Options(batch_size=random.randint(1, 12), keep_going=True)  # noqa: S311
-        (outcome,) = migrate(engine, [KINDS[kind]], options)
-        with moved.get_lock():
-            moved.value += outcome.completed
-        stop.wait(0.01)
+        try:
+            (outcome,) = migrate(engine, [KINDS[kind]], options)
+        except LostError:  # said at once by a run that finds no server
+            continue
+        moved.value += outcome.completed
 
 
 def seeded(key: int) -> Write:
@@ -83,8 +84,10 @@ class Workload:
         if not self.dialect.capabilities.row_locks:
             begin_for_real(self.engine)
         self.ledger = Ledger()
-        self.stop, self.over = threading.Event(), PROCESSES.Event()
-        self.moved = PROCESSES.Value("l", 0)
+        self.stop = threading.Event()
+        # Shared with processes that may be killed at any moment: nothing that has a lock.
+        self.over = PROCESSES.Value("b", 0, lock=False)
+        self.moved: list[Any] = []
         many = self.dialect.capabilities.row_locks
         self.wanted = {each: number if many else number // 3 for each, number in WANTED.items()}
         self.operators = [self._operator() for _ in range((1 + many) * operators)]
@@ -113,7 +116,7 @@ class Workload:
 
     def __exit__(self, *_error: object) -> None:
         self.stop.set()
-        self.over.set()
+        self.over.value = 1
         for each in self.everybody:
             each.join()
 
@@ -124,7 +127,9 @@ class Workload:
         return (*self.operators, *self.threads)
 
     def _operator(self) -> BaseProcess:
-        return PROCESSES.Process(target=operate, args=(self.url, self.kind, self.over, self.moved))
+        self.moved.append(PROCESSES.Value("l", 0, lock=False))
+        arguments = (self.url, self.kind, self.over, self.moved[-1])
+        return PROCESSES.Process(target=operate, args=arguments)
 
     def kill_an_operator(self) -> None:
         """Kill -9 one operator, whatever it does, and start another one."""
@@ -138,20 +143,35 @@ class Workload:
         """Let *writer* write until it is stopped, and note what was acknowledged."""
         is_old = type(writer) is GENERATIONS[0]
         while not self.stop.wait(self.pause if is_old else BREATH_SECONDS):
+            writes: list[Write] = []
             try:
-                with self.engine.begin() as connection:
+                with self._connected() as connection, connection.begin():
                     writes = writer.act(connection)
             except sa.exc.DBAPIError as error:
                 # Refused by a fence, or the column is gone: its caller was told.
-                if not self.is_contracting and not transient(self.dialect, error):
+                reason = transient(self.dialect, error)
+                if reason is None and not self.is_contracting:
                     self.unexpected.append(error)
                     return
+                if reason is Transient.LOST:
+                    self.ledger.doubt(*writes)
                 continue
             except BaseException as error:
                 self.unexpected.append(error)
                 return
             self.ledger.acknowledge(*writes)
             self.known.extend(write.key for write in writes if write.version == 1)
+
+    def _connected(self) -> sa.Connection:
+        """Return a new connection, to a server that may have to be waited for."""
+        give_up = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                return self.engine.connect()
+            except sa.exc.DBAPIError:
+                if time.monotonic() > give_up:
+                    raise
+                time.sleep(0.05)
 
     # What they do.
 
@@ -169,7 +189,7 @@ class Workload:
             min(number.values()),
             sum(everyone <= writers for writers in wrote.values()),
             sum(count > 1 for count in fills.values()),
-            self.moved.value,
+            sum(each.value for each in self.moved),
         )
         return dict(zip(WANTED, counts, strict=True))
 
@@ -180,6 +200,7 @@ class Workload:
             self.stop.wait(0.1)
             now, passed = self.overlaps(), time.monotonic() - started
             assert not self.unexpected, self.unexpected
+            assert all(each.is_alive() for each in self.operators)
             if passed > seconds and all(now[x] >= self.wanted[x] for x in WANTED.keys() - but):
                 return
             assert passed < seconds + PATIENCE_SECONDS, now
@@ -187,15 +208,17 @@ class Workload:
     def contract(self) -> int:
         """Drop the old column as soon as the guard lets us; return how often it did not."""
         self.is_contracting = True
+        refused: Exception | None = None
         for attempt in range(200):
             try:
                 contract(open_engine(self.url), self.transition)
-            except (GuardError, LockedError):
+            except (GuardError, LockedError) as error:
+                refused = error
                 self.pause = min(1.0, 0.02 * (attempt + 1))
                 time.sleep(0.05)
             else:
                 return attempt
-        raise AssertionError("the guard has refused 200 times")
+        raise AssertionError(f"the guard has refused 200 times, at last: {refused}")
 
     # What is left at the end.
 
@@ -210,4 +233,6 @@ class Workload:
         """Return what is wrong with the table, once nobody is at work any more."""
         assert not self.unexpected, self.unexpected
         assert [each.exitcode for each in self.operators] == [0] * len(self.operators)
-        return self.ledger.wrong(self.rows())
+        rows = self.rows()
+        self.ledger.settle(rows)
+        return self.ledger.wrong(rows)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from migrator.online import migrate
-from tests.databases import DATABASES
+from tests.databases import DATABASES, why_not
 from tests.generations import KINDS
 from tests.guarded import columns
 from tests.workload import SEEDED, WANTED, Workload
@@ -55,4 +55,23 @@ def test_no_acknowledged_write_is_missing(database: Database, kind: str) -> None
         work.contract()
 
     assert "memory_mb" not in columns(work.engine)
+    assert work.wrong() == []
+
+
+@SLOW
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_minute_in_which_operators_and_the_server_are_killed(
+    database: Database, kind: str
+) -> None:
+    can_be_killed = why_not(database.name, "kill9") is None
+    with Workload(database, kind) as work:
+        for _ in range(15):
+            work.wait_for(2)
+            work.kill_an_operator()
+            if can_be_killed and database.server:
+                database.server.kill9()
+                database.server.restart()
+        work.wait_for(2)
+        work.contract()
+
     assert work.wrong() == []
