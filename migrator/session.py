@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_after_delay
 from tenacity.wait import wait_random_exponential
 
-from migrator.dialects import Transient, dialect_of, is_about_a_row, transient
+from migrator.dialects import Transient, dialect_of, is_about_a_row, is_fenced, transient
 from migrator.errors import BusyError, LostError, RowError, error_code, wrap
 
 if TYPE_CHECKING:
@@ -174,7 +174,9 @@ class Session:
     def _reason(self, error: BaseException) -> Transient | None:
         if not isinstance(error, sa.exc.SQLAlchemyError):
             return None
-        return transient(self.dialect, error)
+        return (
+            Transient.FENCED if is_fenced(self.dialect, error) else transient(self.dialect, error)
+        )
 
     def _before_sleep(self, state: RetryCallState) -> None:
         """Tell that something is tried again, and why."""

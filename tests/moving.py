@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from migrator.online import Options, migrate
 from migrator.transitions.batch import any_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from migrator.online import Event, Outcome
     from migrator.transitions import Transition
@@ -143,3 +144,56 @@ def leases(engine: sa.Engine, transition: Transition = IN_SQL) -> tuple[checkpoi
     """Return what is given out."""
     with engine.connect() as connection:
         return checkpoint.leases(connection, transition.name)
+
+
+def forgotten(engine: sa.Engine, transition: Transition) -> list[int]:
+    """Return the rows that nobody will look at before all of the table is looked at again.
+
+    The checkpoint says that they are given out, but they are not done, and in nobody's lease.
+    """
+    with engine.connect() as connection:
+        place = checkpoint.read(connection, transition.name).place
+        pending = connection.scalars(sa.select(FLAVORS.c.id).where(transition.pending(FLAVORS)))
+        given = [] if place is None else [each for each in pending if each <= place[0]]
+    stuck = kept(engine, transition)
+    leased = [
+        range(lease.after[0] + 1 if lease.after else -9, lease.upto[0] + 1)
+        for lease in leases(engine, transition)
+    ]
+    return [each for each in given if each not in stuck and not any(each in r for r in leased)]
+
+
+def wait_for_a_waiter(engine: sa.Engine) -> None:
+    """Wait until somebody waits for a lock."""
+    waiting = {
+        "postgresql": "SELECT count(*) FROM pg_locks WHERE NOT granted",
+        "mysql": "SELECT count(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'",
+    }
+    query = waiting["postgresql" if engine.dialect.name == "postgresql" else "mysql"]
+    with engine.connect() as connection:
+        while not connection.scalar(sa.text(query)):
+            connection.rollback()
+            time.sleep(0.2)  # what is asked more often is answered from a cache
+
+
+class Points:
+    """Calls *act* at point *at* of what *engine* does: before each statement and each commit.
+
+    After a statement nothing is different from before the next.
+    """
+
+    def __init__(self, engine: sa.Engine, at: int, act: Callable[[], None]) -> None:
+        self.at = at
+        self.act = act
+        self.passed = 0
+        sa.event.listen(engine, "before_cursor_execute", self._sent)
+        sa.event.listen(engine, "commit", self._count)
+
+    def _sent(self, *sent: Any) -> None:
+        if any(table in sent[2] for table in ("flavors", "migrator_lease", "migrator_quarantine")):
+            self._count()
+
+    def _count(self, *_sent: object) -> None:
+        self.passed += 1
+        if self.passed - 1 == self.at:
+            self.act()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from sqlalchemy.exc import OperationalError, StatementError
+from sqlalchemy.exc import OperationalError, PendingRollbackError, StatementError
 
 from migrator.dialects.base import Capabilities, Dialect, Transient
 from migrator.dialects.mariadb import MariaDB
@@ -26,6 +26,7 @@ __all__ = [
     "dialect_named",
     "dialect_of",
     "is_about_a_row",
+    "is_fenced",
     "said",
     "transient",
 ]
@@ -55,9 +56,15 @@ def dialect_of(dialect: SQLAlchemyDialect) -> Dialect:
 
 def transient(dialect: Dialect, error: SQLAlchemyError) -> Transient | None:
     """Return why *error* may pass when the work is tried again, or None when it will not."""
-    if getattr(error, "connection_invalidated", False):
+    # What is done next on a connection that was lost hides the first error behind its own.
+    if getattr(error, "connection_invalidated", False) or isinstance(error, PendingRollbackError):
         return Transient.LOST
     return dialect.transient.get(error_code(error) or "")
+
+
+def is_fenced(dialect: Dialect, error: Exception) -> bool:
+    """Return whether a fence raised *error*: a contract that is under way, or was cut short."""
+    return dialect.fenced is not None and dialect.fenced in str(getattr(error, "orig", ""))
 
 
 def is_about_a_row(dialect: Dialect, error: Exception) -> bool:
@@ -65,6 +72,8 @@ def is_about_a_row(dialect: Dialect, error: Exception) -> bool:
 
     Without a code it was the driver that could not send a value.
     """
+    if is_fenced(dialect, error):
+        return False
     code = error_code(error)
     if code is not None:
         message = str(getattr(error, "orig", ""))

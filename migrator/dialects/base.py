@@ -25,6 +25,7 @@ class Transient(Enum):
     DEADLOCK = "the database chose this transaction as the victim of a deadlock"
     SERIALIZATION = "a concurrent transaction changed the same rows"
     LOST = "the connection was lost"
+    FENCED = "a contract keeps the rows of this table as they are"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +189,8 @@ class Dialect:
 
     fences_leave_traces: ClassVar[bool] = False
     """A server that is killed may keep a name that is not in the catalogue: lift it first."""
+    fenced: ClassVar[str | None] = None
+    """What an error says that was raised by a fence, and by nothing else."""
     lock_aliases: ClassVar[bool] = False
     """lock_tables has to name each alias under which a table is looked at."""
     locks_referenced: ClassVar[bool] = False

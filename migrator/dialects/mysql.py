@@ -95,6 +95,7 @@ class MySQL(Dialect):
     denied: ClassVar[frozenset[str]] = frozenset({"1044", "1142", "1143", "1227", "1370"})
     read_only: ClassVar[frozenset[str]] = frozenset({"1290", "1792", "1836"})
     row_errors: ClassVar[tuple[str, ...]] = ROW_ERRORS
+    fenced = "migrator: a contract is dropping what this statement writes"
 
     @override
     def now(self) -> sa.ColumnElement[float]:
@@ -193,10 +194,7 @@ class MySQL(Dialect):
 
     @override
     def raise_fence(self, table: str, name: str, predicate: str) -> tuple[str, ...]:
-        refuse = (
-            "SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = "
-            "'migrator: a contract is dropping what this statement writes'"
-        )
+        refuse = f"SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{self.fenced}'"
         return tuple(
             f"CREATE TRIGGER {trigger} BEFORE {event} ON {table} FOR EACH ROW "
             f"IF {predicate} THEN {refuse}; END IF"

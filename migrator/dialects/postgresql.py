@@ -102,6 +102,7 @@ class PostgreSQL(Dialect):
     # Data, constraints, CHECK OPTION; more than one row from a subquery; an index entry
     # that is too long; RAISE in a trigger.
     row_errors = ("22", "23", "44", "21000", "54000", "P0001")
+    fenced = "migrator_fence_"
 
     @override
     def now(self) -> sa.ColumnElement[float]:

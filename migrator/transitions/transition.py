@@ -242,7 +242,8 @@ def asked(predicate: Predicate, table: sa.FromClause, what: str) -> sa.ColumnEle
     except TransitionError as error:
         raise TransitionError(
             f"{what} is no condition: {error}",
-            hint="write one over columns: lambda row: row.column.is_not(None)",
+            hint="write one over columns: lambda row: row.column.is_not(None); a new column is "
+            "there when its expand is applied: migrator sync --expand-only",
         ) from error
 
 

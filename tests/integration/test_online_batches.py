@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
-from migrator import worker
+from migrator import python, worker
 from migrator.errors import TransitionError
 from migrator.online import Options, Started, migrate
 from migrator.worker import Batch
@@ -22,6 +22,7 @@ from tests.moving import (
     filled,
     insert,
     leases,
+    move_counted,
     moved_once,
     named,
     rows,
@@ -251,6 +252,20 @@ def test_a_table_that_does_not_fit_is_refused(
 
     with pytest.raises(TransitionError, match=message) as refused:
         run(engine, replace(RENAMED, key=key))
+
+    assert refused.value.hint
+
+
+@pytest.mark.parametrize("missing", [lambda row: row.gone > 0, lambda row: row["gone"] > 0])
+def test_a_form_of_its_own_that_asks_for_a_missing_column_is_refused(
+    database: Database, missing: Any
+) -> None:
+    asking = named(python("flavors", pending=missing, move=move_counted))
+
+    with pytest.raises(
+        TransitionError, match="pending= of 'flavors' is no condition: .* no column 'gone'"
+    ) as refused:
+        run(filled(database, 1), asking)
 
     assert refused.value.hint
 

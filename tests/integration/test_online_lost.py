@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
 
-from migrator import session
+from migrator import python, session
 from migrator.database import open_engine
-from migrator.dialects import Transient
+from migrator.dialects import Transient, dialect_of
 from migrator.errors import DatabaseError, LostError
+from migrator.guard.fence import fence_of, lift_fences, raising
 from migrator.online import Options, Started, migrate
 from migrator.session import Retry
 from migrator.worker import Batch
 from tests.moving import (
+    BY_FUNCTION,
     FLAVORS,
     IN_SQL,
     KINDS,
@@ -24,14 +27,17 @@ from tests.moving import (
     filled,
     insert,
     leases,
+    move_counted,
     moved_once,
+    named,
     rows,
     run,
+    wait_for_a_waiter,
 )
 from tests.proxy import Cut, Proxy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from migrator.online import Event, Outcome
@@ -115,6 +121,29 @@ def kill_while(database: Database, work: Callable[[Callable[[Event], None]], Non
             killed += 1
     runner.join()
     return killed
+
+
+@pytest.mark.requires("kill9")
+def test_a_connection_that_is_lost_in_a_savepoint_is_made_anew(database: Database) -> None:
+    assert database.server
+    engine = filled(database, 3)
+    server, once = database.server, iter([1])
+
+    def move(connection: sa.Connection, keys: Sequence[tuple[Any, ...]]) -> None:
+        for _ in once:
+            server.kill9()
+            server.restart()
+        with suppress(sa.exc.DBAPIError), connection.begin_nested():
+            connection.execute(sa.select(FLAVORS)).all()
+        move_counted(connection, keys)
+
+    outcome = run(
+        engine,
+        named(python("flavors", pending=lambda row: row.memory_mb.is_not(None), move=move)),
+        sleep=soon,
+    )
+
+    assert (outcome.completed, rows(engine)) == (3, moved_once(3))
 
 
 @pytest.mark.requires("kill9")
@@ -222,6 +251,30 @@ def test_a_database_that_stays_locked_is_said(database: Database) -> None:
 
 
 @pytest.mark.requires("row_locks")
+@pytest.mark.parametrize("statement", ["lift", "leave"])
+def test_a_row_that_a_fence_keeps_is_no_failure(database: Database, statement: str) -> None:
+    engine = filled(database, 3)
+    with engine.begin() as connection:
+        fence = fence_of(connection, BY_FUNCTION)
+        assert fence
+        for each in raising(fence, {}, dialect_of(connection.dialect)):
+            connection.exec_driver_sql(each)
+    events: list[Any] = []
+
+    def wait(_seconds: float) -> None:
+        if statement == "lift":
+            with database.engine(isolation_level="AUTOCOMMIT").connect() as connection:
+                lift_fences(connection, [BY_FUNCTION])
+
+    outcome = run(engine, BY_FUNCTION, events=events, sleep=wait, attempts=2)
+
+    reasons = {each.reason for each in events if isinstance(each, Retry)}
+    assert reasons == {Transient.FENCED.value}
+    assert outcome.completed == (3 if statement == "lift" else 0)
+    assert (outcome.completed + outcome.movable, outcome.failed) == (3, 0)
+
+
+@pytest.mark.requires("row_locks")
 def test_the_victim_of_a_deadlock_tries_again(database: Database) -> None:
     engine = filled(database, 6)
     other = database.engine().connect()
@@ -251,15 +304,7 @@ def weigh(other: sa.Connection, engine: sa.Engine) -> None:
 
 def lock_first_when_waited_for(engine: sa.Engine, other: sa.Connection) -> None:
     """Lock flavor 1 through *other* as soon as somebody waits for what *other* has locked."""
-    waiting = {
-        "postgresql": "SELECT count(*) FROM pg_locks WHERE NOT granted",
-        "mysql": "SELECT count(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'",
-    }
-    query = waiting["postgresql" if engine.dialect.name == "postgresql" else "mysql"]
-    with engine.connect() as connection:
-        while not connection.scalar(sa.text(query)):
-            connection.rollback()
-            threading.Event().wait(0.2)  # what is asked more often is answered from a cache
+    wait_for_a_waiter(engine)
     other.execute(sa.update(FLAVORS).where(FLAVORS.c.id == 1).values(task="second"))
     other.rollback()
     other.close()
