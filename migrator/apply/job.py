@@ -13,7 +13,6 @@ from migrator.lint import additive, raw_connection
 from migrator.migration import Phase, hash_files, load_all, write
 from migrator.migration.module import importable
 from migrator.plan import Edited, Plan, Step, edited, pending, plan, refuse_edited, target_of
-from migrator.sql import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -88,7 +87,7 @@ class Job:
     @property
     def touched(self) -> frozenset[str] | None:
         """The tables that its statements name and do not make; None when that is not known."""
-        if self.statements is None or any(each.kind is Kind.UNREADABLE for each in self.statements):
+        if self.statements is None or any(each.leaves_open for each in self.statements):
             return None
         effects = [effect for each in self.statements for effect in each.effects]
         made = {each.name for each in effects if _is_new_table(each)}

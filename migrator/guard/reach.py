@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from migrator import sql
 from migrator.guard.value import Place
 from migrator.lint.losses import Account, Loss, account, losses
-from migrator.sql import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -165,9 +164,7 @@ def _declared(migration: Migration, transitions: Sequence[Transition]) -> Iterat
 
 def _takes_more(statement: Statement) -> bool:
     """Return whether *statement* may take away what it does not name."""
-    return statement.kind is Kind.UNREADABLE or any(
-        effect.detail == "cascade" for effect in statement.effects
-    )
+    return statement.leaves_open or any(effect.detail == "cascade" for effect in statement.effects)
 
 
 def _place(name: str) -> Place:

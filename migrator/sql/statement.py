@@ -115,8 +115,12 @@ class Statement:
     @property
     def kind(self) -> Kind:
         """Return the worst that was found, as if every table it names were in use."""
-        kinds = [self.base, *(finding.kind for finding in self.findings)]
-        return max(kinds, key=_WORSE.__getitem__)
+        return max(self._kinds, key=_WORSE.__getitem__)
+
+    @property
+    def leaves_open(self) -> bool:
+        """Return whether it may do more than what was read of it."""
+        return Kind.UNREADABLE in self._kinds
 
     @property
     def asks(self) -> bool:
@@ -128,7 +132,11 @@ class Statement:
         """Return whether its text leaves open what it does; which column it alters, it says."""
         alters = any((each.verb, each.thing) == ("alter", "column") for each in self.effects)
         opaque = any(finding.opaque for finding in self.findings)
-        return self.kind is Kind.UNREADABLE and (opaque or not alters)
+        return self.leaves_open and (opaque or not alters)
+
+    @property
+    def _kinds(self) -> tuple[Kind, ...]:
+        return (self.base, *(finding.kind for finding in self.findings))
 
     @property
     def label(self) -> str:

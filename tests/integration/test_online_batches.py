@@ -262,7 +262,7 @@ def test_a_form_of_its_own_that_asks_for_a_missing_column_is_refused(
 ) -> None:
     asking = named(python("flavors", pending=missing, move=move_counted))
 
-    with pytest.raises(TransitionError, match="pending= .* no column 'gone'") as refused:
+    with pytest.raises(TransitionError, match="no column 'gone'") as refused:
         run(filled(database, 1), asking)
 
     assert refused.value.hint
