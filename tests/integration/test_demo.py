@@ -27,6 +27,8 @@ from tests.servers import processes
 if TYPE_CHECKING:
     from tests.databases import Database
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).parent.parent.parent
 ROWS = 40
 ROUNDS = 3

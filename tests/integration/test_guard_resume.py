@@ -32,6 +32,8 @@ from tests.guarded import (
 if TYPE_CHECKING:
     from tests.databases import Database
 
+pytestmark = pytest.mark.thorough
+
 # Locks, and what the database refuses.
 
 

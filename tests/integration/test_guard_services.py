@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from migrator.services import LiveService
     from tests.databases import Database
 
+pytestmark = pytest.mark.thorough
+
 MODELS = registry(metadata=FLAVORS.metadata)
 LONG = 3600.0
 

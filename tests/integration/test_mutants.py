@@ -20,6 +20,8 @@ from tests.mutation import Mutant
 if TYPE_CHECKING:
     from tests.databases import Database
 
+pytestmark = pytest.mark.thorough
+
 LOCKS = "row_locks"
 FALSE_IN_SQL = partial(schedules.values_that_are_false, "in_sql")
 FALSE_IN_PYTHON = partial(schedules.values_that_are_false, "in_python")

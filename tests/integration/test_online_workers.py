@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from migrator.online import Event
     from tests.databases import Database
 
+pytestmark = pytest.mark.thorough
+
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(["tests.moving"])
 

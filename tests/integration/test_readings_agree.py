@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
     from migrator.transitions.columns import Columns
 
+pytestmark = pytest.mark.thorough
+
 FEW = settings(
     max_examples=4,
     deadline=None,

@@ -18,6 +18,8 @@ from tests.workload import SEEDED, WANTED, Workload
 if TYPE_CHECKING:
     from tests.databases import Database
 
+pytestmark = pytest.mark.thorough
+
 SLOW = pytest.mark.slow
 EVERYWHERE = pytest.mark.parametrize(
     ("database", "kind"),
