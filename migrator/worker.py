@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 FIRST_BATCH_SIZE = 1_000
 SMALLEST_BATCH_SIZE = 10
-LARGEST_BATCH_SIZE = 100_000
 TARGET_SECONDS = 0.5
 """Time that a batch shall take: others wait that long, at most, for a row it holds."""
 LARGEST_GROWTH = 4.0
@@ -98,7 +97,7 @@ class Worker:
         self.name = transition.name
         self.ranges = Ranges(session, transition)
         self.fixed_size = batch_size
-        self._largest = transition.largest_batch or LARGEST_BATCH_SIZE
+        self._largest = transition.largest_batch or session.dialect.largest_batch
         self.size = session.run(lambda connection: self._start(connection, again=retry_failed))
         self._has_changed = True
         self._passes = 0

@@ -182,6 +182,9 @@ class Dialect:
         """Return the query that lets one transaction at a time create migrator's own tables."""
         return None
 
+    largest_batch: ClassVar[int] = 100_000
+    """Rows that one transaction should write at the most: locks, undo, lag of the replicas."""
+
     # Fences: what refuses writes to a place that a contract is about to drop.
 
     fenced_row: ClassVar[str | None] = None

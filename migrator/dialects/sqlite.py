@@ -32,6 +32,8 @@ class SQLite(Dialect):
         late_validation=False,
         typed_values=False,
     )
+    # A commit costs more than rows do, and no row has a lock.
+    largest_batch = 1_000_000
     transient: ClassVar[dict[str, Transient]] = {
         "SQLITE_BUSY": Transient.LOCKED,
         "SQLITE_BUSY_SNAPSHOT": Transient.SERIALIZATION,
