@@ -47,7 +47,7 @@ class Capabilities:
     late_validation: bool
     """A constraint can be added without looking at old rows and be validated later."""
     typed_values: bool
-    """A list of values needs its types spelt out in its first row."""
+    """VALUES is a table with names for its columns; its types are spelt out in its first row."""
     ordered_enums: bool = True
     """Values of an enumeration compare in the order in which they are sorted."""
     session_triggers: bool = True

@@ -131,21 +131,27 @@ def _literal(value: Any, type_: sa.types.TypeEngine[Any]) -> sa.ColumnElement[An
     return sa.cast(literal, sa.LargeBinary) if binary else literal
 
 
-def _values(transition: Columns, rows: Range, changes: Sequence[Change]) -> sa.Subquery:
-    """Return keys, seen and made values as a derived table that every database takes."""
+def _values(transition: Columns, rows: Range, changes: Sequence[Change]) -> sa.FromClause:
+    """Return keys, seen and made values as a derived table that the database takes."""
     columns = rows.table.c
     types = {
         **{f"key_{name}": columns[name].type for name in rows.key},
         **{f"seen_{name}": _compared(columns[name]).type for name in transition.reads},
         **{f"made_{name}": _type_of(transition, columns[name]) for name in transition.targets},
     }
-    selects: list[sa.Select[Any]] = []
-    for change in changes:
-        given = zip(types.items(), (*change.key, *change.seen, *change.made), strict=True)
-        literals: dict[str, sa.ColumnElement[Any]] = {
-            label: _literal(value, type_) for (label, type_), value in given
-        }
-        if rows.dialect.capabilities.typed_values and not selects:
-            literals = {name: sa.cast(value, types[name]) for name, value in literals.items()}
-        selects.append(sa.select(*(value.label(name) for name, value in literals.items())))
-    return sa.union_all(*selects).subquery("changes")
+    first, *others = [(*change.key, *change.seen, *change.made) for change in changes]
+    if rows.dialect.capabilities.typed_values:
+        typed = tuple(
+            sa.cast(value, type_) for value, type_ in zip(first, types.values(), strict=True)
+        )
+        named = (sa.column(label, type_) for label, type_ in types.items())
+        return sa.values(*named, name="changes").data([typed, *others])
+    return sa.union_all(*(_select(types, each) for each in (first, *others))).subquery("changes")
+
+
+def _select(types: Mapping[str, sa.types.TypeEngine[Any]], values: Values) -> sa.Select[Any]:
+    """Return *values* as a SELECT, each under its label."""
+    literals = (
+        (_literal(value, types[label]), label) for label, value in zip(types, values, strict=True)
+    )
+    return sa.select(*(literal.label(label) for literal, label in literals))
