@@ -52,7 +52,7 @@ LAYERS = (
 )
 """Modules and packages of migrator, in reading order: each may import what stands above it."""
 
-TOOLS = ("alembic", "click", "migrator.cli", "migrator.lint", "rich", "sqlglot")
+TOOLS = ("alembic", "click", "migrator.cli", "migrator.lint", "rich")
 """What `import migrator` must leave out, because it runs inside users' applications."""
 
 

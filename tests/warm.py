@@ -32,7 +32,7 @@ ROOT = Path(__file__).parent.parent
 SECONDS = 60.0
 FILES = 3
 PRELOADED = (
-    *("alembic.operations", "alembic.runtime.migration", "rich.progress", "sqlglot"),
+    *("alembic.operations", "alembic.runtime.migration", "rich.progress"),
     *("sqlalchemy.dialects.mysql", "sqlalchemy.dialects.postgresql", "sqlalchemy.orm"),
     *("migrator.apply", "migrator.guard", "migrator.lint", "migrator.online"),
 )

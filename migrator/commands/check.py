@@ -11,7 +11,8 @@ from migrator import history
 from migrator.database import read_only, read_url
 from migrator.dialects import DIALECTS, Dialect, dialect_named, dialect_of
 from migrator.errors import ConfigurationError, DatabaseError
-from migrator.lint import applied, check
+from migrator.lint import applied
+from migrator.lint.check import check
 from migrator.lint.loaded import load_each
 from migrator.manifest import Manifest
 from migrator.report.check import as_json, counted, lines

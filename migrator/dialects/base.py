@@ -64,8 +64,6 @@ class Dialect:
     """Name of the database as it stands in file names: NAME.<name>.sql."""
     families: ClassVar[tuple[str, ...]]
     """Names a migration's file may carry to be meant for this database, best first."""
-    sqlglot: ClassVar[str]
-    """Name of the same language in sqlglot."""
     sqlalchemy: ClassVar[str]
     """Name of the same dialect in SQLAlchemy, for rendering without a database."""
     drivers: ClassVar[dict[str, str]] = {}

@@ -59,7 +59,6 @@ class MySQL(Dialect):
     families: ClassVar[tuple[str, ...]] = ("mysql",)
     exact_collation: ClassVar[str] = "utf8mb4_0900_bin"
     """Collation that tells case, accents and trailing spaces apart."""
-    sqlglot = "mysql"
     sqlalchemy = "mysql"
     drivers: ClassVar[dict[str, str]] = {"pymysql": "mysql", "MySQLdb": "mysqlclient"}
     syntax = SYNTAX

@@ -71,7 +71,6 @@ class PostgreSQL(Dialect):
 
     name = "postgresql"
     families = ("postgresql",)
-    sqlglot = "postgres"
     sqlalchemy = "postgresql"
     drivers: ClassVar[dict[str, str]] = {"psycopg2": "postgresql", "psycopg": "psycopg"}
     syntax = SYNTAX

@@ -19,7 +19,6 @@ class SQLite(Dialect):
 
     name = "sqlite"
     families = ("sqlite",)
-    sqlglot = "sqlite"
     sqlalchemy = "sqlite"
     syntax = SYNTAX
     capabilities = Capabilities(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from migrator.lint.check import RULES, check
 from migrator.lint.violation import Violation
 
-__all__ = ["RULES", "Violation", "check"]
+__all__ = ["Violation"]

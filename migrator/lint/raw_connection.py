@@ -44,6 +44,7 @@ _OS = words("execl execv execve execvp fork popen spawnl spawnv system")
 _BY_NAME = words("__getattribute__ attrgetter getattr methodcaller")
 """Functions that are given the name of an attribute."""
 _SUSPECT = re.compile("|".join(sorted(_ATTRIBUTES | _MODULES | _NAMES | _OS)).encode())
+_HELPER = re.compile(rb"\b_(?!_)")
 _HINT = "use op and op.get_bind().execute(); or write allow = ['raw-connection'] and the reason"
 
 
@@ -57,8 +58,8 @@ def check(project: Project) -> Iterator[Violation]:
 
 def found(name: str, files: Iterable[Path]) -> Iterator[Violation]:
     """Yield the places in the *files* of a migration, and their own helpers, that go round."""
-    for path in _sources(files):
-        for line, what in places(path.read_bytes()):
+    for path, source in _sources(files):
+        for line, what in places(source):
             yield Violation(
                 rule=RULE,
                 severity="error",
@@ -126,8 +127,8 @@ def places(source: bytes) -> list[tuple[int, str]]:
     )
 
 
-def _sources(files: Iterable[Path]) -> Iterator[Path]:
-    """Yield those of *files* that are Python, and the helpers that they import."""
+def _sources(files: Iterable[Path]) -> Iterator[tuple[Path, bytes]]:
+    """Yield those of *files* that are Python, and the helpers that they import, as they are."""
     waiting = [path for path in files if path.suffix == ".py"]
     seen: set[Path] = set()
     while waiting:
@@ -135,12 +136,15 @@ def _sources(files: Iterable[Path]) -> Iterator[Path]:
         if path in seen or not path.is_file():
             continue
         seen.add(path)
-        yield path
-        waiting += (path.parent / f"{name}.py" for name in _helpers(path.read_bytes()))
+        source = path.read_bytes()
+        yield path, source
+        waiting += (path.parent / f"{name}.py" for name in _helpers(source))
 
 
 def _helpers(source: bytes) -> Iterator[str]:
     """Yield the names of helper modules, which begin with an underscore, that are imported."""
+    if source.isascii() and not _HELPER.search(source):
+        return
     tree = _tree(source)
     for node in ast.walk(tree) if tree else ():
         if isinstance(node, ast.ImportFrom):

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 import string
-from dataclasses import dataclass
 from enum import Enum
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from migrator.dialects.syntax import Syntax
 
-_SPACE = " \t\n\r\f"
+_SPACE = re.compile(r"[ \t\n\r\f]+")
+_UNUSUAL = re.compile("[\0\ud800-\udfff]")
 _WORD = re.compile(r"[^\W\d][\w$]*")
 _NUMBER = re.compile(r"0[xX][0-9a-fA-F]+|(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?", re.ASCII)
 _SIGN = re.compile(
@@ -41,8 +41,7 @@ class Sort(Enum):
     SIGN = "sign"
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """One token: a word in capitals, a name without its quotes, a string as it is written."""
 
     sort: Sort
@@ -83,26 +82,28 @@ def tokens(text: str, syntax: Syntax) -> Iterator[Token]:
     _refuse_unusual(text)
     at = 0
     while at < len(text):
-        end = _blank(text, at, syntax)
-        if end == at:
+        if word := _WORD.match(text, at):
+            token = _word(text, at, word.end(), syntax)
+        elif (end := _blank(text, at, syntax)) > at:
+            at = end
+            continue
+        else:
             token = _token(text, at, syntax)
-            yield token
-            end = token.end
-        at = end
+        yield token
+        at = token.end
 
 
 def _refuse_unusual(text: str) -> None:
     """Refuse what servers and drivers cut off or cannot be sent."""
-    if "\0" in text:
-        raise UnreadableText("it contains a NUL")
-    if any("\ud800" <= letter <= "\udfff" for letter in text):
-        raise UnreadableText("it contains half a character")
+    if found := _UNUSUAL.search(text):
+        what = "a NUL" if found.group() == "\0" else "half a character"
+        raise UnreadableText(f"it contains {what}")
 
 
 def _blank(text: str, at: int, syntax: Syntax) -> int:
     """Return where the space or comment at *at* ends; *at* itself when there is none."""
-    if text[at] in _SPACE:
-        return at + 1
+    if found := _SPACE.match(text, at):
+        return found.end()
     if text.startswith("/*", at):
         return _comment_end(text, at, syntax)
     return _line_end(text, at, syntax) if _is_comment(text, at, syntax) else at
@@ -140,7 +141,7 @@ def _comment_end(text: str, at: int, syntax: Syntax) -> int:
 
 
 def _token(text: str, at: int, syntax: Syntax) -> Token:
-    """Return the token that begins at *at*."""
+    """Return the token, no word, that begins at *at*."""
     letter = text[at]
     if letter in syntax.quotes:
         return _quoted(text, at, syntax.quotes[letter])
@@ -148,13 +149,11 @@ def _token(text: str, at: int, syntax: Syntax) -> Token:
         return _string(text, at, at, syntax)
     if letter == "$" and syntax.dollar_quotes:
         return _dollar(text, at)
-    return _plain_token(text, at, syntax)
+    return _plain_token(text, at)
 
 
-def _plain_token(text: str, at: int, syntax: Syntax) -> Token:
-    """Return the word, number or sign that begins at *at*."""
-    if found := _WORD.match(text, at):
-        return _word(text, at, found.end(), syntax)
+def _plain_token(text: str, at: int) -> Token:
+    """Return the number or sign that begins at *at*."""
     if found := _NUMBER.match(text, at):
         return _number(text, at, found.end())
     if found := _SIGN.match(text, at):

@@ -8,7 +8,8 @@ import pytest
 
 from migrator.dialects import DIALECTS, dialect_named
 from migrator.errors import UnreadableError
-from migrator.lint import RULES, check, raw_connection
+from migrator.lint import raw_connection
+from migrator.lint.check import RULES, check
 from migrator.lint.loaded import load_each
 from migrator.manifest import Entry
 from tests.projects import contract, expand, project

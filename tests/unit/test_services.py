@@ -237,4 +237,4 @@ def test_applications_import_no_tool() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.split()
 
-    assert not {"alembic", "click", "rich", "sqlglot", "tenacity"} & set(loaded)
+    assert not {"alembic", "click", "rich", "tenacity"} & set(loaded)
