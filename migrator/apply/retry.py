@@ -57,13 +57,20 @@ class Patience:
         with them when no attempt came through; what will not pass, and a lost connection,
         come through as they are.
         """
+        refused: list[sa.exc.SQLAlchemyError] = []
+        if waiting is None and self.attempts > 1:
+            # Somebody is in the way now and then only: the first attempt is not looked at.
+            self.seen = ()
+            try:
+                return work()
+            except sa.exc.SQLAlchemyError as error:
+                if not self._may_pass(error):
+                    raise
+                refused.append(error)
 
         def attempt() -> Result:
-            # Somebody is in the way now and then only: the first attempt is not looked at.
-            first = retrying.statistics.get("attempt_number") == 1
-            if waiting is None and first and self.attempts > 1:
-                self.seen = ()
-                return work()
+            if refused:
+                raise refused.pop()
             with self._watching(waiting):
                 return work()
 

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 _SPACE = re.compile(r"[ \t\n\r\f]+")
 _UNUSUAL = re.compile("[\0\ud800-\udfff]")
-_WORD = re.compile(r"[^\W\d][\w$]*")
+_PLAIN = re.compile(r"[ \t\n\r\f]*+(?:([^\W\d][\w$]*)|([(),;]))")
+"""A word or a sign, after space: most of any text."""
 _NUMBER = re.compile(r"0[xX][0-9a-fA-F]+|(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?", re.ASCII)
 _SIGN = re.compile(
     r"::|:=|\|\||<=>|<>|!=|<=|>=|->>|->|=>|[-+*/%<>=!~@&|^?:.,()\[\];#]",
@@ -82,8 +83,8 @@ def tokens(text: str, syntax: Syntax) -> Iterator[Token]:
     _refuse_unusual(text)
     at = 0
     while at < len(text):
-        if word := _WORD.match(text, at):
-            token = _word(text, at, word.end(), syntax)
+        if found := _PLAIN.match(text, at):
+            token = _plain_token(found, syntax)
         elif (end := _blank(text, at, syntax)) > at:
             at = end
             continue
@@ -141,7 +142,7 @@ def _comment_end(text: str, at: int, syntax: Syntax) -> int:
 
 
 def _token(text: str, at: int, syntax: Syntax) -> Token:
-    """Return the token, no word, that begins at *at*."""
+    """Return the token at *at*, one that is not plain."""
     letter = text[at]
     if letter in syntax.quotes:
         return _quoted(text, at, syntax.quotes[letter])
@@ -149,10 +150,17 @@ def _token(text: str, at: int, syntax: Syntax) -> Token:
         return _string(text, at, at, syntax)
     if letter == "$" and syntax.dollar_quotes:
         return _dollar(text, at)
-    return _plain_token(text, at)
+    return _number_or_sign(text, at)
 
 
-def _plain_token(text: str, at: int) -> Token:
+def _plain_token(found: re.Match[str], syntax: Syntax) -> Token:
+    """Return what _PLAIN has *found*; a word may be the prefix of a string."""
+    if found.lastindex == 1:
+        return _word(found.string, found.start(1), found.end(), syntax)
+    return Token(Sort.SIGN, found[2], found[2], found.start(2))
+
+
+def _number_or_sign(text: str, at: int) -> Token:
     """Return the number or sign that begins at *at*."""
     if found := _NUMBER.match(text, at):
         return _number(text, at, found.end())
