@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import sqlalchemy as sa
@@ -48,6 +49,7 @@ def compare(url: str, rows: int, runs: int) -> None:
     timings = in_turn(
         runs,
         {"without": lambda: _load(engine, plain), "with": lambda: _load(engine, converting)},
+        before=gc.collect,
     )
     head("converters", "objects/s (median)", "time of without")
     for timing in timings.values():

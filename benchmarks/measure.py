@@ -38,7 +38,7 @@ class Timing:
 def in_turn(
     runs: int,
     contenders: dict[str, Callable[[], object]],
-    before: Callable[[], None] = lambda: None,
+    before: Callable[[], object] = lambda: None,
 ) -> dict[str, Timing]:
     """Time *contenders* in turn, A B C A B C, each after *before*, to share the drift."""
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
