@@ -12,6 +12,7 @@ from migrator.apply import Options, Waiting, sync
 from migrator.database import open_engine
 from migrator.errors import StepError
 from tests.projects import cloud, expand, project
+from tests.synced import send
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,11 +35,6 @@ UNIQUE = (
 @pytest.fixture
 def engine(database: Database) -> Engine:
     return open_engine(database.url)
-
-
-def send(engine: Engine, statement: str) -> None:
-    with engine.begin() as connection:
-        connection.execute(sa.text(statement))
 
 
 def indexes(engine: Engine) -> dict[str, bool]:
