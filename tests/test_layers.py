@@ -34,6 +34,7 @@ LAYERS = (
     "lint",
     "history",
     "lock",
+    "patience",
     "checkpoint",
     "remaining",
     "ranges",

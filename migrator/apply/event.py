@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from migrator.lock import Session
+    from migrator.patience import Again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +68,17 @@ class Finished:
 
 Event: TypeAlias = Accepted | Started | Retried | Waiting | Noted | Finished
 Listener: TypeAlias = Callable[[Event], None]
+
+
+def retried(again: Again) -> Retried:
+    """Return the event that tells of *again*."""
+    return Retried(
+        version=again.task.number,
+        reason=again.reason,
+        attempt=again.attempt,
+        wait_seconds=again.wait_seconds,
+        blockers=again.blockers,
+    )
 
 
 def ignore(_event: Event) -> None:

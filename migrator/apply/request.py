@@ -17,15 +17,15 @@ from migrator.apply.connection import (
     transaction,
 )
 from migrator.apply.cursor import CursorJudge
-from migrator.apply.event import Accepted, Finished, ignore
+from migrator.apply.event import Accepted, Finished, ignore, retried
 from migrator.apply.foresee import Left, foresee, still_left
 from migrator.apply.job import Options, prepare
-from migrator.apply.retry import Patience
 from migrator.apply.runner import Runner
 from migrator.apply.script import script
 from migrator.database import errors_are_ours
 from migrator.dialects import dialect_of
 from migrator.lock import runner_lock
+from migrator.patience import Patience
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -108,14 +108,14 @@ def _sync(
     dialect = dialect_of(connection.dialect)
     runner = _runner(connection, dialect, options, on_event)
     with runner_lock(connection):
-        applied = runner.patience.run(partial(_read, connection))
+        applied = runner.patiently(partial(_read, connection))
         prepared = prepare(applied, manifest, connection.dialect, options)
-        runner.patience.run(partial(foresee, connection, prepared, options))
-        runner.patience.run(partial(_accept, connection, prepared))
+        runner.patiently(partial(foresee, connection, prepared, options))
+        runner.patiently(partial(_accept, connection, prepared))
         for each in prepared.edited:
             on_event(Accepted(version=each.applied.version, name=each.entry.name))
         finished = tuple(_carry_out(runner, prepared.jobs))
-        left = runner.patience.run(lambda: tuple(still_left(connection, prepared)))
+        left = runner.patiently(lambda: tuple(still_left(connection, prepared)))
     return Outcome(
         version=max((prepared.version, *(each.version for each in finished))),
         finished=finished,
@@ -143,10 +143,9 @@ def _runner(
     limit_waiting(connection, dialect, options.lock_timeout)
     patience = Patience(
         engine=connection.engine,
-        session=session_number(connection, dialect),
         lock_timeout=options.lock_timeout,
         attempts=options.attempts,
-        on_event=on_event,
+        on_again=lambda again: on_event(retried(again)),
         sleep=options.sleep,
     )
     return Runner(
@@ -154,6 +153,7 @@ def _runner(
         dialect=dialect,
         judge=CursorJudge(connection=connection, dialect=dialect),
         patience=patience,
+        session=session_number(connection, dialect),
         options=options,
         on_event=on_event,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import sqlalchemy as sa
 
@@ -21,15 +21,21 @@ from migrator.dialects import Transient, said, transient
 from migrator.errors import StepError
 from migrator.history import HistoryRecord
 from migrator.migration import Phase
+from migrator.patience import Task
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy.engine import Connection
 
     from migrator.apply.cursor import CursorJudge
     from migrator.apply.event import Listener
     from migrator.apply.job import Job, Options
-    from migrator.apply.retry import Patience
     from migrator.dialects import Dialect
+    from migrator.lock import Session
+    from migrator.patience import Patience
+
+Result = TypeVar("Result")
 
 
 @dataclass(slots=True)
@@ -40,6 +46,8 @@ class Runner:
     dialect: Dialect
     judge: CursorJudge
     patience: Patience
+    session: int | None
+    """Number of the connection's session, on databases that number them."""
     options: Options
     on_event: Listener
     known: Known = field(default_factory=Known)
@@ -63,6 +71,21 @@ class Runner:
         finished = Finished(version=number, name=name, phase=phase, seconds=seconds)
         self.on_event(finished)
         return finished
+
+    def patiently(
+        self,
+        work: Callable[[], Result],
+        *,
+        version: int | None = None,
+        waiting: Callable[[tuple[Session, ...]], None] | None = None,
+    ) -> Result:
+        """Return what *work* returns, a part of migration *version* or of the history.
+
+        *waiting* is told of the sessions in the way while *work* waits.
+        """
+        doing = f"migration {version}" if version else "the history"
+        task = Task(doing=doing, session=lambda: self.session, number=version, waiting=waiting)
+        return self.patience.run(work, task)
 
     def send(self, job: Job, index: int) -> None:
         """Send one statement of *job* and have it judged again where it leaves."""

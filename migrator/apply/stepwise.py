@@ -59,7 +59,7 @@ def _inside(runner: Runner, job: Job, record: HistoryRecord, index: int) -> None
             runner.send(job, index)
             record.did(runner.connection, index)
 
-    runner.patience.run(attempt, version=job.migration.number)
+    runner.patiently(attempt, version=job.migration.number)
 
 
 def _committing(runner: Runner, job: Job, record: HistoryRecord, index: int) -> None:
@@ -70,7 +70,7 @@ def _committing(runner: Runner, job: Job, record: HistoryRecord, index: int) -> 
             runner.send(job, index)
 
     with _between_notes(runner, job, record, index):
-        runner.patience.run(attempt, version=job.migration.number)
+        runner.patiently(attempt, version=job.migration.number)
 
 
 def _outside(runner: Runner, job: Job, record: HistoryRecord, index: int) -> None:
@@ -95,12 +95,12 @@ def _outside(runner: Runner, job: Job, record: HistoryRecord, index: int) -> Non
 
     with _between_notes(runner, job, record, index):
         try:
-            runner.patience.run(attempt, version=version, waiting=tell)
+            runner.patiently(attempt, version=version, waiting=tell)
         except (sa.exc.SQLAlchemyError, MigratorError) as error:
             # With its session the runner's lock is lost: then that is left to the next run.
             if not _lost(runner, error):
                 with suppress(sa.exc.SQLAlchemyError, MigratorError):
-                    runner.patience.run(clean, version=version, waiting=tell)
+                    runner.patiently(clean, version=version, waiting=tell)
             raise
 
 
@@ -125,7 +125,7 @@ def _between_notes(runner: Runner, job: Job, record: HistoryRecord, index: int) 
             else:
                 record.intend(connection, index, statement.text)
 
-    runner.patience.run(note, version=job.migration.number)
+    runner.patiently(note, version=job.migration.number)
     try:
         yield
     except (sa.exc.SQLAlchemyError, MigratorError) as error:

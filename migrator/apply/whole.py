@@ -47,7 +47,7 @@ def apply_whole(runner: Runner, job: Job, record: HistoryRecord) -> None:
             record.record(connection)
             left_alone.extend(there_already(job.statements or (), before))
 
-    runner.patience.run(attempt, version=migration.number)
+    runner.patiently(attempt, version=migration.number)
     for each in dict.fromkeys(left_alone):
         runner.note(job, each)
 

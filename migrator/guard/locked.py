@@ -66,8 +66,8 @@ def run(step: Step, overridden: tuple[Blocker, ...]) -> None:
             hint="write it so that it can be rendered, or as a .sql file for this database",
         )
     with (
-        step.patience.connection(isolation_level="AUTOCOMMIT") as connection,
-        step.patience.connection() as notes,
+        step.sessions.connection(isolation_level="AUTOCOMMIT") as connection,
+        step.sessions.connection() as notes,
     ):
         begun = step.done(notes)
         this = Run(step=step, connection=connection, notes=notes, in_doubt=begun, done=begun or 0)
@@ -81,7 +81,7 @@ def run(step: Step, overridden: tuple[Blocker, ...]) -> None:
 def _run(this: Run) -> None:
     for segment in this.step.segments(under_lock):
         if segment.together:
-            this.step.patience.run(
+            this.step.sessions.run(
                 this.connection,
                 partial(_locked, this, segment),
                 doing=f"contract {this.step.migration.number}",
@@ -99,7 +99,7 @@ def _raise_fences(step: Step, connection: Connection) -> None:
             continue
         try:
             for statement in raising(fence, there, step.dialect):
-                step.patience.run(
+                step.sessions.run(
                     connection,
                     partial(execute, connection, statement),
                     doing=f"the fence of {transition.name}",

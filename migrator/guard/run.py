@@ -10,9 +10,10 @@ import sqlalchemy as sa
 from migrator.dialects import dialect_of
 from migrator.guard import locked, transaction
 from migrator.guard.fence import lift_fences
-from migrator.guard.patience import Patience, wrapped
 from migrator.guard.reach import reach
+from migrator.guard.sessions import Sessions, wrapped
 from migrator.guard.step import LateWriterError, Step, late, refusal, refused
+from migrator.patience import Patience
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -57,6 +58,12 @@ def contract(  # noqa: PLR0913 - each is said by its name
             dialect = dialect_of(connection.dialect)
     except sa.exc.SQLAlchemyError as error:
         raise refused(migration, dialect_of(engine.dialect), error) from error
+    patience = Patience(
+        engine=engine,
+        lock_timeout=lock_timeout,
+        attempts=attempts,
+        on_again=lambda again: on_event(str(again)),
+    )
     step = Step(
         migration=migration,
         transitions=tuple(transitions),
@@ -64,9 +71,8 @@ def contract(  # noqa: PLR0913 - each is said by its name
         reached=reach(migration, transitions, work, dialect),
         dialect=dialect,
         record=record,
-        patience=Patience(
-            engine=engine, lock_timeout=lock_timeout, attempts=attempts, say=on_event
-        ),
+        sessions=Sessions(patience=patience),
+        say=on_event,
         override=override,
     )
     try:
@@ -80,7 +86,7 @@ def _contract(step: Step) -> None:
     """Look, and run the contract in the way of its database."""
     runner = transaction if step.dialect.capabilities.transactional_ddl else locked
     try:
-        with wrapped(step.patience.engine):
+        with wrapped(step.sessions.engine):
             blocked = step.look()
             if blocked and step.override is None:
                 raise refusal(step.migration, blocked)
@@ -99,8 +105,8 @@ def lift(step: Step) -> None:
     It runs after a failure, so what fails here is only told.
     """
     try:
-        with step.patience.connection(isolation_level="AUTOCOMMIT") as connection:
-            step.patience.run(
+        with step.sessions.connection(isolation_level="AUTOCOMMIT") as connection:
+            step.sessions.run(
                 connection,
                 partial(lift_fences, connection, step.transitions),
                 doing="taking the fence away",

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from migrator.dialects import Dialect
-    from migrator.guard.patience import Patience
     from migrator.guard.reach import Reach
+    from migrator.guard.sessions import Sessions
     from migrator.guard.value import Record, Work
     from migrator.migration import Migration
     from migrator.sql import Effect, Statement
@@ -68,18 +68,15 @@ class Step:
     reached: Reach
     dialect: Dialect
     record: Record
-    patience: Patience
+    sessions: Sessions
+    say: Callable[[str], None]
+    """Tells the operator one line."""
     override: str | None = None
-
-    @property
-    def say(self) -> Callable[[str], None]:
-        """Tell the operator one line."""
-        return self.patience.say
 
     def look(self) -> tuple[Blocker, ...]:
         """Return what blocks the contract at this moment."""
-        with self.patience.connection() as connection:
-            return self.patience.run(
+        with self.sessions.connection() as connection:
+            return self.sessions.run(
                 connection, lambda: self._look(connection), doing="the guard's look"
             )
 
@@ -123,7 +120,7 @@ class Step:
 
     def write(self, work: Callable[[Connection], None]) -> None:
         """Write the record over a connection of its own."""
-        with self.patience.connection() as connection:
+        with self.sessions.connection() as connection:
             self._transact(connection, lambda: work(connection))
 
     def done(self, connection: Connection) -> int | None:
@@ -134,10 +131,10 @@ class Step:
         """Do *work* on the history in a transaction; SQLite makes it wait for its one writer."""
 
         def once() -> Result:
-            with self.patience.transaction(connection):
+            with self.sessions.transaction(connection):
                 return work()
 
-        return self.patience.run(connection, once, doing="the history")
+        return self.sessions.run(connection, once, doing="the history")
 
     def gone(self, connection: Connection, index: int, *, in_doubt: bool) -> bool:
         """Return whether the catalogue says that statement *index*, sent next, is done already.
@@ -181,7 +178,7 @@ class Step:
         return transient(self.dialect, error) not in {None, Transient.LOST}
 
     def _look(self, connection: Connection) -> tuple[Blocker, ...]:
-        with self.patience.transaction(connection):
+        with self.sessions.transaction(connection):
             return tuple(found(connection, self.transitions, self.reached))
 
 
@@ -227,7 +224,7 @@ def refusal(migration: Migration, blockers: Sequence[Blocker], *, done: int = 0)
 def late(step: Step, error: LateWriterError) -> GuardError:
     """Return the refusal after a late writer: with what is pending now, or was a moment ago."""
     blockers = error.blockers if isinstance(error, LateError) else step.look()
-    with step.patience.connection() as connection:
+    with step.sessions.connection() as connection:
         done = step.done(connection) or 0
     return refusal(step.migration, blockers or tuple(map(_gone_again, step.transitions)), done=done)
 

@@ -52,7 +52,7 @@ class Run:
 def run(step: Step, overridden: tuple[Blocker, ...]) -> None:
     """Run the contract, with fences where the database has them."""
     before = step.dialect.before_rebuild() if callable(step.work) else None
-    with step.patience.connection(before=before) as connection:
+    with step.sessions.connection(before=before) as connection:
         fences = {} if step.override is not None else raise_fences(step, connection)
         begun = step.done(connection)
         this = Run(
@@ -69,11 +69,11 @@ def raise_fences(step: Step, connection: Connection) -> Fences:
     """Fence what a row alone tells, and look at the rows that were there before the fence."""
 
     def look() -> tuple[Mapping[str, Standing], dict[str, Fence | None]]:
-        with step.patience.transaction(connection):
+        with step.sessions.transaction(connection):
             there = standing(connection, step.transitions)
             return there, {each.name: fence_of(connection, each) for each in step.transitions}
 
-    there, wanted = step.patience.run(connection, look, doing="the look for fences")
+    there, wanted = step.sessions.run(connection, look, doing="the look for fences")
     fences = {name: fence for name, fence in wanted.items() if fence is not None}
     for name, fence in fences.items():
         for statement in raising(fence, there, step.dialect):
@@ -90,7 +90,7 @@ def _run(this: Run, begun: int | None) -> None:
     segments = list(step.segments(lambda statement: not statement.concurrent))
     for segment in segments:
         if segment.together:
-            step.patience.run(
+            step.sessions.run(
                 this.connection,
                 partial(_transact, this, segment, applied=segment is segments[-1]),
                 doing=f"contract {step.migration.number}",
@@ -105,7 +105,7 @@ def _run(this: Run, begun: int | None) -> None:
 def _transact(this: Run, segment: Segment, *, applied: bool) -> None:
     """Lock, look, drop and note in one transaction."""
     step, connection = this.step, this.connection
-    with step.patience.transaction(connection):
+    with step.sessions.transaction(connection):
         for statement in lock_statements(step, connection):
             execute(connection, statement)
         if step.override is None:
@@ -177,20 +177,20 @@ def _alone(step: Step, connection: Connection, statement: str, *, doing: str) ->
     """Send *statement* in a transaction of its own, with patience."""
 
     def send() -> None:
-        with step.patience.transaction(connection):
+        with step.sessions.transaction(connection):
             execute(connection, statement)
 
-    step.patience.run(connection, send, doing=doing)
+    step.sessions.run(connection, send, doing=doing)
 
 
 def _outside(step: Step, connection: Connection, index: int, *, in_doubt: bool) -> None:
     """Send a statement that no transaction may hold, between two notes in the history."""
-    with step.patience.transaction(connection):
+    with step.sessions.transaction(connection):
         if step.gone(connection, index, in_doubt=in_doubt):
             step.record.did(connection, index)
             return
     step.write(lambda other: step.record.intend(other, index, step.reached.statements[index].text))
-    with step.patience.connection(isolation_level="AUTOCOMMIT") as other:
+    with step.sessions.connection(isolation_level="AUTOCOMMIT") as other:
         try:
             step.send(other, index)
         except sa.exc.DBAPIError as error:

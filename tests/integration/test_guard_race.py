@@ -139,7 +139,7 @@ def look_before_lock(monkeypatch: pytest.MonkeyPatch) -> None:
     no_last_look(monkeypatch)
 
     def look_and_lock(step: Step, connection: sa.Connection) -> tuple[str, ...]:
-        with step.patience.connection() as other:
+        with step.sessions.connection() as other:
             if step._look(other):
                 raise LateWriterError
         return lock_statements(step, connection)
