@@ -56,7 +56,6 @@ class Process:
     """What a whole process took."""
 
     seconds: float
-    peak_mb: float
     output: str
 
 
@@ -74,13 +73,9 @@ def process(
         text=True,
     )
     output = child.stdout.read() if child.stdout else ""
-    _pid, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode:
+    if child.wait():
         raise RuntimeError(f"{' '.join(arguments)} exited with {child.returncode}:\n{output}")
-    return Process(
-        seconds=time.perf_counter() - started, peak_mb=usage.ru_maxrss / 1024, output=output
-    )
+    return Process(seconds=time.perf_counter() - started, output=output)
 
 
 def python(*arguments: str) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -39,7 +40,7 @@ class Ranges:
     def __init__(self, session: Session, transition: Transition) -> None:
         self.session = session
         self.transition = transition
-        self.owner = f"{socket.gethostname()}:{os.getpid()}"
+        self.owner = f"{socket.gethostname()}:{_who()}"
         self.table = session.run(lambda connection: reflect(connection, transition))
         self.key = key_of(transition, self.table)
         self._refuse_unordered()
@@ -130,8 +131,8 @@ class Ranges:
         """Return whether nobody works on *lease*: its owner is gone, or forgot it."""
         if lease.owner in (NOBODY, self.owner):
             return True
-        host, _, pid = lease.owner.rpartition(":")
-        if host == socket.gethostname() and not _is_running(int(pid)):
+        host, _, who = lease.owner.rpartition(":")
+        if host == socket.gethostname() and not _is_running(who):
             return True
         return lease.age_seconds > LEASE_SECONDS
 
@@ -217,10 +218,19 @@ class Ranges:
         )
 
 
-def _is_running(pid: int) -> bool:
-    """Return whether a process of this machine has the number *pid*."""
+def _who() -> str:
+    """Return the number of this process, and of this thread unless it is the main one."""
+    thread = threading.current_thread()
+    return f"{os.getpid()}" + ("" if thread is threading.main_thread() else f".{thread.ident}")
+
+
+def _is_running(who: str) -> bool:
+    """Return whether the process *who* of this machine runs; of our own, the thread."""
+    pid, _, thread = who.partition(".")
+    if thread and int(pid) == os.getpid():
+        return thread in {str(each.ident) for each in threading.enumerate()}
     try:
-        os.kill(pid, 0)
+        os.kill(int(pid), 0)
     except ProcessLookupError:
         return False
     except PermissionError:

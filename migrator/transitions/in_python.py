@@ -120,7 +120,9 @@ def _compare_and_set(
             *((table.c[name], value) for name, value in transition.clear()),
         )
     )
-    return connection.execute(statement).rowcount
+    # SQLAlchemy keeps what it compiles: not for each number of rows that a batch may end with.
+    kept = {} if len(changes) == ROWS_PER_STATEMENT else {"compiled_cache": None}
+    return connection.execute(statement, execution_options=kept).rowcount
 
 
 def _literal(value: Any, type_: sa.types.TypeEngine[Any]) -> sa.ColumnElement[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import socket
+import threading
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -43,6 +44,7 @@ DEAD = f"{socket.gethostname()}:{2**22 + 1}"
 """A process that cannot be: Linux numbers no further than 2^22."""
 ALIVE = f"{socket.gethostname()}:{os.getppid()}"
 ELSEWHERE = "elsewhere.example:1"
+ANY_THREAD = f"{socket.gethostname()}:{os.getpid()}."
 
 
 def work(url: str, kind: str, start: Barrier, done: Any) -> None:
@@ -104,7 +106,27 @@ def test_what_the_living_work_on_is_waited_for(database: Database) -> None:
     assert rows(engine) == moved_once(10)
 
 
-@pytest.mark.parametrize(("owner", "age"), [(DEAD, 0.0), (ELSEWHERE, 61.0), ("", 0.0)])
+def test_threads_of_one_process_are_told_apart(database: Database) -> None:
+    engine = filled(database, 10)
+    over = threading.Event()
+    thread = threading.Thread(target=over.wait)
+    thread.start()
+    owner = f"{ANY_THREAD}{thread.ident}"
+    given_out(engine, owner)
+    events: list[Event] = []
+
+    run(engine, events=events, sleep=ended(engine))
+
+    over.set()
+    thread.join()
+    assert Waiting(transition=IN_SQL.name, owners=(owner,)) in events
+
+
+@pytest.mark.parametrize(
+    ("owner", "age"),
+    [(DEAD, 0.0), (ELSEWHERE, 61.0), ("", 0.0), (f"{ANY_THREAD}1", 0.0)],
+    ids=["dead", "elsewhere and old", "nobody", "a thread that has ended"],
+)
 def test_what_the_dead_worked_on_is_gone_on_with_first(
     database: Database, owner: str, age: float
 ) -> None:
