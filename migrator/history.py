@@ -79,6 +79,8 @@ HISTORY = sa.Table(
 
 _INSERT = HISTORY.insert()
 _UPDATE = HISTORY.update().where(HISTORY.c.version == sa.bindparam("number"))
+_LASTING = frozenset({"version", "name", "hash", "phase", "started_at"})
+"""What a run writes once."""
 
 RUNNER = sa.Table(
     "migrator_runner",
@@ -154,7 +156,7 @@ class HistoryRecord:
 
     def record(self, connection: Connection) -> None:
         """Note that a migration that was never begun is applied."""
-        connection.execute(_INSERT, self._values(APPLIED))
+        _insert(connection, self._values(APPLIED))
 
     def done(self, connection: Connection) -> int | None:
         """Return how many statements an earlier run finished, None when it never began.
@@ -199,8 +201,10 @@ class HistoryRecord:
 
     def _write(self, connection: Connection, values: dict[str, Any], *, new: bool) -> None:
         number = self.migration.number
-        if new or not connection.execute(_UPDATE, {"number": number, **values}).rowcount:
-            connection.execute(_INSERT, values)
+        lasting = _LASTING if self.fresh else ()
+        changes = {name: value for name, value in values.items() if name not in lasting}
+        if new or not connection.execute(_UPDATE, {"number": number, **changes}).rowcount:
+            _insert(connection, values)
 
     def _values(self, state: str, *, note: str | None = None) -> dict[str, Any]:
         finished = _now() if state == APPLIED else None
@@ -212,6 +216,11 @@ class HistoryRecord:
             "duration_ms": finished and round((finished - self.started_at).total_seconds() * 1000),
             "note": note,
         }
+
+
+def _insert(connection: Connection, values: dict[str, Any]) -> None:
+    given = {name: value for name, value in values.items() if value is not None}
+    connection.execute(_INSERT, given)
 
 
 def values_of(

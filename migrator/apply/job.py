@@ -150,9 +150,10 @@ def prepare(
     refuse_edited(found, options.accepted)
     target = target_of(manifest, applied, options.target)
     entries = pending(manifest, applied, target)
+    folder = manifest.folder
     for entry in entries:
-        raw_connection.refuse(entry, manifest.folder)
-    with importable(manifest.folder):
+        raw_connection.refuse(entry, folder)
+    with importable(folder):
         migrations = load_all(manifest, [entry.number for entry in entries])
         made = plan(migrations, applied, target=target, expand_only=options.expand_only)
         declared = _declared(manifest, made)

@@ -64,9 +64,10 @@ def load_all(manifest: Manifest, numbers: Collection[int] | None = None) -> tupl
     Raises MigrationError as load() does, and when two transitions have one name; with all
     of the manifest loaded, also when a contract completes what no earlier expand declares.
     """
-    with importable(manifest.folder):
+    folder = manifest.folder
+    with importable(folder):
         loaded = tuple(
-            load(entry, manifest.folder)
+            load(entry, folder)
             for entry in manifest.entries
             if numbers is None or entry.number in numbers
         )
