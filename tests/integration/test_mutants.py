@@ -81,7 +81,7 @@ MUTANTS = (
     Mutant(
         name="rows are replaced instead of updated",
         function=in_python._compare_and_set,
-        old="    return connection.execute(statement).rowcount\n",
+        old="    return connection.execute(statement, execution_options=kept).rowcount\n",
         new="""    for change in changes:
         made = dict(zip((*rows.key, *transition.targets), (*change.key, *change.made)))
         connection.execute(table.delete().where(table.c.id == made["id"]))
