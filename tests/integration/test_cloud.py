@@ -21,6 +21,8 @@ from migrator.migration import load_all
 from migrator.online import Outcome, migrate
 from migrator.testing import walk_to
 
+pytestmark = pytest.mark.thorough
+
 ROWS = 120
 ADDRESS = "10.0.0.0"
 

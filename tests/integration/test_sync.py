@@ -437,6 +437,7 @@ def test_a_database_ahead_of_the_manifest_is_refused(engine: Engine, tmp_path: P
 # Who is in the way
 
 
+@pytest.mark.thorough
 def test_a_second_operator_is_refused(engine: Engine, manifest: Manifest) -> None:
     with (
         engine.connect() as connection,

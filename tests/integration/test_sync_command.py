@@ -153,6 +153,7 @@ def test_json_ends_with_the_error_and_what_blocks(call: Command, database: Datab
     assert "512" not in out
 
 
+@pytest.mark.thorough
 def test_a_second_operator_exits_with_2(call: Command, database: Database) -> None:
     with open_engine(database.url).connect() as connection, runner_lock(connection):
         code, out, err = call("sync")

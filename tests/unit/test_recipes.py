@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from _pytest.mark import ParameterSet
 
+pytestmark = pytest.mark.thorough
+
 SHOP = '''\
 """Create a shop."""
 import sqlalchemy as sa
