@@ -38,7 +38,7 @@ FIRST_BATCH_SIZE = 1_000
 SMALLEST_BATCH_SIZE = 10
 TARGET_SECONDS = 0.5
 """Time that a batch shall take: others wait that long, at most, for a row it holds."""
-LARGEST_GROWTH = 4.0
+LARGEST_GROWTH = 10.0
 POLL_SECONDS = 0.2
 LARGEST_PASSES = 20
 """Passes over a table after which it is enough: old code fills it as fast as we empty it."""

@@ -182,6 +182,7 @@ def test_batches_adapt_to_the_time_they_take(
 ) -> None:
     monkeypatch.setattr(worker, "TARGET_SECONDS", target)
     monkeypatch.setattr(worker, "FIRST_BATCH_SIZE", 40)
+    monkeypatch.setattr(worker, "LARGEST_GROWTH", 4.0)
     engine = filled(database, 400)
     events: list[Event] = []
 
