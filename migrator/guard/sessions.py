@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from migrator.dialects import dialect_of
 from migrator.patience import Task
+from migrator.session import begin_for_real
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -77,9 +78,7 @@ class Sessions:
     def transaction(self, connection: Connection) -> Iterator[None]:
         """Run the body in a transaction, also with a driver that would leave DDL out of it."""
         with connection.begin():
-            driver = connection.connection.driver_connection
-            if getattr(driver, "in_transaction", None) is False:
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            begin_for_real(connection)
             yield
 
     def run(self, connection: Connection, work: Callable[[], Result], *, doing: str) -> Result:
