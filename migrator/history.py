@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import sqlalchemy as sa
 from sqlalchemy.schema import CreateTable
@@ -28,10 +29,12 @@ __all__ = [
     "RUNNER",
     "Applied",
     "HistoryRecord",
+    "Row",
     "UtcDateTime",
     "accept",
     "ensure",
     "read",
+    "write_together",
 ]
 
 
@@ -77,6 +80,9 @@ HISTORY = sa.Table(
 """One row a migration. *statement* counts those that are done while it is being applied,
 *digest* is over their text; *intent* is the digest of the one that was about to be sent."""
 
+Row: TypeAlias = dict[str, Any]
+"""Column of the history → its value."""
+
 _INSERT = HISTORY.insert()
 _UPDATE = HISTORY.update().where(HISTORY.c.version == sa.bindparam("number"))
 _LASTING = frozenset({"version", "name", "hash", "phase", "started_at"})
@@ -95,24 +101,29 @@ RUNNER = sa.Table(
 
 def ensure(connection: Connection) -> None:
     """Create the tables of migrator that are missing; others may do so at the same moment."""
-    inspector = sa.inspect(connection)
-    present = set(inspector.get_table_names())
-    missing = [table for table in METADATA.sorted_tables if table.name not in present]
+    missing = _missing(connection)
     one_at_a_time = dialect_of(connection.dialect).one_at_a_time()
     if missing and one_at_a_time:
         connection.execute(sa.text(one_at_a_time))
+        missing = _missing(connection)
     for table in missing:
         connection.execute(CreateTable(table, if_not_exists=True))
     # Where DDL is not transactional, a table may have been left without its index.
-    for table in METADATA.sorted_tables:
+    whole = dialect_of(connection.dialect).capabilities.transactional_ddl
+    for table in missing if whole else METADATA.sorted_tables:
         for index in table.indexes:
-            _ensure_index(connection, index)
+            _ensure_index(connection, index, new=table in missing)
 
 
-def _ensure_index(connection: Connection, index: sa.Index) -> None:
-    """Create *index* where it is missing; somebody else may be quicker by a moment."""
+def _missing(connection: Connection) -> list[sa.Table]:
+    present = set(sa.inspect(connection).get_table_names())
+    return [table for table in METADATA.sorted_tables if table.name not in present]
+
+
+def _ensure_index(connection: Connection, index: sa.Index, *, new: bool) -> None:
+    """Create *index*, of a *new* table or where it is missing; somebody else may be quicker."""
     try:
-        index.create(connection, checkfirst=True)
+        index.create(connection, checkfirst=not new)
     except sa.exc.DBAPIError:
         table = index.table.name if index.table is not None else ""
         if index.name not in {each["name"] for each in sa.inspect(connection).get_indexes(table)}:
@@ -175,9 +186,17 @@ class HistoryRecord:
             )
         return int(row.statement)
 
-    def intend(self, connection: Connection, index: int, statement: str) -> None:
-        """Note that statement *index*, counted from 0, is about to be sent, and all before done."""
-        self._at(connection, index, intent=statement)
+    def intend(
+        self, connection: Connection, index: int, statement: str, *, beside: Row | None = None
+    ) -> None:
+        """Note that statement *index*, counted from 0, is about to be sent, and all before done.
+
+        With it, in one statement, the row *beside* of the migration before is written.
+        """
+        if beside is None:
+            self._at(connection, index, intent=statement)
+        else:
+            write_together(connection, [beside, self._applying(index, intent=statement)])
 
     def did(self, connection: Connection, index: int) -> None:
         """Note that statement *index* is done."""
@@ -192,21 +211,28 @@ class HistoryRecord:
 
     def applied(self, connection: Connection, note: str | None = None) -> None:
         """Note that the migration is applied, whether or not it was begun before."""
-        self._write(connection, self._values(APPLIED, note=note), new=False)
+        self._write(connection, self.row_applied(note), new=False)
+
+    def row_applied(self, note: str | None = None) -> Row:
+        """Return the row as it is when the migration is applied, now."""
+        return self._values(APPLIED, note=note)
 
     def _at(self, connection: Connection, done: int, *, intent: str | None = None) -> None:
-        known = values_of(self.migration, self.statements, state=APPLYING, done=done, intent=intent)
-        values = self._values(APPLYING) | known
-        self._write(connection, values, new=self.fresh and not done)
+        new = self.fresh and not done
+        self._write(connection, self._applying(done, intent=intent), new=new)
 
-    def _write(self, connection: Connection, values: dict[str, Any], *, new: bool) -> None:
+    def _applying(self, done: int, *, intent: str | None) -> Row:
+        known = values_of(self.migration, self.statements, state=APPLYING, done=done, intent=intent)
+        return self._values(APPLYING) | known
+
+    def _write(self, connection: Connection, values: Row, *, new: bool) -> None:
         number = self.migration.number
         lasting = _LASTING if self.fresh else ()
         changes = {name: value for name, value in values.items() if name not in lasting}
         if new or not connection.execute(_UPDATE, {"number": number, **changes}).rowcount:
             _insert(connection, values)
 
-    def _values(self, state: str, *, note: str | None = None) -> dict[str, Any]:
+    def _values(self, state: str, *, note: str | None = None) -> Row:
         finished = _now() if state == APPLIED else None
         done = len(self.statements) if finished else 0
         return {
@@ -218,7 +244,21 @@ class HistoryRecord:
         }
 
 
-def _insert(connection: Connection, values: dict[str, Any]) -> None:
+def write_together(connection: Connection, rows: Sequence[Row]) -> None:
+    """Write *rows*, new or not, in one statement, on a database that speaks as MySQL does."""
+    connection.execute(_upsert(), rows)
+
+
+@cache
+def _upsert() -> sa.Insert:
+    from sqlalchemy.dialects.mysql import insert
+
+    rows = insert(HISTORY)
+    changes = {each.name: each for each in rows.inserted if each.name not in _LASTING}
+    return rows.on_duplicate_key_update(changes)
+
+
+def _insert(connection: Connection, values: Row) -> None:
     given = {name: value for name, value in values.items() if value is not None}
     connection.execute(_INSERT, given)
 
@@ -230,7 +270,7 @@ def values_of(
     state: str,
     done: int,
     intent: str | None = None,
-) -> dict[str, Any]:
+) -> Row:
     """Return what the history holds of *migration* when the first *done* statements are done.
 
     *intent* is the text of the statement that is about to be sent.

@@ -10,7 +10,7 @@ from migrator import sql
 from migrator.dialects import dialect_of
 from migrator.errors import ConfigurationError, UnreadableError
 from migrator.lint import additive, raw_connection
-from migrator.migration import Phase, hash_files, load_all, write
+from migrator.migration import Phase, hash_files, load_all, read_files, write
 from migrator.migration.module import importable
 from migrator.plan import Edited, Plan, Step, edited, pending, plan, refuse_edited, target_of
 
@@ -103,6 +103,12 @@ class Job:
             for effect in each.effects
         )
 
+    @property
+    def is_known_expand(self) -> bool:
+        """Whether it begins afresh and sends nothing but the statements that are known."""
+        expands = self.migration.phase is Phase.EXPAND
+        return expands and self.statements is not None and self.step.resumes is None
+
     def fits_one_transaction(self, dialect: Dialect) -> bool:
         """Return whether it is applied all at once or not at all."""
         return (
@@ -151,10 +157,11 @@ def prepare(
     target = target_of(manifest, applied, options.target)
     entries = pending(manifest, applied, target)
     folder = manifest.folder
+    contents = {entry.number: read_files(entry, folder) for entry in entries}
     for entry in entries:
-        raw_connection.refuse(entry, folder)
+        raw_connection.refuse(entry, folder, contents[entry.number])
     with importable(folder):
-        migrations = load_all(manifest, [entry.number for entry in entries])
+        migrations = load_all(manifest, contents, contents=contents)
         made = plan(migrations, applied, target=target, expand_only=options.expand_only)
         declared = _declared(manifest, made)
         return Prepared(

@@ -127,7 +127,7 @@ def _carry_out(runner: Runner, jobs: Sequence[Job]) -> Iterator[Finished]:
     # Where every statement commits by itself, the server need not be told so after each job.
     together = runner.dialect.capabilities.transactional_ddl
     begun = nullcontext() if together else transaction(runner.connection)
-    with runner.judge.listening(), begun:
+    with runner.judge.listening(), begun, runner.settling():
         with commits_not_awaited(runner.connection, runner.dialect):
             yield from map(runner.carry_out, jobs[:-1])
         yield from map(runner.carry_out, jobs[-1:])

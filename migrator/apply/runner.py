@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NoReturn, TypeVar
@@ -11,7 +12,7 @@ import sqlalchemy as sa
 
 from migrator import guard, sql
 from migrator.apply import live
-from migrator.apply.connection import limit_waiting, send
+from migrator.apply.connection import limit_waiting, send, transaction
 from migrator.apply.event import Finished, Noted, Started
 from migrator.apply.foresee import work_of
 from migrator.apply.resume import Known
@@ -19,12 +20,12 @@ from migrator.apply.stepwise import apply_stepwise
 from migrator.apply.whole import apply_whole
 from migrator.dialects import Transient, said, transient
 from migrator.errors import StepError
-from migrator.history import HistoryRecord
+from migrator.history import HistoryRecord, write_together
 from migrator.migration import Phase
 from migrator.patience import Task
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from sqlalchemy.engine import Connection
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from migrator.apply.event import Listener
     from migrator.apply.job import Job, Options
     from migrator.dialects import Dialect
+    from migrator.history import Row
     from migrator.lock import Session
     from migrator.patience import Patience
 
@@ -51,6 +53,8 @@ class Runner:
     options: Options
     on_event: Listener
     known: Known = field(default_factory=Known)
+    owed: Row | None = None
+    """Note of the last migration that is to be written with the first of the next one."""
     index: int | None = None
     """Statement that was sent last, counted from 0."""
 
@@ -87,6 +91,24 @@ class Runner:
         task = Task(doing=doing, session=lambda: self.session, number=version, waiting=waiting)
         return self.patience.run(work, task)
 
+    def settle(self) -> None:
+        """Write the note that is owed, if one is."""
+        if self.owed is not None:
+            with transaction(self.connection):
+                write_together(self.connection, [self.owed])
+            self.owed = None
+
+    @contextmanager
+    def settling(self) -> Iterator[None]:
+        """Write what is owed when the body ends, if it can be after an error."""
+        try:
+            yield
+        except BaseException:
+            with suppress(sa.exc.SQLAlchemyError):
+                self.settle()
+            raise
+        self.patiently(self.settle)
+
     def send(self, job: Job, index: int) -> None:
         """Send one statement of *job* and have it judged again where it leaves."""
         self.index = index
@@ -99,6 +121,8 @@ class Runner:
 
     def _apply(self, job: Job) -> None:
         self.index = None
+        if not job.is_known_expand:
+            self.settle()
         if job.migration.phase is Phase.CONTRACT:
             self._contract(job, _record(job))
         elif job.fits_one_transaction(self.dialect):

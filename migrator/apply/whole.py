@@ -30,13 +30,14 @@ def apply_whole(runner: Runner, job: Job, record: HistoryRecord) -> None:
     """
     connection, migration = runner.connection, job.migration
     left_alone: list[str] = []
+    touched = job.touched
 
     def attempt() -> None:
         with transaction(connection):
-            before = snapshot(connection, runner.dialect, job.touched)
+            before = snapshot(connection, runner.dialect, touched)
             with rows_stay(connection, runner.dialect, job):
                 _send(runner, job)
-            after = snapshot(connection, runner.dialect, job.touched)
+            after = snapshot(connection, runner.dialect, touched)
             lost = before.lost_in(after, vouched(job.statements or (), runner.dialect))
             if lost:
                 raise NotAdditiveError(

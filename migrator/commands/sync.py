@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -97,8 +96,6 @@ def command(
 
 def _sync(engine: Engine, manifest: Manifest, options: Options, *, as_json: bool) -> None:
     progress = report.Progress()
-    # What is imported stays: the collector need not look at it for every migration.
-    gc.freeze()
 
     def show(event: Event) -> None:
         text = f"{json.dumps(report.event_as_json(event))}\n" if as_json else progress.text(event)
@@ -112,7 +109,6 @@ def _sync(engine: Engine, manifest: Manifest, options: Options, *, as_json: bool
             _print([json.dumps(report.error_as_json(error))])
         raise
     finally:
-        gc.unfreeze()
         click.echo(progress.close(), nl=False)
     _print(
         [json.dumps(report.outcome_as_json(outcome, manifest))]

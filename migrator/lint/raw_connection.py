@@ -13,11 +13,12 @@ from migrator.lint.additive import normal
 from migrator.lint.violation import Violation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from migrator.lint.project import Project
     from migrator.manifest import Entry
+    from migrator.migration import Contents
 
 RULE = "raw-connection"
 
@@ -43,7 +44,8 @@ _NAMES = words(
 _OS = words("execl execv execve execvp fork popen spawnl spawnv system")
 _BY_NAME = words("__getattribute__ attrgetter getattr methodcaller")
 """Functions that are given the name of an attribute."""
-_SUSPECT = re.compile("|".join(sorted(_ATTRIBUTES | _MODULES | _NAMES | _OS)).encode())
+_SUSPECTS = frozenset(name.encode() for name in _ATTRIBUTES | _MODULES | _NAMES | _OS)
+_WORD = re.compile(rb"\w+")
 _HELPER = re.compile(rb"\b_(?!_)")
 _HINT = "use op and op.get_bind().execute(); or write allow = ['raw-connection'] and the reason"
 
@@ -52,13 +54,17 @@ def check(project: Project) -> Iterator[Violation]:
     """Yield the places of each migration that go round the judge; nothing is imported for that."""
     for migration in project.migrations:
         vouched = normal(RULE) in {normal(label) for label in migration.allow}
-        for violation in found(migration.name, migration.files):
+        texts = {path: path.read_bytes() for path in migration.files if path.is_file()}
+        for violation in found(migration.name, texts):
             yield replace(violation, severity="info", hint=None) if vouched else violation
 
 
-def found(name: str, files: Iterable[Path]) -> Iterator[Violation]:
-    """Yield the places in the *files* of a migration, and their own helpers, that go round."""
-    for path, source in _sources(files):
+def found(name: str, texts: Mapping[Path, bytes]) -> Iterator[Violation]:
+    """Yield the places in a migration's files, and their own helpers, that go round.
+
+    *texts* holds what is in its files.
+    """
+    for path, source in _sources(texts):
         for line, what in places(source):
             yield Violation(
                 rule=RULE,
@@ -71,14 +77,14 @@ def found(name: str, files: Iterable[Path]) -> Iterator[Violation]:
             )
 
 
-def refuse(entry: Entry, folder: Path) -> None:
+def refuse(entry: Entry, folder: Path, contents: Contents) -> None:
     """Raise UnreadableError if a migration goes round the judge and does not say why it may.
 
     It is read and not loaded: to load it, or to write down what it sends, may already do it.
     """
-    files = [folder / file for file in entry.files]
-    for violation in found(entry.name, files):
-        if normal(RULE) in _allowed((folder / entry.main).read_bytes()):
+    texts = {folder / file: content for file, content in contents.items()}
+    for violation in found(entry.name, texts):
+        if normal(RULE) in _allowed(contents[entry.main]):
             return
         place = violation.path.name if violation.path else entry.main
         raise UnreadableError(
@@ -115,7 +121,7 @@ def _is_allow(node: ast.AST) -> bool:
 
 def places(source: bytes) -> list[tuple[int, str]]:
     """Return the lines of Python's *source* that go round the judge, with what does so."""
-    if source.isascii() and not _SUSPECT.search(source):
+    if source.isascii() and _SUSPECTS.isdisjoint(_WORD.findall(source)):
         return []  # Letters outside ASCII may be other ways to write these names.
     tree = _tree(source)
     return sorted(
@@ -127,18 +133,18 @@ def places(source: bytes) -> list[tuple[int, str]]:
     )
 
 
-def _sources(files: Iterable[Path]) -> Iterator[tuple[Path, bytes]]:
-    """Yield those of *files* that are Python, and the helpers that they import, as they are."""
-    waiting = [path for path in files if path.suffix == ".py"]
-    seen: set[Path] = set()
+def _sources(texts: Mapping[Path, bytes]) -> Iterator[tuple[Path, bytes]]:
+    """Yield those of *texts* that are Python, and the helpers that they import, as they are."""
+    known = {path: text for path, text in texts.items() if path.suffix == ".py"}
+    waiting = list(known)
     while waiting:
         path = waiting.pop(0)
-        if path in seen or not path.is_file():
-            continue
-        seen.add(path)
-        source = path.read_bytes()
-        yield path, source
-        waiting += (path.parent / f"{name}.py" for name in _helpers(source))
+        yield path, known[path]
+        for name in _helpers(known[path]):
+            helper = path.parent / f"{name}.py"
+            if helper not in known and helper.is_file():
+                known[helper] = helper.read_bytes()
+                waiting.append(helper)
 
 
 def _helpers(source: bytes) -> Iterator[str]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from migrator.migration.load import hash_files, load, load_all
+from migrator.migration.load import Contents, hash_files, load, load_all, read_files
 from migrator.migration.migration import Migration, Phase, PythonSource, Source, SqlSource
 from migrator.migration.render import render, write
 
 __all__ = [
+    "Contents",
     "Migration",
     "Phase",
     "PythonSource",
@@ -15,6 +16,7 @@ __all__ = [
     "hash_files",
     "load",
     "load_all",
+    "read_files",
     "render",
     "write",
 ]

@@ -7,7 +7,7 @@ import os
 import re
 import stat
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from migrator.errors import MigrationError
 from migrator.manifest.entry import dialect_in
@@ -21,53 +21,64 @@ if TYPE_CHECKING:
 
     from migrator.manifest import Entry, Manifest
 
+Contents: TypeAlias = "Mapping[str, bytes]"
+"""Name of a file → its content."""
+
 MAX_BYTES = 16 * 1024 * 1024
 
 _HELPER = re.compile(rb"\b(_[A-Za-z0-9]\w*)\b")
 _IMPORT = re.compile(rb"^[ \t]*(?:from|import)[ \t](?:[^\n\\(]|\\\n|\([^)]*\))*", re.MULTILINE)
 
 
-def load(entry: Entry, folder: Path) -> Migration:
-    """Return the migration of *entry*, whose files are in *folder*.
+def load(entry: Entry, folder: Path, contents: Contents | None = None) -> Migration:
+    """Return the migration of *entry*, whose files are in *folder* and hold *contents*.
 
     Runs the files: a migration's module imports nothing of the application and reaches no
     database. Raises MigrationError, with file and line, for whatever is wrong.
     """
-    contents = _read_all(entry, folder)
-    main = run(folder / entry.main, contents[entry.main])
+    contents = read_files(entry, folder) if contents is None else contents
+    paths = {file: folder / file for file in entry.files}
+    main = run(paths[entry.main], contents[entry.main])
     phase = phase_of(main)
     sources: dict[str | None, Source] = {}
     for file in entry.files:
         if file == entry.main:
             sources[None] = _python(main, phase.value)
         elif file.endswith(".py"):
-            module = run(folder / file, contents[file])
+            module = run(paths[file], contents[file])
             refuse_declarations(module, phase)
             sources[dialect_in(file)] = _python(module, phase.value)
         else:
-            sources[dialect_in(file)] = _sql(folder / file, contents[file])
+            sources[dialect_in(file)] = _sql(paths[file], contents[file])
     return Migration(
         number=entry.number,
         name=entry.name,
         phase=phase,
         doc=main.doc.strip().partition("\n")[0].strip() or entry.name.replace("_", " "),
-        files=tuple(folder / file for file in entry.files),
+        files=tuple(paths.values()),
         hash=_digest(contents, folder),
         sources=sources,
         **declarations(main, phase),
     )
 
 
-def load_all(manifest: Manifest, numbers: Collection[int] | None = None) -> tuple[Migration, ...]:
+def load_all(
+    manifest: Manifest,
+    numbers: Collection[int] | None = None,
+    *,
+    contents: Mapping[int, Contents] | None = None,
+) -> tuple[Migration, ...]:
     """Return the migrations of *manifest*, or of its *numbers* only, in their order.
+
+    *contents* holds, by number, what has been read of their files already.
 
     Raises MigrationError as load() does, and when two transitions have one name; with all
     of the manifest loaded, also when a contract completes what no earlier expand declares.
     """
-    folder = manifest.folder
+    folder, known = manifest.folder, contents or {}
     with importable(folder):
         loaded = tuple(
-            load(entry, folder)
+            load(entry, folder, known.get(entry.number))
             for entry in manifest.entries
             if numbers is None or entry.number in numbers
         )
@@ -77,11 +88,11 @@ def load_all(manifest: Manifest, numbers: Collection[int] | None = None) -> tupl
 
 def hash_files(entry: Entry, folder: Path) -> str:
     """Return the hash of an entry's files without running them: Migration.hash."""
-    return _digest(_read_all(entry, folder), folder)
+    return _digest(read_files(entry, folder), folder)
 
 
-def _read_all(entry: Entry, folder: Path) -> dict[str, bytes]:
-    """Return the content of an entry's files, with the line ends of Unix."""
+def read_files(entry: Entry, folder: Path) -> Contents:
+    """Return the content of an entry's files by name, with the line ends of Unix."""
     return {file: _read(folder / file) for file in entry.files}
 
 
@@ -101,7 +112,7 @@ def _read(path: Path) -> bytes:
     return content.replace(b"\r\n", b"\n")
 
 
-def _digest(contents: Mapping[str, bytes], folder: Path) -> str:
+def _digest(contents: Contents, folder: Path) -> str:
     """Return SHA-256 over the names and bytes of files, and of the helpers they import."""
     whole = dict(contents)
     _add_helpers(whole, contents, folder)
@@ -112,7 +123,7 @@ def _digest(contents: Mapping[str, bytes], folder: Path) -> str:
     return digest.hexdigest()
 
 
-def _add_helpers(whole: dict[str, bytes], contents: Mapping[str, bytes], folder: Path) -> None:
+def _add_helpers(whole: dict[str, bytes], contents: Contents, folder: Path) -> None:
     """Add to *whole* the modules of the folder, called _name.py, that *contents* import."""
     for file, content in contents.items():
         if not file.endswith(".py"):

@@ -1,6 +1,7 @@
 """A file of Python, run as the module of versions/ that it is, from bytes already read."""
 
 from __future__ import annotations
+import __future__
 
 import ast
 import functools
@@ -10,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from migrator.errors import MigrationError, MigratorError
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 
 MAX_MESSAGE = 300
 
+_GIVEN = frozenset({*vars(ModuleType("")), "__builtins__", "__file__"})
+"""What every module has."""
+_IMPORTED = (ModuleType, type(__future__.annotations))
+"""What a module has by an import only."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Module:
@@ -28,14 +34,14 @@ class Module:
     path: Path
     doc: str
     names: Mapping[str, object]
-    lines: Mapping[str, int]
-    """Name → line that binds it."""
+    content: bytes
 
     def error(
         self, message: str, *, name: str | None = None, hint: str | None = None
     ) -> MigrationError:
         """Return the error that points at the line of *name*, or at the file."""
-        return error_at(self.path, message, line=self.lines.get(name or ""), hint=hint)
+        lines = dict(_bound(self.content))
+        return error_at(self.path, message, line=lines.get(name or ""), hint=hint)
 
 
 def run(path: Path, content: bytes) -> Module:
@@ -44,19 +50,13 @@ def run(path: Path, content: bytes) -> Module:
     module.__file__ = str(path)
     module.__package__ = path.parent.name
     try:
-        tree = ast.parse(content, str(path))
-        code = compile(tree, str(path), "exec", dont_inherit=True)
+        code = compile(content, str(path), "exec", dont_inherit=True)
         with importable(path.parent):
             exec(code, module.__dict__)  # noqa: S102 - running migrations is what this is for
     except (Exception, SystemExit) as error:
         raise explain(error, path) from error
-    lines = {name: line for name, line in _bound(tree.body) if name in module.__dict__}
-    return Module(
-        path=path,
-        doc=module.__doc__ or "",
-        names={name: module.__dict__[name] for name in lines},
-        lines=lines,
-    )
+    names = _own(module, content)
+    return Module(path=path, doc=module.__doc__ or "", names=names, content=content)
 
 
 def within(folder: Path, function: Callable[..., object]) -> Callable[[Any], object]:
@@ -132,11 +132,31 @@ def _line(error: BaseException, path: Path) -> int | None:
     return next((frame.lineno for frame in reversed(frames) if frame.filename == str(path)), None)
 
 
-def _bound(body: Iterable[ast.stmt]) -> Iterator[tuple[str, int]]:
-    """Yield the names that statements of a module bind by themselves: not those they import."""
-    for statement in body:
+def _own(module: ModuleType, content: bytes) -> dict[str, object]:
+    """Return what *module*, whose text is *content*, binds by itself: not what it imports.
+
+    The text is looked at, which takes long, only where the values do not say it.
+    """
+    bound = {name: value for name, value in vars(module).items() if name not in _GIVEN}
+    made = {name: value for name, value in bound.items() if not isinstance(value, _IMPORTED)}
+    if all(isinstance(each, FunctionType) and _is_of(each, module) for each in made.values()):
+        return made
+    names = {name for name, _ in _bound(content)}
+    return {name: value for name, value in bound.items() if name in names}
+
+
+def _is_of(function: FunctionType, module: ModuleType) -> bool:
+    """Return whether *function* is written in *module*."""
+    return function.__module__ == module.__name__ and function.__globals__ is vars(module)
+
+
+def _bound(content: bytes) -> Iterator[tuple[str, int]]:
+    """Yield the names that a module with the text *content* binds itself, and their lines."""
+    for statement in ast.parse(content).body:
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield statement.name, statement.lineno
+            continue
+        if isinstance(statement, ast.Import | ast.ImportFrom):
             continue
         for node in ast.walk(statement):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):

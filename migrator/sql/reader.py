@@ -115,12 +115,15 @@ class Reader:
         if not self.sign("("):
             raise UnreadableText(f"{self.found()} stands where ( is expected")
         start, depth = self._at, 1
-        while depth:
-            if self.done:
-                raise UnreadableText("a parenthesis is not closed")
-            token = self.take()
-            depth += token.is_sign("(") - token.is_sign(")")
-        return self._tokens[start : self._at - 1]
+        for at in range(start, len(self._tokens)):
+            token = self._tokens[at]
+            if token.sort is not Sort.SIGN:
+                continue
+            depth += (token.value == "(") - (token.value == ")")
+            if not depth:
+                self._at = at + 1
+                return self._tokens[start:at]
+        raise UnreadableText("a parenthesis is not closed")
 
     def rest(self) -> Sequence[Token]:
         """Take all that is left."""
@@ -150,8 +153,10 @@ def items(tokens: Sequence[Token]) -> list[Sequence[Token]]:
     found: list[Sequence[Token]] = []
     start = depth = 0
     for place, token in enumerate(tokens):
-        depth += token.is_sign("(", "[") - token.is_sign(")", "]")
-        if token.is_sign(",") and depth == 0:
+        if token.sort is not Sort.SIGN:
+            continue
+        depth += (token.value in ("(", "[")) - (token.value in (")", "]"))
+        if token.value == "," and depth == 0:
             found.append(tokens[start:place])
             start = place + 1
     return [*found, tokens[start:]]

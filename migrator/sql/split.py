@@ -38,12 +38,12 @@ def runs(stream: Iterator[Token]) -> Iterator[Sequence[Token]]:
     parentheses = 0
     body = _Body()
     for token in stream:
-        if token.is_sign(";") and parentheses <= 0 and not body.open:
-            yield statement
-            statement, body = [], _Body()
-            continue
-        if token.is_sign("(", ")"):
-            parentheses += 1 if token.value == "(" else -1
+        if token.sort is Sort.SIGN:
+            if token.value == ";" and parentheses <= 0 and not body.open:
+                yield statement
+                statement, body = [], _Body()
+                continue
+            parentheses += (token.value == "(") - (token.value == ")")
         body.take(token, statement)
         statement.append(token)
     yield statement

@@ -81,17 +81,17 @@ def tokens(text: str, syntax: Syntax) -> Iterator[Token]:
     executable comment make it doubtful where a token ends.
     """
     _refuse_unusual(text)
-    at = 0
-    while at < len(text):
+    at, end = 0, len(text)
+    while at < end:
         if found := _PLAIN.match(text, at):
             token = _plain_token(found, syntax)
-        elif (end := _blank(text, at, syntax)) > at:
-            at = end
+        elif (after := _blank(text, at, syntax)) > at:
+            at = after
             continue
         else:
             token = _token(text, at, syntax)
         yield token
-        at = token.end
+        at = token.start + len(token.text)
 
 
 def _refuse_unusual(text: str) -> None:
@@ -155,9 +155,9 @@ def _token(text: str, at: int, syntax: Syntax) -> Token:
 
 def _plain_token(found: re.Match[str], syntax: Syntax) -> Token:
     """Return what _PLAIN has *found*; a word may be the prefix of a string."""
-    if found.lastindex == 1:
-        return _word(found.string, found.start(1), found.end(), syntax)
-    return Token(Sort.SIGN, found[2], found[2], found.start(2))
+    if sign := found[2]:
+        return Token(Sort.SIGN, sign, sign, found.start(2))
+    return _word(found.string, found.start(1), found.end(), syntax)
 
 
 def _number_or_sign(text: str, at: int) -> Token:

@@ -58,6 +58,21 @@ def test_everything_is_applied_in_order(engine: Engine, manifest: Manifest) -> N
     assert started == [each.version for each in found if isinstance(each, Finished)] == [1, 2, 3, 4]
 
 
+def test_what_is_applied_is_noted_though_the_next_cannot_begin(
+    engine: Engine, manifest: Manifest
+) -> None:
+    def refuse(event: Event) -> None:
+        if isinstance(event, Started) and event.version == 2:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        sync(engine, manifest, on_event=refuse)
+
+    assert [(each.version, each.complete, each.intent) for each in rows(engine)] == [
+        (1, True, None)
+    ]
+
+
 def test_a_second_sync_has_nothing_to_do(engine: Engine, manifest: Manifest) -> None:
     sync(engine, manifest)
     before = rows(engine)

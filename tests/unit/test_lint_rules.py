@@ -12,6 +12,7 @@ from migrator.lint import raw_connection
 from migrator.lint.check import RULES, check
 from migrator.lint.loaded import load_each
 from migrator.manifest import Entry
+from migrator.migration import read_files
 from tests.projects import contract, expand, project
 
 if TYPE_CHECKING:
@@ -123,8 +124,9 @@ def test_raw_connection_looks_into_helpers(tmp_path):
 def test_a_migration_that_cannot_be_loaded_goes_round_nothing_either(tmp_path):
     (tmp_path / "a.py").write_text("allow = [")
     (tmp_path / "a.sqlite.py").write_text("import sqlite3\n")
+    entry = Entry(number=1, files=("a.py", "a.sqlite.py"))
     with pytest.raises(UnreadableError, match=r"a\.sqlite\.py, line 1: import sqlite3 goes round"):
-        raw_connection.refuse(Entry(number=1, files=("a.py", "a.sqlite.py")), tmp_path)
+        raw_connection.refuse(entry, tmp_path, read_files(entry, tmp_path))
 
 
 def test_missing_test_looks_beside_the_migration(tmp_path):
