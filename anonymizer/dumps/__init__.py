@@ -1,0 +1,11 @@
+"""Dumps: one format a file, and the tuple of those that are read as one stream."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from anonymizer.dumps.base import Format
+
+FORMATS: tuple[Format, ...] = ()
+"""Every text format of dumps."""
