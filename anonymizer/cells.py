@@ -62,6 +62,24 @@ class Cells:
         """Return the values that *which*, numbers or a mask of booleans, chooses."""
         return Cells(data=self.data, starts=self.starts[which], ends=self.ends[which])
 
+    def replaced(self, which: Places, values: list[bytes]) -> Cells:
+        """Return these values with *values* in the places *which*."""
+        added = Cells.of(values)
+        starts, ends = self.starts.copy(), self.ends.copy()
+        starts[which] = added.starts + self.data.size
+        ends[which] = added.ends + self.data.size
+        return Cells(data=np.concatenate([self.data, added.data]), starts=starts, ends=ends)
+
+    def containing(self, *bytes_: int) -> Places:
+        """Return the places of the values that hold one of *bytes_*."""
+        found = self.data == bytes_[0]
+        for each in bytes_[1:]:
+            found |= self.data == each
+        at = np.flatnonzero(found)
+        if not len(at):
+            return at
+        return np.flatnonzero(np.searchsorted(at, self.ends) > np.searchsorted(at, self.starts))
+
     def to_list(self) -> list[bytes]:
         """Return each value as bytes: for what cannot be done to all at once."""
         held = self.data.tobytes() if self.data.size < 4 * self.lengths.sum() else self.data
@@ -76,14 +94,25 @@ class Cells:
 
     def to_arrow(self) -> pa.LargeBinaryArray:
         """Return the values as an array; their bytes are copied only where they must be."""
-        count = len(self)
-        if count and (self.starts[1:] >= self.ends[:-1]).all():
-            if (self.starts[1:] == self.ends[:-1]).all():
-                return _array(self.data, np.append(self.starts, self.ends[-1:]))
-            bounds = np.empty(2 * count, np.int64)
-            bounds[0::2], bounds[1::2] = self.starts, self.ends
-            return _array(self.data, bounds).take(pa.array(np.arange(0, 2 * count, 2)))
-        return pa.array(self.to_list(), pa.large_binary())
+        if not len(self):
+            return pa.array([], pa.large_binary())
+        if _is_ordered(self.starts, self.ends):
+            return _ordered(self)
+        order = np.argsort(self.starts, kind="stable")
+        sorted_ = self.take(order)
+        if not _is_ordered(sorted_.starts, sorted_.ends):
+            return self._gathered()
+        rank = np.empty_like(order)
+        rank[order] = np.arange(len(order))
+        return _ordered(sorted_).take(pa.array(rank))
+
+    def _gathered(self) -> pa.LargeBinaryArray:
+        """Return the values, copied byte by byte: for places that overlap."""
+        lengths = self.lengths
+        bounds = np.zeros(len(self) + 1, np.int64)
+        np.cumsum(lengths, out=bounds[1:])
+        at = np.arange(bounds[-1]) + np.repeat(self.starts - bounds[:-1], lengths)
+        return _array(self.data[at], bounds)
 
     def heads(self, width: int) -> Bytes:
         """Return the first *width* bytes of each value, padded with zeros: (values, width)."""
@@ -96,6 +125,20 @@ class Cells:
         found = windows[self.starts]
         found *= np.arange(width) < self.lengths[:, None]
         return found
+
+
+def _is_ordered(starts: Places, ends: Places) -> bool:
+    """Return whether each value lies behind the one before it."""
+    return bool((starts[1:] >= ends[:-1]).all())
+
+
+def _ordered(cells: Cells) -> pa.LargeBinaryArray:
+    """Return values that lie one behind the other, without a copy where nothing is between."""
+    if (cells.starts[1:] == cells.ends[:-1]).all():
+        return _array(cells.data, np.append(cells.starts, cells.ends[-1:]))
+    bounds = np.empty(2 * len(cells), np.int64)
+    bounds[0::2], bounds[1::2] = cells.starts, cells.ends
+    return _array(cells.data, bounds).take(pa.array(np.arange(0, len(bounds), 2)))
 
 
 def _array(data: Bytes, bounds: Places) -> pa.LargeBinaryArray:

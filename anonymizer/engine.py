@@ -1,0 +1,267 @@
+"""The engine: rows of a dump in, the same rows with masked values out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+
+from anonymizer.cells import Cells
+from anonymizer.errors import AnonymizerError, DumpError, PolicyError
+from anonymizer.masks.base import Setting
+from anonymizer.masks.find import mask_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from anonymizer.column import Column, Table, TableName
+    from anonymizer.dumps.base import Block, Codec, Rows
+    from anonymizer.key import Key
+    from anonymizer.masks.base import Replace
+
+Nulls: TypeAlias = "NDArray[np.bool_]"
+
+KEEP, CLEAR = "keep", "null"
+"""Masks that the engine carries out itself: nothing is read for them."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Count:
+    """What was done to one column."""
+
+    values: int = 0
+    """Values that were not NULL."""
+    nulls: int = 0
+    replaced: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Masked:
+    """A column whose values are replaced."""
+
+    column: Column
+    replace: Replace | None
+    """None when every value becomes NULL."""
+    needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Masker:
+    """Masks rows of one table; *columns* names the fields of a row in their order."""
+
+    table: Table
+    columns: tuple[str, ...]
+    masked: tuple[Masked, ...]
+    """In the order of *columns*."""
+    counts: Mapping[str, Count] = field(default_factory=dict)
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The columns whose values have to be read."""
+        names = [each.column.name for each in self.masked if each.replace]
+        return tuple(
+            dict.fromkeys([*names, *(name for each in self.masked for name in each.needs)])
+        )
+
+    @property
+    def cleared(self) -> tuple[str, ...]:
+        """The columns of which every value becomes NULL."""
+        return tuple(each.column.name for each in self.masked if each.replace is None)
+
+    def mask_columns(
+        self, values: Mapping[str, Cells], nulls: Mapping[str, Nulls]
+    ) -> Mapping[str, Cells]:
+        """Return the masked columns, from *values* of those that are needed.
+
+        All have a value for each row; where *nulls* says so it means nothing.
+        """
+        found = {}
+        for each in self.masked:
+            if each.replace is None:
+                continue
+            name = each.column.name
+            valid = np.flatnonzero(~nulls[name])
+            others = {other: _without(values[other], nulls[other], valid) for other in each.needs}
+            new = self._replace(each, values[name].take(valid), others)
+            found[name] = _spread(new, valid, len(nulls[name]))
+            self._count(name, values=len(valid), nulls=len(nulls[name]) - len(valid))
+        return found
+
+    def rewrite(self, rows: Rows) -> pa.Buffer | bytes:
+        """Return the text of *rows* with masked values; what is kept stays as it is written.
+
+        Raises DumpError, with table, line and byte, for a row that cannot be read.
+        """
+        try:
+            block = rows.codec.parse(rows.data, len(self.columns))
+            return self._rewritten(block, rows.codec)
+        except DumpError as error:
+            raise _placed(error, rows) from error
+
+    def _rewritten(self, block: Block, codec: Codec) -> pa.Buffer | bytes:
+        if not len(block.starts):
+            return block.data.tobytes()
+        places = {name: place for place, name in enumerate(self.columns)}
+        values, nulls = {}, {}
+        for name in self.needed:
+            fields = _fields(block, places[name])
+            null = codec.is_null(fields)
+            column = self.table.column(name)
+            assert column is not None  # noqa: S101 - a masker is only made of known columns
+            valid = np.flatnonzero(~null)
+            read = codec.decode(fields.take(valid), column.kind)
+            values[name], nulls[name] = _spread(read, valid, len(null)), null
+        new = self.mask_columns(values, nulls)
+        changes = []
+        for each in self.masked:
+            name = each.column.name
+            if each.replace is None:
+                which = np.flatnonzero(~codec.is_null(_fields(block, places[name])))
+                written = _repeated(codec.null, len(which))
+                self._count(name, values=len(which), nulls=len(block.starts) - len(which))
+            else:
+                which = np.flatnonzero(~nulls[name])
+                written = codec.encode(new[name].take(which), each.column.kind)
+            changes.append((places[name], which, written))
+        return _assembled(block, changes)
+
+    def _replace(self, masked: Masked, values: Cells, others: Mapping[str, Cells]) -> Cells:
+        assert masked.replace is not None  # noqa: S101 - asked before
+        if not len(values):
+            return values
+        try:
+            return masked.replace(values, others)
+        except AnonymizerError as error:
+            name = masked.column.name
+            raise DumpError(f"column {name}: {error.message}", hint=error.hint) from error
+
+    def _count(self, name: str, *, values: int, nulls: int) -> None:
+        count = self.counts[name]
+        count.values += values
+        count.replaced += values
+        count.nulls += nulls
+
+
+class Decided(Protocol):
+    """What is decided on tables: a plan."""
+
+    def find(self, name: TableName) -> Table | None:
+        """Return the table called *name*, if there are decisions on it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """A plan and a key: makes the maskers of tables."""
+
+    plan: Decided
+    key: Key
+
+    def masker(self, name: TableName, columns: Sequence[str]) -> Masker | None:
+        """Return what masks rows of *columns*; None when all of them stay as they are.
+
+        Raises PolicyError for a table or a column on which nothing is decided.
+        """
+        table = self.plan.find(name)
+        if table is None:
+            raise PolicyError(
+                f"table {name} is in the data, and no decision is made on it",
+                hint="run anonymizer check: it prints the lines to paste",
+            )
+        missing = [each for each in columns if table.column(each) is None]
+        if missing:
+            raise PolicyError(
+                f"no decision is made on {name}.{missing[0]}",
+                hint="run anonymizer check: it prints the line to paste",
+            )
+        masked = tuple(self._masked(table, columns))
+        counts = {each.column.name: Count() for each in masked}
+        made = Masker(table=table, columns=tuple(columns), masked=masked, counts=counts)
+        return made if masked else None
+
+    def _masked(self, table: Table, columns: Sequence[str]) -> Iterable[Masked]:
+        for name in columns:
+            column = table.column(name)
+            assert column is not None  # noqa: S101 - looked for before
+            if column.decision.mask == KEEP:
+                continue
+            if column.decision.mask == CLEAR:
+                yield Masked(column=column, replace=None)
+                continue
+            mask = mask_of(column.decision)
+            absent = [each for each in mask.needs if each not in columns]
+            if absent:
+                raise PolicyError(
+                    f"{table.name}.{name} is masked by {absent[0]!r} of its row, which the data "
+                    "does not have",
+                    hint="dump the column as well",
+                )
+            key = self.key.derive(f"domain {column.domain}")
+            bound = mask.bind(Setting(column=column, key=key))
+            yield Masked(column=column, replace=bound, needs=mask.needs)
+
+
+def _fields(block: Block, place: int) -> Cells:
+    starts = np.ascontiguousarray(block.starts[:, place])
+    return Cells(data=block.data, starts=starts, ends=np.ascontiguousarray(block.ends[:, place]))
+
+
+def _spread(values: Cells, valid: NDArray[np.int64], count: int) -> Cells:
+    """Return *count* values: *values* in the places *valid*, empty ones elsewhere."""
+    if len(valid) == count:
+        return values
+    starts, ends = np.zeros(count, np.int64), np.zeros(count, np.int64)
+    starts[valid], ends[valid] = values.starts, values.ends
+    return Cells(data=values.data, starts=starts, ends=ends)
+
+
+def _without(values: Cells, null: Nulls, which: NDArray[np.int64]) -> Cells:
+    """Return the values in the places *which*, those that are NULL empty."""
+    chosen = values.take(which)
+    ends = np.where(null[which], chosen.starts, chosen.ends)
+    return Cells(data=chosen.data, starts=chosen.starts, ends=ends)
+
+
+def _repeated(text: bytes, count: int) -> Cells:
+    starts = np.zeros(count, np.int64)
+    return Cells(data=np.frombuffer(text, np.uint8), starts=starts, ends=starts + len(text))
+
+
+def _assembled(
+    block: Block, changes: Sequence[tuple[int, NDArray[np.int64], Cells]]
+) -> pa.Buffer | bytes:
+    """Return the text of *block* with the fields of *changes* replaced.
+
+    The text is cut at each field that may change: its pieces and the new fields are one array,
+    of which those that make up the rows are taken. So each byte is copied once or twice, in C.
+    """
+    rows, width = len(block.starts), 2 * len(changes)
+    bounds = np.empty((rows, width), np.int64)
+    chosen = np.arange(rows * width + 1)
+    arrays, held = [], rows * width + 1
+    for number, (place, which, written) in enumerate(changes):
+        bounds[:, 2 * number] = block.starts[:, place]
+        bounds[:, 2 * number + 1] = block.ends[:, place]
+        chosen[which * width + 2 * number + 1] = np.arange(held, held + len(which))
+        arrays.append(written.to_arrow())
+        held += len(which)
+    whole = np.concatenate([[0], bounds.reshape(-1), [block.data.size]])
+    original = Cells(data=block.data, starts=whole[:-1], ends=whole[1:]).to_arrow()
+    taken = pa.concat_arrays([original, *arrays]).take(pa.array(chosen))
+    return taken.buffers()[2]
+
+
+def _placed(error: DumpError, rows: Rows) -> DumpError:
+    """Return *error* with its place in the dump, where it says one in the rows."""
+    line = rows.line + (error.line or 1) - 1
+    message = error.args[0].partition(": ")[2] if error.line or error.byte else error.message
+    return DumpError(
+        message,
+        table=str(rows.table),
+        line=line,
+        byte=rows.byte + (error.byte or 0),
+        hint=error.hint,
+    )
