@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
@@ -23,20 +23,23 @@ if TYPE_CHECKING:
     from anonymizer.key import Key
     from anonymizer.masks.base import Replace
 
+Text: TypeAlias = "bytes | memoryview"
 Nulls: TypeAlias = "NDArray[np.bool_]"
+Counts: TypeAlias = "Mapping[str, Count]"
 
 KEEP, CLEAR = "keep", "null"
 """Masks that the engine carries out itself: nothing is read for them."""
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Count:
-    """What was done to one column."""
+    """What was in one column: all values were replaced, and NULL stays NULL."""
 
     values: int = 0
-    """Values that were not NULL."""
     nulls: int = 0
-    replaced: int = 0
+
+    def __add__(self, other: Count) -> Count:
+        return Count(values=self.values + other.values, nulls=self.nulls + other.nulls)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +60,6 @@ class Masker:
     columns: tuple[str, ...]
     masked: tuple[Masked, ...]
     """In the order of *columns*."""
-    counts: Mapping[str, Count] = field(default_factory=dict)
 
     @property
     def needed(self) -> tuple[str, ...]:
@@ -88,13 +90,12 @@ class Masker:
             others = {other: _without(values[other], nulls[other], valid) for other in each.needs}
             new = self._replace(each, values[name].take(valid), others)
             found[name] = _spread(new, valid, len(nulls[name]))
-            self._count(name, values=len(valid), nulls=len(nulls[name]) - len(valid))
         return found
 
-    def rewrite(self, rows: Rows) -> pa.Buffer | bytes:
-        """Return the text of *rows* with masked values; what is kept stays as it is written.
+    def rewrite(self, rows: Rows) -> tuple[Text, Counts]:
+        """Return the text of *rows* with masked values, and the count of each masked column.
 
-        Raises DumpError, with table, line and byte, for a row that cannot be read.
+        What is kept stays as it is written. Raises DumpError, with table, line and byte, for a row that cannot be read.
         """
         try:
             block = rows.codec.parse(rows.data, len(self.columns))
@@ -102,32 +103,37 @@ class Masker:
         except DumpError as error:
             raise _placed(error, rows) from error
 
-    def _rewritten(self, block: Block, codec: Codec) -> pa.Buffer | bytes:
+    def _rewritten(self, block: Block, codec: Codec) -> tuple[Text, Counts]:
         if not len(block.starts):
-            return block.data.tobytes()
-        places = {name: place for place, name in enumerate(self.columns)}
-        values, nulls = {}, {}
-        for name in self.needed:
-            fields = _fields(block, places[name])
-            null = codec.is_null(fields)
-            column = self.table.column(name)
-            assert column is not None  # noqa: S101 - a masker is only made of known columns
-            valid = np.flatnonzero(~null)
-            read = codec.decode(fields.take(valid), column.kind)
-            values[name], nulls[name] = _spread(read, valid, len(null)), null
+            return block.data.data, {}
+        values, nulls = self._read(block, codec)
         new = self.mask_columns(values, nulls)
-        changes = []
+        changes, counts = [], {}
         for each in self.masked:
             name = each.column.name
-            if each.replace is None:
-                which = np.flatnonzero(~codec.is_null(_fields(block, places[name])))
-                written = _repeated(codec.null, len(which))
-                self._count(name, values=len(which), nulls=len(block.starts) - len(which))
-            else:
-                which = np.flatnonzero(~nulls[name])
+            place = self.columns.index(name)
+            null = nulls[name] if name in nulls else codec.is_null(_fields(block, place))
+            which = np.flatnonzero(~null)
+            if name in new:
                 written = codec.encode(new[name].take(which), each.column.kind)
-            changes.append((places[name], which, written))
-        return _assembled(block, changes)
+            else:
+                written = _repeated(codec.null, len(which))
+            changes.append((place, which, written))
+            counts[name] = Count(values=len(which), nulls=len(null) - len(which))
+        return _assembled(block, changes), counts
+
+    def _read(self, block: Block, codec: Codec) -> tuple[Mapping[str, Cells], Mapping[str, Nulls]]:
+        """Return the values of the columns that are needed, and which of them are NULL."""
+        values, nulls = {}, {}
+        for name in self.needed:
+            fields = _fields(block, self.columns.index(name))
+            column = self.table.column(name)
+            assert column is not None  # noqa: S101 - a masker is made of known columns
+            nulls[name] = codec.is_null(fields)
+            valid = np.flatnonzero(~nulls[name])
+            read = codec.decode(fields.take(valid), column.kind)
+            values[name] = _spread(read, valid, len(fields))
+        return values, nulls
 
     def _replace(self, masked: Masked, values: Cells, others: Mapping[str, Cells]) -> Cells:
         assert masked.replace is not None  # noqa: S101 - asked before
@@ -138,12 +144,6 @@ class Masker:
         except AnonymizerError as error:
             name = masked.column.name
             raise DumpError(f"column {name}: {error.message}", hint=error.hint) from error
-
-    def _count(self, name: str, *, values: int, nulls: int) -> None:
-        count = self.counts[name]
-        count.values += values
-        count.replaced += values
-        count.nulls += nulls
 
 
 class Decided(Protocol):
@@ -178,8 +178,7 @@ class Engine:
                 hint="run anonymizer check: it prints the line to paste",
             )
         masked = tuple(self._masked(table, columns))
-        counts = {each.column.name: Count() for each in masked}
-        made = Masker(table=table, columns=tuple(columns), masked=masked, counts=counts)
+        made = Masker(table=table, columns=tuple(columns), masked=masked)
         return made if masked else None
 
     def _masked(self, table: Table, columns: Sequence[str]) -> Iterable[Masked]:
@@ -230,9 +229,7 @@ def _repeated(text: bytes, count: int) -> Cells:
     return Cells(data=np.frombuffer(text, np.uint8), starts=starts, ends=starts + len(text))
 
 
-def _assembled(
-    block: Block, changes: Sequence[tuple[int, NDArray[np.int64], Cells]]
-) -> pa.Buffer | bytes:
+def _assembled(block: Block, changes: Sequence[tuple[int, NDArray[np.int64], Cells]]) -> memoryview:
     """Return the text of *block* with the fields of *changes* replaced.
 
     The text is cut at each field that may change: its pieces and the new fields are one array,
@@ -251,7 +248,7 @@ def _assembled(
     whole = np.concatenate([[0], bounds.reshape(-1), [block.data.size]])
     original = Cells(data=block.data, starts=whole[:-1], ends=whole[1:]).to_arrow()
     taken = pa.concat_arrays([original, *arrays]).take(pa.array(chosen))
-    return taken.buffers()[2]
+    return memoryview(taken.buffers()[2] or b"")
 
 
 def _placed(error: DumpError, rows: Rows) -> DumpError:

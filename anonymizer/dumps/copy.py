@@ -93,15 +93,16 @@ def _empty(text: NDArray[np.uint8]) -> Block:
 
 def _irregular(data: bytes, columns: int) -> DumpError:
     """Return the error for the first line that has not as many fields, or no end."""
+    *lines, last = data.split(b"\n")
     byte = 0
-    for number, line in enumerate(data.split(b"\n"), 1):
+    for number, line in enumerate(lines, 1):
         found = line.count(b"\t") + 1 if line or columns else 0
-        if byte + len(line) == len(data):
-            return DumpError("the last row has no end: the dump is cut off", line=number, byte=byte)
         if found != columns:
-            break
+            what = f"a row of {found} fields, expected {columns}"
+            return DumpError(what, line=number, byte=byte)
         byte += len(line) + 1
-    return DumpError(f"a row of {found} fields, expected {columns}", line=number, byte=byte)
+    what = "the last row has no end: the dump is cut off"
+    return DumpError(what if last else "no row", line=len(lines) + 1, byte=byte)
 
 
 def _meant(escape: re.Match[bytes]) -> bytes:
