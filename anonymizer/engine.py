@@ -93,9 +93,10 @@ class Masker:
         return found
 
     def rewrite(self, rows: Rows) -> tuple[Text, Counts]:
-        """Return the text of *rows* with masked values, and the count of each masked column.
+        """Return the text of *rows* with masked values, and what was in each masked column.
 
-        What is kept stays as it is written. Raises DumpError, with table, line and byte, for a row that cannot be read.
+        What is kept stays as it is written. Raises DumpError, with table, line and byte, for a
+        row that cannot be read.
         """
         try:
             block = rows.codec.parse(rows.data, len(self.columns))

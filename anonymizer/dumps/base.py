@@ -46,8 +46,9 @@ class Codec(Protocol):
     def encode(self, values: Cells, kind: Kind) -> Cells:
         """Return how *values* are written: what `decode` takes back to them."""
 
-    null: bytes
-    """How NULL is written."""
+    @property
+    def null(self) -> bytes:
+        """How NULL is written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

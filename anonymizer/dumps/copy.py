@@ -42,11 +42,11 @@ class CopyText:
         at = np.flatnonzero((text == TAB) | (text == LINE_END))
         if len(at) % columns or not _is_regular(text[at].reshape(-1, columns)):
             raise _irregular(data, columns)
-        ends = at.reshape(-1, columns)
-        starts = np.empty_like(ends)
-        starts.flat[0] = 0
-        starts.reshape(-1)[1:] = at[:-1] + 1
-        return Block(data=text, starts=starts, ends=ends)
+        starts = np.empty_like(at)
+        starts[:1] = 0
+        starts[1:] = at[:-1] + 1
+        shape = (-1, columns)
+        return Block(data=text, starts=starts.reshape(shape), ends=at.reshape(shape))
 
     def is_null(self, fields: Cells) -> NDArray[np.bool_]:
         """Return which of *fields* are a backslash and N."""
