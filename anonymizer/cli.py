@@ -1,0 +1,95 @@
+"""The command line: options in, a command run, an error and its hint out, an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from difflib import get_close_matches
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+from typing_extensions import override
+
+from anonymizer.errors import AnonymizerError, PolicyError
+from anonymizer.settings import load_settings
+
+COMMANDS = {
+    "key": "Make a secret.",
+    "mask": "Mask a dump or a database.",
+}
+"""Name → help in one line: listing the commands imports none of them."""
+
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+
+
+class LazyGroup(click.Group):
+    """Commands that live in a module each, which is imported when the command is run."""
+
+    @override
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    @override
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"anonymizer.commands.{cmd_name}").command
+        return command
+
+    @override
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        near = get_close_matches(args[0], COMMANDS, n=1)
+        if args[0] not in COMMANDS and near:
+            ctx.fail(f"No such command {args[0]!r}. Did you mean {near[0]!r}?")
+        return super().resolve_command(ctx, args)
+
+    @override
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="migrator")
+@click.pass_context
+def group(context: click.Context) -> None:
+    """Make database dumps shareable: every column is masked, or public for a reason."""
+    context.obj = load_settings(Path.cwd())
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 1 the answer is no, 2 could not, 3 a leak."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    try:
+        result: Any = group.main(args=arguments, prog_name="anonymizer", standalone_mode=False)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted; nothing was left that looks complete", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115,PTH123 - or it is flushed at the exit
+        return BROKEN_PIPE
+    except (click.ClickException, AnonymizerError) as error:
+        show(error)
+        return error.exit_code
+    return result if isinstance(result, int) else 0
+
+
+def show(error: click.ClickException | AnonymizerError) -> None:
+    """Print *error*, what is wrong in detail, and its cure on standard error."""
+    if isinstance(error, click.ClickException):
+        error.show()
+        return
+    click.echo(f"{click.style('error:', fg='red', bold=True)} {error.message}", err=True)
+    for problem in error.problems if isinstance(error, PolicyError) else ():
+        click.echo(f"  {problem}", err=True)
+    if error.hint:
+        click.echo(f"{click.style('hint:', bold=True)} {error.hint}", err=True)
