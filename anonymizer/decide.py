@@ -118,8 +118,6 @@ def spell(decision: Decision) -> str:
         return f"public({decision.why!r})"
     options = {**options_of(decision), **({"domain": decision.domain} if decision.domain else {})}
     said = ", ".join(f"{name}={_value(value)}" for name, value in options.items())
-    if ":" in decision.mask:
-        return f"mask.own({decision.mask!r}{', ' + said if said else ''})"
     return f"mask.{decision.mask}({said})"
 
 

@@ -15,6 +15,7 @@ names, or by a type of Python or SQLAlchemy; what stands on the column itself go
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from string import ascii_letters, digits
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ INFO = "anonymizer"
 DEFAULTS = "__anonymizer__"
 """Attribute of a class that decides for the columns of all models that inherit it."""
 LOCALE = "en_US"
+ALPHABET = f"{ascii_letters}{digits}"
 
 Markup: TypeAlias = dict[str, "Decision"]
 """What goes into `info`; `{**mask.email(), "label": "…"}` puts something beside it."""
@@ -86,16 +88,19 @@ class Words:
         subject: str | None = None,
         keep_domain: bool = False,
         domains: Sequence[str] = (),
+        locale: str = LOCALE,
         domain: str | None = None,
     ) -> Markup:
         """Replace an e-mail address, at one of *domains*; with *keep_domain* at the same host."""
-        options = {"keep_domain": keep_domain, "domains": tuple(domains)}
-        return _decided("email", domain, subject=subject, **options)
+        hosts = {"keep_domain": keep_domain, "domains": tuple(domains)}
+        return _decided("email", domain, subject=subject, locale=locale, **hosts)
 
     @staticmethod
-    def user_name(*, subject: str | None = None, domain: str | None = None) -> Markup:
+    def user_name(
+        *, subject: str | None = None, locale: str = LOCALE, domain: str | None = None
+    ) -> Markup:
         """Replace the name that somebody logs in with; who is who stays."""
-        return _decided("user_name", domain, subject=subject)
+        return _decided("user_name", domain, subject=subject, locale=locale)
 
     @staticmethod
     def phone(*, keep_prefix: int = 0, domain: str | None = None) -> Markup:
@@ -148,7 +153,7 @@ class Words:
         return _decided("host_name", domain)
 
     @staticmethod
-    def ip(*, keep_prefix: int = 0, domain: str | None = None) -> Markup:
+    def ip(*, keep_prefix: int | None = None, domain: str | None = None) -> Markup:
         """Replace an IP address but for *keep_prefix* bits; neighbours stay neighbours."""
         return _decided("ip", domain, keep_prefix=keep_prefix)
 
@@ -180,14 +185,14 @@ class Words:
         return _decided("hexadecimal", domain)
 
     @staticmethod
-    def token(*, alphabet: str | None = None, domain: str | None = None) -> Markup:
-        """Replace a secret by characters of *alphabet*, or letters and digits; its length stays."""
+    def token(*, alphabet: str = ALPHABET, domain: str | None = None) -> Markup:
+        """Replace a secret by characters of *alphabet*; its length stays."""
         return _decided("token", domain, alphabet=alphabet)
 
     @staticmethod
-    def card(*, domain: str | None = None) -> Markup:
-        """Replace the number of a payment card by one whose check digit is right."""
-        return _decided("card", domain)
+    def card(*, keep_issuer: bool = False, domain: str | None = None) -> Markup:
+        """Replace a card's number, but six digits with *keep_issuer*; Luhn's check holds."""
+        return _decided("card", domain, keep_issuer=keep_issuer)
 
     @staticmethod
     def iban(*, domain: str | None = None) -> Markup:
@@ -218,7 +223,7 @@ class Words:
         return _decided("noise", domain, share=share, low=low, high=high)
 
     @staticmethod
-    def category(*, values: Sequence[str] | None = None, domain: str | None = None) -> Markup:
+    def category(*, values: Sequence[Any] | None = None, domain: str | None = None) -> Markup:
         """Permute the *values* that a column may have; those of an Enum are known."""
         given = None if values is None else tuple(values)
         return _decided("category", domain, values=given)
@@ -240,7 +245,7 @@ class Words:
         return _decided("array", domain, of=_decision(of))
 
     @staticmethod
-    def constant(value: str, *, domain: str | None = None) -> Markup:
+    def constant(value: Any, *, domain: str | None = None) -> Markup:
         """Replace each value by *value*."""
         return _decided("constant", domain, value=value)
 
@@ -250,11 +255,11 @@ class Words:
         return _decided("null", None)
 
     @staticmethod
-    def own(place: str, *, domain: str | None = None, **options: Any) -> Markup:
+    def own(target: str, *, domain: str | None = None, **options: Any) -> Markup:
         """Mask by a class of one's own, "package.module:Class", with its *options*."""
-        if not all(part.strip() for part in place.partition(":")):
-            raise ValueError(f"{place!r} is no place of a mask, expected 'package.module:Class'")
-        return _decided(place, domain, **options)
+        if not all(part.strip() for part in target.partition(":")):
+            raise ValueError(f"{target!r} is no mask, expected 'package.module:Class'")
+        return _decided("own", domain, target=target, options=options)
 
 
 mask: Final = Words

@@ -64,11 +64,14 @@ class Models:
                     yield base
 
 
-def load(*places: str) -> Models:
-    """Import what each of *places* names, "app.models" or "app.models:Base".
+def load(*places: str, root: Path | None = None) -> Models:
+    """Import what each of *places* names, "app.models" or "app.models:Base", from *root*.
 
     Raises PolicyError when it cannot be imported, or has no table.
     """
+    here = str((root or Path.cwd()).absolute())
+    if here not in sys.path:
+        sys.path.insert(0, here)
     found = Models.of(*(_imported(place) for place in places))
     if not found.tables:
         raise PolicyError(
@@ -80,9 +83,6 @@ def load(*places: str) -> Models:
 
 def _imported(place: str) -> object:
     module, _, name = place.partition(":")
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
     try:
         found: object = importlib.import_module(module)
     except Exception as error:

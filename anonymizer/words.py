@@ -51,8 +51,9 @@ def markup_of(written: object) -> Markup:
 
 def options_of(decision: Decision) -> dict[str, Any]:
     """Return the options of *decision* that are not what its word says by itself."""
-    usual = _usual(decision.mask)
-    missing = object()
+    if decision.mask == "own":
+        return {"target": decision.options.get("target"), **decision.options.get("options", {})}
+    usual, missing = _usual(decision.mask), object()
     return {
         name: value for name, value in decision.options.items() if usual.get(name, missing) != value
     }

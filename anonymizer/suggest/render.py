@@ -28,12 +28,8 @@ def in_toml(decision: Decision) -> str:
     if decision.mask == "keep":
         return f"{{public = {_value(decision.why or '')}}}"
     options = {**options_of(decision), **({"domain": decision.domain} if decision.domain else {})}
-    said: dict[str, object] = {"mask": decision.mask}
-    if ":" in decision.mask:
-        said = {"mask": "own", "place": decision.mask}
-    if not options and len(said) == 1:
-        return _value(decision.mask)
-    return _value({**said, **{name: each for name, each in options.items() if each is not None}})
+    said = {name: each for name, each in options.items() if each is not None}
+    return _value({"mask": decision.mask, **said} if said else decision.mask)
 
 
 def toml_table(table: TableName, columns: Mapping[str, Decision]) -> str:
