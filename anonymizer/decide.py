@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from anonymizer.finding import Finding
 from anonymizer.links import Links, Spot
+from anonymizer.markup import Decision
 from anonymizer.words import options_of
 
 if TYPE_CHECKING:
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 
     from anonymizer.decisions import Said
     from anonymizer.draft import Draft, DraftTable
-    from anonymizer.markup import Decision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -115,19 +115,20 @@ def spelled(said: Said) -> str:
 def spell(decision: Decision) -> str:
     """Return *decision* as the markup writes it."""
     if decision.mask == "keep":
-        return f"public({decision.why!r})"
+        return f"public({_value(decision.why)})"
     options = {**options_of(decision), **({"domain": decision.domain} if decision.domain else {})}
     said = ", ".join(f"{name}={_value(value)}" for name, value in options.items())
     return f"mask.{decision.mask}({said})"
 
 
 def _value(value: object) -> str:
-    from anonymizer.markup import Decision
-
     if isinstance(value, Decision):
         return spell(value)
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{key!r}: {_value(each)}" for key, each in value.items()) + "}"
+        pairs = (f"{_value(key)}: {_value(each)}" for key, each in value.items())
+        return "{" + ", ".join(pairs) + "}"
+    if isinstance(value, str) and value.isprintable() and not {'"', "\\"} & set(value):
+        return f'"{value}"'
     return repr(value)
 
 

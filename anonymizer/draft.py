@@ -28,6 +28,7 @@ class Unique:
     """Whether it is not the columns that are unique but something computed from them."""
     where: tuple[str, ...] = ()
     """Columns of the condition under which they are unique."""
+    nulls_are_equal: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +94,11 @@ def uniques_of(table: sa.Table) -> Iterator[Unique]:
     for constraint in sorted(table.constraints, key=_order):
         if isinstance(constraint, sa.UniqueConstraint):
             names = tuple(each.name for each in constraint.columns)
-            yield Unique(columns=names, name=_text(constraint.name))
+            yield Unique(
+                columns=names,
+                name=_text(constraint.name),
+                nulls_are_equal=_nulls_are_equal(constraint),
+            )
     for index in sorted(table.indexes, key=_order):
         if index.unique:
             yield _unique_index(index)
@@ -113,7 +118,12 @@ def _unique_index(index: sa.Index) -> Unique:
         name=_text(index.name),
         is_expression=len(plain) < len(list(index.expressions)),
         where=tuple(dict.fromkeys(name for each in where for name in named_in(each, table))),
+        nulls_are_equal=_nulls_are_equal(index),
     )
+
+
+def _nulls_are_equal(unique: sa.UniqueConstraint | sa.Index) -> bool:
+    return bool(unique.dialect_options["postgresql"]["nulls_not_distinct"])
 
 
 def named_in(expression: Any, table: sa.Table | None) -> list[str]:
@@ -178,16 +188,20 @@ def listed_of(
     name: TableName, table: TableDecisions, found: Mapping[str, str | None]
 ) -> DraftTable:
     """Return the draft of a table without a model: of its columns in the policy and the data."""
-    columns = []
-    for column in dict.fromkeys((*found, *table.types, *table.columns)):
-        said = table.columns.get(column)
-        written = table.types.get(column) or found.get(column)
-        kind = _KINDS.get(said.decision.mask if said else "", Kind.TEXT)
-        facts = facts_of_name(written) if written else Facts(kind=kind)
-        columns.append(Draft(name=column, facts=facts, said=said))
+    names = dict.fromkeys((*found, *table.types, *table.columns))
     return DraftTable(
         name=name,
-        columns=tuple(columns),
+        columns=tuple(listed_column(each, table, found) for each in names),
         uniques=tuple(Unique(columns=key) for key in table.keys),
         references=table.references,
+    )
+
+
+def listed_column(name: str, table: TableDecisions, found: Mapping[str, str | None]) -> Draft:
+    """Return the draft of a column without a model, whose type policy or data may say."""
+    said = table.columns.get(name)
+    written = table.types.get(name) or found.get(name)
+    kind = _KINDS.get(said.decision.mask if said else "", Kind.TEXT)
+    return Draft(
+        name=name, facts=facts_of_name(written) if written else Facts(kind=kind), said=said
     )

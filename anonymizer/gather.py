@@ -10,6 +10,7 @@ from anonymizer.draft import (
     Unique,
     columns_of,
     generated_of,
+    listed_column,
     listed_of,
     name_of,
     references_of,
@@ -72,7 +73,7 @@ class Gatherer:
         saying = Saying(table=name, findings=findings)
         listed = self._policy(name)
         said = saying.of_columns(source, classes, listed)
-        columns = tuple(columns_of(source, said, self.dialect))
+        columns = (*columns_of(source, said, self.dialect), *self._unmapped(source, listed))
         generated = tuple(each for each in generated_of(source) if each not in said)
         draft = DraftTable(
             name=name,
@@ -87,6 +88,14 @@ class Gatherer:
             findings += _unknown(draft, listed)
         rules = [*saying.rules_of(classes), *self._rules()]
         return self._with_defaults(draft, saying, rules)
+
+    def _unmapped(self, source: sa.Table, listed: TableDecisions | None) -> Iterator[Draft]:
+        """Yield the columns that only the policy decides on: models may not map all there are."""
+        found = self._found(name_of(source))
+        for column in listed.columns if listed is not None else ():
+            is_known = listed is not None and (column in found or column in listed.types)
+            if listed is not None and column not in source.columns and is_known:
+                yield listed_column(column, listed, found)
 
     def _listed(
         self, name: TableName, listed: TableDecisions, findings: list[Finding]
@@ -152,15 +161,13 @@ def _unknown(draft: DraftTable, listed: TableDecisions) -> Iterator[Finding]:
     named = [(column, said.place) for column, said in listed.columns.items()]
     of_keys = (*listed.keys, *(each.columns for each in listed.references))
     named += [(column, listed.place) for key in of_keys for column in key]
-    if draft.source is None:
-        named += [(column, listed.place) for column in listed.types]
+    named += [(column, listed.place) for column in listed.types]
     for column, place in dict(named).items():
         if column not in known:
             message = f"{place}: there is no such column; {near(column, known)}"
+            if draft.source is not None:
+                message += "; if the model does not map it, say its type under types"
             yield Finding(rule="unknown", table=draft.name, column=column, message=message)
-    for column in listed.types if draft.source is not None else ():
-        message = f"{listed.place}: the model says its type already"
-        yield Finding(rule="unknown", table=draft.name, column=column, message=message)
 
 
 def _twice(name: TableName) -> Finding:

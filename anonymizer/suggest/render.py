@@ -32,16 +32,22 @@ def in_toml(decision: Decision) -> str:
     return _value({"mask": decision.mask, **said} if said else decision.mask)
 
 
-def toml_table(table: TableName, columns: Mapping[str, Decision]) -> str:
-    """Return the lines of a TOML file that decide on *columns* of *table*."""
+def toml_table(
+    table: TableName, columns: Mapping[str, Decision], types: Mapping[str, str | None]
+) -> str:
+    """Return the lines of a TOML file that decide on *columns* of *table*, and say their types."""
     lines = [header(table)]
     lines += [f"{_key(name)} = {in_toml(decision)}" for name, decision in columns.items()]
+    known = {name: types[name] for name in columns if types.get(name) is not None}
+    if known:
+        lines += [header(table, "types")]
+        lines += [f"{_key(name)} = {_value(written)}" for name, written in known.items()]
     return "\n".join(lines)
 
 
-def header(table: TableName) -> str:
+def header(table: TableName, part: str = "columns") -> str:
     """Return the line of a TOML file under which the decisions on *table* stand."""
-    return f"[tables.{_key(quoted(table))}.columns]"
+    return f"[tables.{_key(quoted(table))}.{part}]"
 
 
 def quoted(table: TableName) -> str:
