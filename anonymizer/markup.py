@@ -9,7 +9,11 @@ A base or a mixin decides for all that inherit it, by the name of a column, by a
 names, or by a type of Python or SQLAlchemy; what stands on the column itself goes before it:
 
     class Base(DeclarativeBase):
-        __anonymizer__ = {"created_at": public("when a row was written"), bool: public("a switch")}
+        __anonymizer__: ClassVar[Defaults] = {
+            "created_at": public("when a row was written"),
+            "*_count": public("a count"),
+            bool: public("a switch"),
+        }
 """
 
 from __future__ import annotations
@@ -29,8 +33,8 @@ DEFAULTS = "__anonymizer__"
 LOCALE = "en_US"
 ALPHABET = f"{ascii_letters}{digits}"
 
-Markup: TypeAlias = dict[str, "Decision"]
-"""What goes into `info`; `{**mask.email(), "label": "…"}` puts something beside it."""
+Defaults: TypeAlias = "Mapping[str | type, Markup]"
+"""What a class decides: the name of a column, a pattern with * and ?, or a type → markup."""
 Other: TypeAlias = Literal["refuse", "keep", "null"]
 
 
@@ -46,19 +50,41 @@ class Decision:
     """Why it may stay as it is, where it does."""
 
 
+class Markup(dict[str, Any]):
+    """What goes into `info`; `mask.email() | {"label": "…"}` puts something beside the decision.
+
+    SQLAlchemy updates the `info` of a column with that of its Annotated type, which would take
+    the place of a decision on the column itself: here the column's stays.
+    """
+
+    # The standard library has no @override before Python 3.12.
+    def update(self, *others: Any, **more: Any) -> None:  # type: ignore[explicit-override]
+        """Take what *others* hold but for the decision, where there is one already."""
+        own = self.get(INFO)
+        super().update(*others, **more)
+        if own is not None:
+            self[INFO] = own
+
+    def copy(self) -> Markup:  # type: ignore[explicit-override]
+        """Return a copy that holds on to its decision as well."""
+        return Markup(self)
+
+    def __or__(self, other: Any) -> Markup:  # type: ignore[explicit-override, override]
+        return Markup({**self, **other})
+
+
 def public(why: str) -> Markup:
     """Decide that a column stays as it is, because *why*."""
     if not why.strip():
         raise ValueError("public() needs a reason: why may everybody see it?")
-    return {INFO: Decision(mask="keep", why=why)}
+    return Markup({INFO: Decision(mask="keep", why=why)})
 
 
 class Words:
-    """The words of masks: each returns what goes into the `info` of a column.
+    """The words of masks.
 
-    Columns that name one *domain* are masked alike. *subject* names another column of the
-    row: the words are drawn from its value, so that name, e-mail and user name of one
-    person fit together wherever that person appears.
+    Columns that name one *domain* are masked alike. *subject* names another column of the row,
+    from which words are drawn: name, e-mail and user name of one person fit together.
     """
 
     @staticmethod
@@ -225,8 +251,7 @@ class Words:
     @staticmethod
     def category(*, values: Sequence[Any] | None = None, domain: str | None = None) -> Markup:
         """Permute the *values* that a column may have; those of an Enum are known."""
-        given = None if values is None else tuple(values)
-        return _decided("category", domain, values=given)
+        return _decided("category", domain, values=None if values is None else tuple(values))
 
     @staticmethod
     def json(
@@ -267,12 +292,13 @@ mask: Final = Words
 
 
 def _decided(word: str, domain: str | None, /, **options: Any) -> Markup:
-    return {INFO: Decision(mask=word, options=options, domain=domain)}
+    return Markup({INFO: Decision(mask=word, options=options, domain=domain)})
 
 
 def _decision(markup: Markup) -> Decision:
     """Return the decision that *markup* holds, which stands inside another one."""
     try:
-        return markup[INFO]
+        found: Decision = markup[INFO]
     except (KeyError, TypeError):
         raise TypeError(f"a {type(markup).__name__}, expected mask.…() or public(…)") from None
+    return found

@@ -7,13 +7,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from anonymizer.errors import PolicyError
-from anonymizer.markup import INFO, Decision, Words, public
+from anonymizer.markup import INFO, Decision, Markup, Words, public
 from anonymizer.masks.find import near
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from anonymizer.markup import Markup
 
 WORDS: Mapping[str, Callable[..., Markup]] = {
     name: getattr(Words, name) for name in vars(Words) if not name.startswith("_")
@@ -27,7 +25,8 @@ def decision_of(written: object) -> Decision:
     It is "email", {mask = "email", subject = "id"}, {public = "why"}, or what the markup
     returns. Raises PolicyError when it is none of these.
     """
-    return markup_of(written)[INFO]
+    found: Decision = markup_of(written)[INFO]
+    return found
 
 
 def markup_of(written: object) -> Markup:
@@ -40,7 +39,7 @@ def markup_of(written: object) -> Markup:
             hint='write {mask = "email"} or {public = "why"}',
         )
     if isinstance(written.get(INFO), Decision):
-        return {INFO: written[INFO]}
+        return Markup({INFO: written[INFO]})
     if "public" in written:
         return _public(written)
     if "mask" not in written:
