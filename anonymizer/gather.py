@@ -91,10 +91,10 @@ class Gatherer:
 
     def _unmapped(self, source: sa.Table, listed: TableDecisions | None) -> Iterator[Draft]:
         """Yield the columns that only the policy decides on: models may not map all there are."""
-        found = self._found(name_of(source))
+        found, mapped = self._found(name_of(source)), {each.name for each in source.columns}
         for column in listed.columns if listed is not None else ():
             is_known = listed is not None and (column in found or column in listed.types)
-            if listed is not None and column not in source.columns and is_known:
+            if listed is not None and column not in mapped and is_known:
                 yield listed_column(column, listed, found)
 
     def _listed(

@@ -35,7 +35,7 @@ class Facts:
 _KINDS: tuple[tuple[tuple[type[Any], ...], Kind], ...] = (
     ((sa.Boolean,), Kind.BOOLEAN),
     ((sa.Integer, mysql.YEAR, postgresql.OID), Kind.INTEGER),
-    ((sa.Numeric,), Kind.NUMBER),
+    ((sa.Numeric, sa.Float), Kind.NUMBER),
     ((sa.DateTime,), Kind.DATETIME),
     ((sa.Date,), Kind.DATE),
     ((sa.Time,), Kind.TIME),
@@ -58,6 +58,9 @@ _BITS: tuple[tuple[type[Any], int], ...] = (
 
 def facts_of(given: TypeEngine[Any], dialect: sa.Dialect | None = None) -> Facts:
     """Return what the type *given* says, as it is on *dialect* where one is known."""
+    if isinstance(given, sa.Interval):
+        # Where a database has none it is written as the moment so long after 1970.
+        return Facts(kind=Kind.OTHER)
     found = _bare(given, dialect)
     kind = next((kind for types, kind in _KINDS if isinstance(found, types)), Kind.OTHER)
     values = tuple(found.enums) if isinstance(found, sa.Enum) else ()
@@ -68,7 +71,8 @@ def facts_of(given: TypeEngine[Any], dialect: sa.Dialect | None = None) -> Facts
         is_exact = not isinstance(found, sa.Float)
         return Facts(kind=kind, scale=scale, precision=precision if is_exact else None)
     folds = isinstance(found, postgresql.CITEXT)
-    length = getattr(found, "length", None) if not values else None
+    has_length = not values and not isinstance(found, mysql.SET)
+    length = getattr(found, "length", None) if has_length else None
     return Facts(kind=kind, length=length, values=values, folds_case=folds)
 
 
@@ -113,7 +117,7 @@ _SCHEMA = re.compile(r'^(?:pg_catalog|public)\.|^"|"$')
 def facts_of_name(written: str) -> Facts:
     """Return what a type as a database writes it says: "character varying(20)", "int[]"."""
     text = _SCHEMA.sub("", written.strip().lower())
-    match = _TYPE.match(text)
+    match = _TYPE.match(text.removesuffix("[]"))
     if text.endswith("]") or match is None:
         return Facts(kind=Kind.ARRAY if match else Kind.OTHER)
     name = match[1]

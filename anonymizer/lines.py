@@ -31,7 +31,8 @@ class Lines:
             table, key = _HEADER.fullmatch(line), _KEY.match(line)
             if table is not None:
                 header = tuple(_parts(table[1]))
-                known.setdefault(header, number)
+                for length in range(1, len(header) + 1):
+                    known.setdefault(header[:length], number)
             elif key is not None:
                 known.setdefault((*header, *_parts(key[1])), number)
         return cls(known)

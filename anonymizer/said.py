@@ -45,13 +45,14 @@ class Saying:
     ) -> dict[str, Said]:
         """Return what is said of each column by itself: on it, in the policy, in its classes."""
         found: dict[str, Said] = {}
+        columns = {} if source is None else {each.name: each for each in source.columns}
         for each in classes:
             for name, said in self._by_name(each).items():
-                if source is not None and name in source.columns:
+                if name in columns:
                     self._agree(name, found.setdefault(name, said), said)
         in_policy = listed.columns if listed is not None else {}
         found.update(in_policy)
-        for column in source.columns if source is not None else ():
+        for column in columns.values():
             written = self._on_column(column)
             if written is None:
                 continue
@@ -63,7 +64,8 @@ class Saying:
         self, column: Draft, source: sa.Table | None, rules: Iterable[Rules]
     ) -> Said | None:
         """Return what *rules*, the first of them before the others, say of columns like this."""
-        given = source.columns[column.name].type if source is not None else None
+        known = source.columns if source is not None else ()
+        given = next((each.type for each in known if each.name == column.name), None)
         for by_name, by_type in rules:
             said = self._by_pattern(column.name, by_name) or _by_type(given, column.facts, by_type)
             if said is not None:

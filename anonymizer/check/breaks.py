@@ -80,11 +80,9 @@ def _named(constraint: sa.Constraint, source: sa.Table) -> tuple[list[str], str]
     if not isinstance(constraint, sa.CheckConstraint):
         return [], ""
     names = list(dict.fromkeys(named_in(constraint.sqltext, source)))
-    of_a_type = [
-        name for name in names if isinstance(source.columns[name].type, sa.Enum | sa.Boolean)
-    ]
+    limited = [each.name for each in source.columns if isinstance(each.type, sa.Enum | sa.Boolean)]
     # That of an Enum or a Boolean only says its values, which is looked at elsewhere.
-    return ([] if of_a_type and len(names) == 1 else names), "CHECK"
+    return ([] if len(names) == 1 and names[0] in limited else names), "CHECK"
 
 
 def _discriminator(table: Table, draft: DraftTable) -> Iterator[Finding]:

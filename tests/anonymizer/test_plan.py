@@ -375,6 +375,20 @@ def test_an_enum_is_no_text() -> None:
     assert len(problems(source, policy)) == 1
 
 
+def test_a_column_is_known_by_its_name_and_not_by_its_key() -> None:
+    policy = {"defaults": {"names": {"born_*": "date"}, "types": {"integer": "integer"}}}
+    parts = [
+        sa.Column("born_on", sa.Date, key="born"),
+        sa.Column("no", sa.Integer, key="number", primary_key=True),
+        sa.Column("boss", sa.ForeignKey("users.number"), key="b"),
+        sa.UniqueConstraint("born"),
+    ]
+    plan = make_plan(tables(("users", parts)), parse(policy, "p.toml"))
+
+    assert column(plan, "users.born_on").unique
+    assert column(plan, "users.boss").domain == "users.no"
+
+
 def test_two_patterns_that_differ_are_a_problem() -> None:
     policy = {"defaults": {"names": {"*_at": {"public": "when"}, "born_*": "date"}}}
     found = problems(tables(("users", [sa.Column("born_at", sa.Date)])), policy)
