@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 DETECTORS = (
     *money.DETECTORS,
-    *people.DETECTORS,
     *network.DETECTORS,
+    *people.DETECTORS,
     *secret.DETECTORS,
     *places.DETECTORS,
     *rest.DETECTORS,

@@ -9,15 +9,17 @@ from anonymizer.markup import mask
 from anonymizer.suggest.detector import NUMBERS, TEXTS, Detector
 
 _CARD_DIGITS = range(13, 20)
-_IBAN = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}")
+_IBAN = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}")
 _MODULUS = 97
-_CARD = re.compile(r"[\d -]+")
+_CARD = re.compile(r"[0-9 -]+")
 
 
 def is_card(value: str) -> bool:
     """Return whether *value* has as many digits as a card, and the check digit of Luhn."""
+    if not _CARD.fullmatch(value):
+        return False
     digits = [int(each) for each in value if each.isdigit()]
-    if len(digits) not in _CARD_DIGITS or not _CARD.fullmatch(value):
+    if len(digits) not in _CARD_DIGITS:
         return False
     doubled = (sum(divmod(2 * each, 10)) for each in digits[-2::-2])
     return (sum(digits[::-2]) + sum(doubled)) % 10 == 0

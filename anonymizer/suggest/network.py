@@ -57,6 +57,7 @@ DETECTORS = (
         markup=mask.mac(),
         names=("mac,mac address,mac addr,hardware address,bssid,mac adresse,adresse mac"),
         is_value=_is_mac,
+        certain=0.85,
     ),
     Detector(
         what="a URL",

@@ -47,7 +47,7 @@ _COUNTS = (
     "attempts,retries,priority,level,anzahl,menge,reihenfolge,quantite,cantidad,quantidade,quantita"
 )
 _OF_ALEMBIC = ("alembic_version", "version_num")
-WORDS_IN_TEXT = 4
+SPACES_IN_TEXT = 3
 
 DETECTORS = (
     Detector(what="a company", markup=mask.company(), names=_COMPANIES),
@@ -64,7 +64,7 @@ DETECTORS = (
         what="free text, in which anything may stand",
         markup=mask.text(),
         names=_TEXTS,
-        is_value=lambda value: len(value) >= WORDS_IN_TEXT,
+        is_value=lambda value: value.count(" ") >= SPACES_IN_TEXT,
         certain=0.6,
     ),
     Detector(
