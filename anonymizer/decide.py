@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from anonymizer.decisions import Said
     from anonymizer.draft import Draft, DraftTable
+    from anonymizer.finding import Severity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -56,6 +57,10 @@ class Decider:
 
     def findings(self) -> Iterator[Finding]:
         """Yield the columns without a decision, and the decisions that contradict each other."""
+        for spot, target in self.links.unknown:
+            message = f"it refers to {target}, which neither models nor policy know"
+            hint = "decide alike on both, with one domain="
+            yield _finding("reference", spot, f"{message}: {hint}", "warning")
         for spot, draft in self.drafts.items():
             said = self.said(spot)
             if said is None:
@@ -132,5 +137,7 @@ def _value(value: object) -> str:
     return repr(value)
 
 
-def _finding(rule: str, spot: Spot, message: str) -> Finding:
-    return Finding(rule=rule, table=spot.table, column=spot.column, message=message)
+def _finding(rule: str, spot: Spot, message: str, severity: Severity = "error") -> Finding:
+    return Finding(
+        rule=rule, severity=severity, table=spot.table, column=spot.column, message=message
+    )

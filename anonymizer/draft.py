@@ -10,12 +10,19 @@ import sqlalchemy as sa
 from sqlalchemy.sql import visitors
 
 from anonymizer.column import Kind, Reference, TableName
+from anonymizer.decisions import Said
 from anonymizer.kinds import Facts, facts_of, facts_of_name
+from anonymizer.markup import Decision
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from anonymizer.decisions import Said, TableDecisions
+    from anonymizer.decisions import TableDecisions
+
+
+_COMPUTED = Said(
+    decision=Decision(mask="null", why="the database computes it again"), place="the model"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,20 +77,23 @@ def name_of(table: sa.Table) -> TableName:
 def columns_of(
     table: sa.Table, said: Mapping[str, Said], dialect: sa.Dialect | None
 ) -> Iterator[Draft]:
-    """Yield the columns of *table*, without those that the database computes and nobody names."""
+    """Yield the columns of *table*; what the database computes becomes NULL, unless it is said.
+
+    pg_dump, mysqldump and sqlite3 leave computed values out. mariadb-dump writes them, and
+    MariaDB takes NULL for them and computes them again.
+    """
     for column in table.columns:
-        if column.computed is not None and column.name not in said:
-            continue
+        computed = column.computed is not None and column.name not in said
         yield Draft(
             name=column.name,
             facts=facts_of(column.type, dialect),
-            nullable=bool(column.nullable),
-            said=said.get(column.name),
+            nullable=bool(column.nullable) or computed,
+            said=_COMPUTED if computed else said.get(column.name),
         )
 
 
 def generated_of(table: sa.Table) -> tuple[str, ...]:
-    """Return the columns of *table* that the database computes: no dump holds them."""
+    """Return the columns of *table* that the database computes: most dumps leave them out."""
     return tuple(column.name for column in table.columns if column.computed is not None)
 
 
@@ -205,3 +215,8 @@ def listed_column(name: str, table: TableDecisions, found: Mapping[str, str | No
     return Draft(
         name=name, facts=facts_of_name(written) if written else Facts(kind=kind), said=said
     )
+
+
+def computed_column(name: str) -> Draft:
+    """Return the draft of a column that only the data has, and that the database computes."""
+    return Draft(name=name, facts=Facts(kind=Kind.OTHER), said=_COMPUTED)

@@ -9,6 +9,7 @@ from anonymizer.draft import (
     DraftTable,
     Unique,
     columns_of,
+    computed_column,
     generated_of,
     listed_column,
     listed_of,
@@ -20,6 +21,7 @@ from anonymizer.finding import Finding
 from anonymizer.links import normal
 from anonymizer.masks.find import near
 from anonymizer.said import Saying
+from anonymizer.unused import unused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -66,6 +68,7 @@ class Gatherer:
         for written, listed in self.decisions.tables.items():
             if normal(written, self.default_schema) not in seen:
                 tables.append(self._listed(written, listed, findings))
+        findings += unused(tables, self.decisions)
         return Gathered(tables=tuple(tables), findings=tuple(findings))
 
     def _modelled(self, source: sa.Table, findings: list[Finding]) -> DraftTable:
@@ -74,11 +77,11 @@ class Gatherer:
         listed = self._policy(name)
         said = saying.of_columns(source, classes, listed)
         columns = (*columns_of(source, said, self.dialect), *self._unmapped(source, listed))
-        generated = tuple(each for each in generated_of(source) if each not in said)
+        generated = [*generated_of(source), *sorted(self._computed(name))]
         draft = DraftTable(
             name=name,
             columns=columns,
-            generated=generated,
+            generated=tuple(dict.fromkeys(each for each in generated if each not in said)),
             uniques=(*uniques_of(source), *self._more(name, listed)),
             references=(*references_of(source), *(listed.references if listed else ())),
             source=source,
@@ -96,6 +99,9 @@ class Gatherer:
             is_known = listed is not None and (column in found or column in listed.types)
             if listed is not None and column not in mapped and is_known:
                 yield listed_column(column, listed, found)
+        for column in sorted(self._computed(name_of(source))):
+            if column not in mapped and (listed is None or column not in listed.columns):
+                yield computed_column(column)
 
     def _listed(
         self, name: TableName, listed: TableDecisions, findings: list[Finding]
@@ -107,7 +113,13 @@ class Gatherer:
             hint = near(str(name), known)
             findings.append(Finding(rule="unknown", table=name, message=f"{message}; {hint}"))
         draft = listed_of(name, listed, found)
-        draft = replace(draft, uniques=(*draft.uniques, *self._more(name, None)))
+        computed = [each for each in sorted(self._computed(name)) if each not in listed.columns]
+        draft = replace(
+            draft,
+            columns=(*draft.columns, *map(computed_column, computed)),
+            generated=tuple(computed),
+            uniques=(*draft.uniques, *self._more(name, None)),
+        )
         if found:
             findings += _unknown(replace(draft, columns=_only(draft, found)), listed)
         return self._with_defaults(draft, Saying(table=name, findings=findings), [*self._rules()])
@@ -140,6 +152,14 @@ class Gatherer:
                 generated = self.schema.generated.get(found, frozenset())
                 return {each: kind for each, kind in columns.items() if each not in generated}
         return {}
+
+    def _computed(self, name: TableName) -> frozenset[str]:
+        """Return the columns of a table that the database computes, by what the data says."""
+        wanted = normal(name, self.default_schema)
+        for found, columns in (self.schema.generated if self.schema else {}).items():
+            if normal(found, self.default_schema) == wanted:
+                return columns
+        return frozenset()
 
     def _more(self, name: TableName, listed: TableDecisions | None) -> Iterator[Unique]:
         """Yield what is unique by the policy and in the data."""

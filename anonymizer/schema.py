@@ -29,7 +29,7 @@ class Schema:
 
     tables: Mapping[TableName, Mapping[str, str | None]]
     generated: Mapping[TableName, frozenset[str]] = field(default_factory=dict)
-    """Columns that the database computes: no dump holds them."""
+    """Columns that the database computes."""
     keys: Mapping[TableName, Keys] = field(default_factory=dict)
     """Columns that are unique together."""
     partitions: Mapping[TableName, TableName] = field(default_factory=dict)

@@ -90,8 +90,10 @@ def _absent(context: Context) -> Iterator[Finding]:
             message = "models or policy know this table, and the data does not have it"
             yield Finding(rule="data", severity="warning", table=table.name, message=message)
             continue
+        draft = context.drafts.get(table.name)
+        computed = draft.generated if draft is not None else ()
         for column in table.columns:
-            if column.name not in columns:
+            if column.name not in columns and column.name not in computed:
                 yield Finding(
                     rule="data",
                     severity="warning",

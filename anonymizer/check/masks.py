@@ -39,11 +39,12 @@ def _missing(context: Context, table: Table, column: Column, mask: Mask) -> Iter
     draft = context.drafts.get(table.name)
     generated = draft.generated if draft is not None else ()
     known = {each.name for each in (draft.columns if draft is not None else table.columns)}
+    known -= set(generated)
     for name in mask.needs:
         if name in known:
             continue
         if name in generated:
-            message = f"it needs {name!r}, which the database computes: no dump holds it"
+            message = f"it needs {name!r}, which the database computes, and most dumps leave out"
         else:
             close = get_close_matches(name, sorted(known), n=1)
             message = f"it needs {name!r}, which is no column of its table"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from anonymizer.draft import named_in
 from anonymizer.finding import Finding
 from anonymizer.masks.base import Distinct
 
@@ -39,8 +40,8 @@ def _look_at(
     context: Context, table: Table, unique: Unique, others: Sequence[Unique]
 ) -> Iterator[Finding]:
     known = [name for name in unique.columns if (table.name, name) in context.masks]
-    generated = _generated(context, table)
-    if len(known) < len([each for each in unique.columns if each not in generated]):
+    computed = _computed(context, table) & set(unique.columns)
+    if len(known) < len(unique.columns):
         return  # It is an error already that nothing, or nothing right, is decided on them.
     found = {name: _distinct(context, table, name, unique) for name in known}
     worst = max(found.values(), key=_WORST.index, default=Distinct.KEPT)
@@ -52,9 +53,10 @@ def _look_at(
         yield _finding(table, unique, message)
     elif worst is Distinct.LIKELY:
         yield _finding(table, unique, f"may get the same value twice: {chances()}", "warning")
-    if worst is Distinct.LOST or all(_is_kept(table, name) for name in known):
+    if worst is Distinct.LOST:
         return
-    if unique.is_expression or generated & set(unique.columns):
+    is_masked = not all(_is_kept(table, name) for name in known)
+    if computed or (unique.is_expression and is_masked):
         message = "is computed, so that it stays unique cannot be proved"
         yield _finding(table, unique, message, "warning")
     masked = [name for name in unique.where if not _is_kept(table, name)]
@@ -107,9 +109,17 @@ def _case(context: Context, table: Table, unique: Unique) -> Iterator[Finding]:
             yield _finding(table, unique, f"{message} does not know", "warning")
 
 
-def _generated(context: Context, table: Table) -> frozenset[str]:
+def _computed(context: Context, table: Table) -> frozenset[str]:
+    """Return the columns that the database computes from others that are masked."""
     draft = context.drafts.get(table.name)
-    return frozenset(draft.generated) if draft is not None else frozenset()
+    source = draft.source if draft is not None else None
+    found = source.columns if source is not None else ()
+    return frozenset(
+        each.name
+        for each in found
+        if each.computed is not None
+        and not all(_is_kept(table, name) for name in named_in(each.computed.sqltext, source))
+    )
 
 
 def _is_kept(table: Table, name: str) -> bool:

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from anonymizer.masks.base import Mask
 
 
+MANY = 40
+"""Names that are too many to list."""
+
+
 def mask_of(decision: Decision) -> Mask:
     """Return the mask of *decision* with its options.
 
@@ -44,4 +48,6 @@ def near(name: str, known: Iterable[str]) -> str:
     close = get_close_matches(name, listed, n=1)
     if close:
         return f"did you mean {close[0]!r}?"
+    if len(listed) > MANY:
+        return f"there are {len(listed)} others"
     return f"there are {', '.join(listed)}" if listed else "there are none"

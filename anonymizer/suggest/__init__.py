@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
-from anonymizer.links import Spot
+from anonymizer.links import Spot, normal
 from anonymizer.suggest import money, network, people, places, rest, secret
 from anonymizer.suggest.detector import Asked, Suggestion
 from anonymizer.suggest.rest import by_type
@@ -59,10 +59,14 @@ def suggest(
 
     What refers to another column gets none: it follows that one.
     """
+    default = made.plan.default_schema
+    known = {normal(name, default): each for name, each in (samples or {}).items()}
     return [
         proposal
         for table in made.drafts
-        for proposal in _of_table(made, table, (samples or {}).get(table.name, {}), every=every)
+        for proposal in _of_table(
+            made, table, known.get(normal(table.name, default), {}), every=every
+        )
     ]
 
 
@@ -95,6 +99,7 @@ def _of_table(
         each.name
         for each in table.columns
         if Spot(table.name, each.name) not in links.to
+        and each.name not in table.generated
         and (every or made.decider.said(Spot(table.name, each.name)) is None)
     }
     key = table.uniques[0].columns if table.uniques else ()

@@ -99,7 +99,7 @@ def test_columns_that_a_mask_needs_are_there() -> None:
         )
     )
     assert errors(found) == [
-        "users.mail: it needs 'loud', which the database computes: no dump holds it",
+        "users.mail: it needs 'loud', which the database computes, and most dumps leave out",
         "users.name: it needs 'idd', which is no column of its table; did you mean 'id'?",
     ]
 
@@ -169,6 +169,14 @@ def test_nulls_that_are_equal_are_not_unique() -> None:
     assert errors(check(table(text("name", mask.null(), unique=True)))) == []
 
 
+@pytest.mark.parametrize(("info", "count"), [(public("x"), 0), (mask.digits(), 1)])
+def test_keys_of_what_is_computed_from_masked_columns(info: Any, count: int) -> None:
+    loud = sa.Column("loud", sa.String(80), sa.Computed("upper(plate)"), unique=True)
+    found = check(table(text("plate", info), loud))
+
+    assert len([each for each in warnings(found) if "cannot be proved" in each]) == count
+
+
 def test_unique_texts_without_case() -> None:
     column = sa.Column("mail", postgresql.CITEXT, unique=True, info=mask.digits())
 
@@ -227,7 +235,17 @@ def test_generated_columns_are_known() -> None:
         tables={name: {"id": "integer", "loud": "text", "more": "text"}},
         generated={name: frozenset({"more"})},
     )
-    assert check(table(loud), schema=schema) == []
+    source = table(loud)
+
+    assert check(source, schema=schema) == []
+    made = make_plan(source, schema=schema).tables[0]
+    assert [each.decision.mask for each in made.columns] == ["integer", "null", "null"]
+    policy = parse({"tables": {"users": {"columns": {"id": "integer"}}}}, "p.toml")
+    listed = Schema(
+        tables={name: {"id": "integer", "more": "text"}}, generated={name: frozenset({"more"})}
+    )
+    assert check(sa.MetaData(), policy, schema=listed) == []
+    assert len(make_plan(sa.MetaData(), policy, schema=listed).tables[0].columns) == 2
 
 
 def test_few_values_are_told_apart_by_how_often_they_occur() -> None:

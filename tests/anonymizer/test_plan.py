@@ -258,6 +258,15 @@ def test_columns_of_one_domain_take_what_the_smallest_takes() -> None:
     assert column(plan, "long.m").length == 99
 
 
+def test_a_key_to_what_nobody_knows_is_told() -> None:
+    source = tables(("orders", [key(info=KEY), refer("user_id", "users.id", info=KEY)]))
+    found = outline(source).findings
+
+    assert [(each.severity, each.column) for each in found] == [("warning", "user_id")]
+    assert "it refers to users.id, which neither models nor policy know" in found[0].message
+    assert column(make_plan(source), "orders.user_id").domain == "orders.user_id"
+
+
 class Color(Enum):
     RED = "r"
     BLUE = "b"
@@ -284,7 +293,10 @@ def test_generated_columns_need_no_decision_and_identities_do() -> None:
     made = outline(tables(("users", parts)))
 
     assert [str(each) for each in made.findings] == ["users.id: no decision is made on it"]
-    assert [each.name for each in made.plan.tables[0].columns] == ["name"]
+    assert [(each.name, each.decision.mask) for each in made.plan.tables[0].columns] == [
+        ("name", "name"),
+        ("loud", "null"),
+    ]
 
 
 def test_unique_columns_and_keys_are_known() -> None:
@@ -366,6 +378,29 @@ def test_a_key_goes_before_what_is_said_of_columns_like_it() -> None:
     plan = make_plan(source, parse(policy, "p.toml"))
 
     assert column(plan, "orders.user_id").decision.mask == "integer"
+
+
+class Slipped(DeclarativeBase):
+    __anonymizer__: ClassVar[Defaults] = {"name": public("a label"), "*_day": mask.date()}
+
+
+class Customer(Slipped):
+    __tablename__ = "plan_customers"
+    __anonymizer__: ClassVar[Defaults] = {"nmae": mask.name()}
+
+    id: Mapped[int] = mapped_column(primary_key=True, info=KEY)
+    name: Mapped[str]
+
+
+def test_names_that_no_column_has_are_errors() -> None:
+    policy = {"defaults": {"names": {"emial": "email", "na*": "name"}}}
+    found = outline(Models.of(Slipped), parse(policy, "p.toml")).findings
+
+    assert sorted(each.message.partition("; ")[0].rpartition(".__")[-1] for each in found) == [
+        "anonymizer__['*_day']: no column is called so",
+        "anonymizer__['nmae']: no column is called so",
+        "p.toml: defaults.names.emial: no column is called so",
+    ]
 
 
 def test_an_enum_is_no_text() -> None:
