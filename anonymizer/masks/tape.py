@@ -14,56 +14,73 @@ from anonymizer.pool import LEAST, find_pool
 from anonymizer.prf import Prf
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
     from anonymizer.cells import Bytes, Places
     from anonymizer.masks.draw import Numbers
     from anonymizer.pool import Pool
 
 SIZE = 1 << 20
-"""Bytes of a tape, at the least. Longer pieces go round."""
-
-
-def usual_words() -> Pool:
-    """Return the words that are taken where a locale has none in the letters of ASCII."""
-    return find_pool("en_US", "word")
+"""Bytes of a tape. Longer pieces go round."""
+WIDEST = 4
+"""Most bytes of a character of UTF-8."""
+_SPACES = {1: " ", 2: "\N{NO-BREAK SPACE}", 3: "\N{IDEOGRAPHIC SPACE}", 4: ""}
+"""What is between words of characters of so many bytes: as many itself."""
+_USUAL = {
+    2: "".join(map(chr, range(0xE0, 0xF7))),
+    3: "".join(map(chr, range(0x1EA1, 0x1EFA, 2))),
+    4: "".join(map(chr, range(0x1F600, 0x1F640))),
+}
+"""Letters, and of four bytes faces, for a locale that has no such words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Tape:
-    """Words in the letters of ASCII, a byte each, and where pieces may begin."""
+    """Characters of one *width* in bytes, and where pieces may begin."""
 
+    width: int
     data: Bytes
     begins: Places
 
     @classmethod
-    def of_words(cls, pool: Pool, key: bytes, separator: str = " ") -> Tape:
-        """Return words of *pool* in an order that *key* draws."""
-        words = [each for each in map(slug, pool.words) if each]
+    def of_words(cls, pool: Pool, key: bytes, *, width: int = 1, separator: str = "") -> Tape:
+        """Return words of *pool* all of whose characters have *width* bytes, or usual ones."""
+        words = [*_narrow(pool)] if width == 1 else [*_wide(pool, width)]
+        if len(words) < LEAST and width > 1:
+            return cls.of(_USUAL[width], key, width=width)
         if len(words) < LEAST:
-            words = [*map(slug, usual_words().words)]
-        return cls.of([f"{each}{separator}" for each in dict.fromkeys(words)], key)
+            words = [*_narrow(find_pool("en_US", "word"))]
+        space = separator or _SPACES[width]
+        return cls.of((f"{each}{space}" for each in dict.fromkeys(words)), key, width=width)
 
     @classmethod
-    def of(cls, words: Sequence[str], key: bytes) -> Tape:
+    def of(cls, words: Iterable[str], key: bytes, *, width: int = 1) -> Tape:
         """Return *words* in an order that *key* draws, each as often as chance has it."""
-        held = Cells.of(each.encode("ascii") for each in words)
+        held = Cells.of(each.encode() for each in words)
         count = 2 * SIZE * len(held) // int(held.lengths.sum())
         places = choose(Prf(key).words(_counted(count))[:, 0], len(held))
-        drawn = packed(
-            held.take(places[: np.searchsorted(held.lengths[places].cumsum(), SIZE) + 1])
-        )
-        return cls(data=drawn.data, begins=drawn.starts)
+        some = np.searchsorted(held.lengths[places].cumsum(), SIZE) + 1
+        drawn = packed(held.take(places[:some]))
+        return cls(width=width, data=drawn.data, begins=drawn.starts)
 
-    def cut(self, numbers: Numbers, lengths: Places) -> Cells:
-        """Return pieces of *lengths* bytes, each of them begun where its number says."""
+    def cut(self, numbers: Numbers, counts: Places) -> Cells:
+        """Return pieces of *counts* characters, each of them begun where its number says."""
         starts = self.begins[choose(numbers, len(self.begins))]
-        return Cells(data=self.reaching(starts + lengths), starts=starts, ends=starts + lengths)
-
-    def reaching(self, ends: Places) -> Bytes:
-        """Return what is on it, gone round as often as *ends* need."""
+        ends = starts + counts * self.width
         furthest = int(ends.max()) if len(ends) else 0
-        return np.tile(self.data, max(1, -(-furthest // self.data.size)))
+        rounds = -(-furthest // self.data.size)
+        data = np.tile(self.data, rounds) if rounds > 1 else self.data
+        return Cells(data=data, starts=starts, ends=ends)
+
+
+def _narrow(pool: Pool) -> Iterable[str]:
+    """Return the words of *pool* in the letters of ASCII, where they have some."""
+    return filter(None, map(slug, pool.words))
+
+
+def _wide(pool: Pool, width: int) -> Iterable[str]:
+    """Return the words of *pool* of characters of *width* bytes."""
+    return (each for each in pool.words if all(len(letter.encode()) == width for letter in each))
 
 
 def _counted(count: int) -> Cells:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from anonymizer.cells import Cells
-from anonymizer.masks.draw import choose, packed, subkey
-from anonymizer.masks.tape import Tape
+from anonymizer.masks.draw import joined, packed, subkey
+from anonymizer.masks.tape import WIDEST, Tape
 from anonymizer.masks.textual import LocalMask
-from anonymizer.masks.wide import Wide
 from anonymizer.prf import Prf
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from anonymizer.cells import Places
     from anonymizer.masks.base import Replace, Setting
@@ -43,34 +43,29 @@ class Text(LocalMask):
     def bind(self, setting: Setting) -> Replace:
         """Return what replaces the values of one column."""
         (pool,) = self.pools(setting.column)
-        return _Bound(
-            prf=Prf(subkey(setting.key, "text")),
-            tape=Tape.of_words(pool, subkey(setting.key, "tape")),
-            wide=Wide.of(pool.words),
-        )
+        key = subkey(setting.key, "tape")
+
+        @cache
+        def tape(width: int) -> Tape:
+            return Tape.of_words(pool, subkey(key, str(width)), width=width)
+
+        return _Bound(prf=Prf(subkey(setting.key, "text")), tape=tape)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Bound:
     prf: Prf
-    tape: Tape
-    wide: Wide
+    tape: Callable[[int], Tape]
+    """What has characters of so many bytes; most columns need but the first."""
 
     def __call__(self, values: Cells, _others: Mapping[str, Cells]) -> Cells:
         values = packed(values)
-        numbers, lengths = self._numbers(values), values.lengths
-        extra = _extra(values)
-        plain = packed(self.tape.cut(numbers, np.where(extra, 0, lengths)))
-        which = np.flatnonzero(extra)
-        if not len(which):
-            return plain
-        chars = lengths[which] - extra[which]
-        begins = self.tape.begins[choose(numbers[which], len(self.tape.begins))]
-        written = self.wide.written(self.tape, begins, chars, extra[which])
-        starts, ends = plain.starts.copy(), plain.ends.copy()
-        starts[which] = written.starts + plain.data.size
-        ends[which] = written.ends + plain.data.size
-        return Cells(data=np.concatenate([plain.data, written.data]), starts=starts, ends=ends)
+        numbers = self._numbers(values)
+        counts = _counts(values)
+        pieces = [self.tape(width).cut(numbers, counts[width]) for width in counts]
+        if len(pieces) == 1:
+            return packed(pieces[0])
+        return joined(*(each.to_arrow() for each in pieces))
 
     def _numbers(self, values: Cells) -> Numbers:
         """Return the number that draws for each value."""
@@ -97,12 +92,25 @@ def _sampled(values: Cells) -> Cells:
     return Cells.of_matrix(np.hstack(pieces))
 
 
-def _extra(values: Cells) -> Places:
-    """Return how many more bytes than characters of UTF-8 each value has, as far as it can be."""
-    tails = (values.data & 0xC0) == _BEHIND
-    if not tails.any():
-        return np.zeros(len(values), np.int64)
-    sums = np.append(0, np.cumsum(tails))
-    found: Places = sums[values.ends] - sums[values.starts]
-    # A character has four bytes at the most: what has more was no UTF-8.
-    return np.where(found <= 3 * (values.lengths - found), found, 0)
+def _counts(values: Cells) -> dict[int, Places]:
+    """Return how many characters of one byte, two, three and four each value becomes.
+
+    They have as many bytes as the value, and are as many as its characters; no two of one value
+    differ by more than one byte, so that nothing more is said of which those were. Widths that no
+    value has are left out.
+    """
+    lengths = values.lengths
+    behind = (values.data & 0xC0) == _BEHIND
+    if not behind.any():
+        return {1: lengths}
+    sums = np.append(0, np.cumsum(behind))
+    chars = lengths - (sums[values.ends] - sums[values.starts])
+    # What has more bytes than characters can have was no UTF-8, and becomes one byte each.
+    chars = np.where(lengths <= WIDEST * chars, chars, lengths)
+    least = lengths // np.maximum(chars, 1)
+    wider = lengths - least * chars
+    found = {
+        width: np.where(least == width, chars - wider, np.where(least + 1 == width, wider, 0))
+        for width in range(1, WIDEST + 1)
+    }
+    return {width: counts for width, counts in found.items() if counts.any()}

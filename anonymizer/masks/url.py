@@ -12,10 +12,11 @@ from anonymizer.masks.base import Distinct
 from anonymizer.masks.draw import choose, joined, packed, subkey
 from anonymizer.masks.host_name import LEAST as LEAST_HOST
 from anonymizer.masks.host_name import Hosts
-from anonymizer.masks.tape import Tape, usual_words
+from anonymizer.masks.tape import Tape
 from anonymizer.masks.textual import TextMask
 from anonymizer.masks.token import LENGTH, tokens
 from anonymizer.masks.uri import PORT, SCHEME, Parts, Segments, overwrite
+from anonymizer.pool import find_pool
 from anonymizer.prf import Prf
 
 if TYPE_CHECKING:
@@ -47,13 +48,14 @@ class Url(TextMask):
 
     def bind(self, setting: Setting) -> Replace:
         """Return what replaces the values of one column."""
+        pool = find_pool("en_US", "word")
         numbers = [f"{each:06d}" for each in range(10**5, 10**6, 7)]
         return _Bound(
             hosts=Hosts.of(setting.key),
             user=Prf(subkey(setting.key, "url user")),
             rest=Prf(subkey(setting.key, "url rest")),
             segment=Prf(subkey(setting.key, "url segment")),
-            words=Tape.of_words(usual_words(), subkey(setting.key, "url words"), "-"),
+            words=Tape.of_words(pool, subkey(setting.key, "url words"), separator="-"),
             numbers=Tape.of(numbers, subkey(setting.key, "url numbers")),
             length=setting.column.length,
         )
