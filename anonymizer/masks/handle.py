@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -50,6 +51,7 @@ class Names:
     count: int
 
     @classmethod
+    @cache
     def of(cls, locale: str, kind: str, separator: str) -> Names:
         """Return the names of *kind* from *locale*, each with *separator* behind it."""
         slugs = [slug(word) for word in find_pool(locale, kind).words]

@@ -150,7 +150,9 @@ def _tails(data: Bytes, values: Cells) -> Places:
     """
     at = np.flatnonzero(_is_tail(data))
     starts = values.starts[np.searchsorted(values.ends, at, side="right")]
-    one, two, three = (np.where(at - back >= starts, data[at - back], 0) for back in (1, 2, 3))
+    one, two, three = (
+        np.where(at - back >= starts, data[np.maximum(at - back, 0)], 0) for back in (1, 2, 3)
+    )
     second = (one >= _TWO) & (one < _THREE)
     third = _is_tail(one) & (two >= _THREE)
     fourth = _is_tail(one) & _is_tail(two) & (three >= _FOUR)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
     from anonymizer.pool import Pool
 
 SIZE = 1 << 20
-"""Bytes of a tape. Longer pieces go round."""
+"""Bytes of a tape, or a few more. Longer pieces go round."""
+_ORDER = bytes(32)
+"""What draws the order of words."""
 WIDEST = 4
 """Most bytes of a character of UTF-8."""
 _SPACES = {1: " ", 2: "\N{NO-BREAK SPACE}", 3: "\N{IDEOGRAPHIC SPACE}", 4: ""}
@@ -43,23 +46,16 @@ class Tape:
     begins: Places
 
     @classmethod
-    def of_words(cls, pool: Pool, key: bytes, *, width: int = 1, separator: str = "") -> Tape:
-        """Return words of *pool* all of whose characters have *width* bytes, or usual ones."""
-        words = [*_narrow(pool)] if width == 1 else [*_wide(pool, width)]
-        if len(words) < LEAST and width > 1:
-            return cls.of(_USUAL[width], key, width=width)
-        if len(words) < LEAST:
-            words = [*_narrow(find_pool("en_US", "word"))]
-        space = separator or _SPACES[width]
-        return cls.of((f"{each}{space}" for each in dict.fromkeys(words)), key, width=width)
+    def of(cls, words: Iterable[str], *, width: int = 1) -> Tape:
+        """Return *words* in an order that is always the same, each as often as chance has it.
 
-    @classmethod
-    def of(cls, words: Iterable[str], key: bytes, *, width: int = 1) -> Tape:
-        """Return *words* in an order that *key* draws, each as often as chance has it."""
+        Wide ones are less, for they are seldom needed.
+        """
         held = Cells.of(each.encode() for each in words)
-        count = 2 * SIZE * len(held) // int(held.lengths.sum())
-        places = choose(Prf(key).words(_counted(count))[:, 0], len(held))
-        some = np.searchsorted(held.lengths[places].cumsum(), SIZE) + 1
+        size = SIZE if width == 1 else SIZE // 4
+        count = 2 * size * len(held) // int(held.lengths.sum())
+        places = choose(Prf(_ORDER).words(_counted(count))[:, 0], len(held))
+        some = np.searchsorted(held.lengths[places].cumsum(), size) + 1
         drawn = packed(held.take(places[:some]))
         return cls(width=width, data=drawn.data, begins=drawn.starts)
 
@@ -73,14 +69,37 @@ class Tape:
         return Cells(data=data, starts=starts, ends=ends)
 
 
-def _narrow(pool: Pool) -> Iterable[str]:
+@cache
+def tape_of_words(locale: str, *, width: int = 1, separator: str | None = None) -> Tape:
+    """Return words of *locale* all of whose characters have *width* bytes, or usual ones.
+
+    *separator*, of the same width, is put behind each instead of a space. A tape is no secret,
+    only where a piece of it begins is: so one serves all columns.
+    """
+    pool = find_pool(locale, "word")
+    words = _narrow(pool) if width == 1 else _wide(pool, width)
+    if len(words) < LEAST and width > 1:
+        return Tape.of(_USUAL[width], width=width)
+    if len(words) < LEAST:
+        words = _narrow(find_pool("en_US", "word"))
+    space = _SPACES[width] if separator is None else separator
+    return Tape.of((f"{each}{space}" for each in words), width=width)
+
+
+@cache
+def tape_of_digits() -> Tape:
+    """Return numbers of four digits that do not begin with a zero."""
+    return Tape.of(map(str, range(1000, 10000)))
+
+
+def _narrow(pool: Pool) -> list[str]:
     """Return the words of *pool* in the letters of ASCII, where they have some."""
-    return filter(None, map(slug, pool.words))
+    return [*dict.fromkeys(filter(None, map(slug, pool.words)))]
 
 
-def _wide(pool: Pool, width: int) -> Iterable[str]:
+def _wide(pool: Pool, width: int) -> list[str]:
     """Return the words of *pool* of characters of *width* bytes."""
-    return (each for each in pool.words if all(len(letter.encode()) == width for letter in each))
+    return [each for each in pool.words if {len(letter.encode()) for letter in each} == {width}]
 
 
 def _counted(count: int) -> Cells:

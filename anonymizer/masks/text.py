@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from anonymizer.cells import Cells
 from anonymizer.masks.draw import joined, packed, subkey
-from anonymizer.masks.tape import WIDEST, Tape
+from anonymizer.masks.tape import WIDEST, tape_of_words
 from anonymizer.masks.textual import LocalMask
 from anonymizer.prf import Prf
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from anonymizer.cells import Places
     from anonymizer.masks.base import Replace, Setting
@@ -42,27 +41,21 @@ class Text(LocalMask):
 
     def bind(self, setting: Setting) -> Replace:
         """Return what replaces the values of one column."""
-        (pool,) = self.pools(setting.column)
-        key = subkey(setting.key, "tape")
-
-        @cache
-        def tape(width: int) -> Tape:
-            return Tape.of_words(pool, subkey(key, str(width)), width=width)
-
-        return _Bound(prf=Prf(subkey(setting.key, "text")), tape=tape)
+        return _Bound(prf=Prf(subkey(setting.key, "text")), locale=self.locale)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Bound:
     prf: Prf
-    tape: Callable[[int], Tape]
-    """What has characters of so many bytes; most columns need but the first."""
+    locale: str
 
     def __call__(self, values: Cells, _others: Mapping[str, Cells]) -> Cells:
         values = packed(values)
         numbers = self._numbers(values)
         counts = _counts(values)
-        pieces = [self.tape(width).cut(numbers, counts[width]) for width in counts]
+        pieces = [
+            tape_of_words(self.locale, width=width).cut(numbers, counts[width]) for width in counts
+        ]
         if len(pieces) == 1:
             return packed(pieces[0])
         return joined(*(each.to_arrow() for each in pieces))

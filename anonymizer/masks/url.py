@@ -12,11 +12,10 @@ from anonymizer.masks.base import Distinct
 from anonymizer.masks.draw import choose, joined, packed, subkey
 from anonymizer.masks.host_name import LEAST as LEAST_HOST
 from anonymizer.masks.host_name import Hosts
-from anonymizer.masks.tape import Tape
+from anonymizer.masks.tape import tape_of_digits, tape_of_words
 from anonymizer.masks.textual import TextMask
 from anonymizer.masks.token import LENGTH, tokens
 from anonymizer.masks.uri import PORT, SCHEME, Parts, Segments, overwrite
-from anonymizer.pool import find_pool
 from anonymizer.prf import Prf
 
 if TYPE_CHECKING:
@@ -48,15 +47,11 @@ class Url(TextMask):
 
     def bind(self, setting: Setting) -> Replace:
         """Return what replaces the values of one column."""
-        pool = find_pool("en_US", "word")
-        numbers = [f"{each:06d}" for each in range(10**5, 10**6, 7)]
         return _Bound(
             hosts=Hosts.of(setting.key),
             user=Prf(subkey(setting.key, "url user")),
             rest=Prf(subkey(setting.key, "url rest")),
             segment=Prf(subkey(setting.key, "url segment")),
-            words=Tape.of_words(pool, subkey(setting.key, "url words"), separator="-"),
-            numbers=Tape.of(numbers, subkey(setting.key, "url numbers")),
             length=setting.column.length,
         )
 
@@ -67,8 +62,6 @@ class _Bound:
     user: Prf
     rest: Prf
     segment: Prf
-    words: Tape
-    numbers: Tape
     length: int | None
 
     def __call__(self, values: Cells, _others: Mapping[str, Cells]) -> Cells:
@@ -101,7 +94,10 @@ class _Bound:
         data = segments.cells.data.copy()
         numbers = self.segment.words(segments.cells)[:, 0]
         are_digits = segments.are_digits
-        for tape, which in ((self.words, ~are_digits), (self.numbers, are_digits)):
+        for tape, which in (
+            (tape_of_words("en_US", separator="-"), ~are_digits),
+            (tape_of_digits(), are_digits),
+        ):
             begins = tape.begins[choose(numbers, len(tape.begins))]
             overwrite(data, segments, which, tape.data, begins)
         return data
