@@ -62,7 +62,7 @@ _BOUND: dict[tuple[object, ...], Replace] = {}
 
 
 def bound(mask: Mask, key: bytes, length: int | None, beside: tuple[str, ...]) -> Replace:
-    place = (mask, key, length, beside)
+    place = (repr(mask), key, length, beside)
     if place not in _BOUND:
         about = column(mask, length=length)
         assert mask.refuses(about) is None
