@@ -199,9 +199,13 @@ class Engine:
                     "does not have",
                     hint="dump the column as well",
                 )
-            key = self.key.derive(f"domain {column.domain}")
-            bound = mask.bind(Setting(column=column, key=key))
+            keys = {each: self._key_of(table.column(each)) for each in (name, *mask.needs)}
+            bound = mask.bind(Setting(column=column, key=keys[name], keys=keys))
             yield Masked(column=column, replace=bound, needs=mask.needs)
+
+    def _key_of(self, column: Column | None) -> bytes:
+        assert column is not None  # noqa: S101 - looked for before
+        return self.key.derive(f"domain {column.domain}")
 
 
 def _fields(block: Block, place: int) -> Cells:
