@@ -4,8 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from anonymizer.masks.card import Card
+from anonymizer.masks.digits import Digits
+from anonymizer.masks.hexadecimal import Hexadecimal
+from anonymizer.masks.iban import Iban
+from anonymizer.masks.integer import Integer
+from anonymizer.masks.ip import Ip
+from anonymizer.masks.mac import Mac
+from anonymizer.masks.token import Token
+from anonymizer.masks.uuid import Uuid
+
 if TYPE_CHECKING:
     from anonymizer.masks.base import Mask
 
-MASKS: tuple[type[Mask], ...] = ()
+MASKS: tuple[type[Mask], ...] = (
+    Card,
+    Digits,
+    Hexadecimal,
+    Iban,
+    Integer,
+    Ip,
+    Mac,
+    Token,
+    Uuid,
+)
 """Every mask that has a word in the markup."""

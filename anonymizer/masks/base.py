@@ -35,6 +35,8 @@ class Setting:
     column: Column
     key: bytes
     """32 bytes, derived from the secret for the column's domain."""
+    domains: Callable[[str], bytes] | None = None
+    """Gives the key of another domain, for what is masked inside a value."""
 
 
 class Mask(Protocol):

@@ -1,0 +1,112 @@
+"""Replace hexadecimal digits: a keyed permutation for each number of them."""
+
+from __future__ import annotations
+
+import string
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from anonymizer.column import Kind
+from anonymizer.masks.base import Distinct
+from anonymizer.masks.digits import text_only
+from anonymizer.masks.refuse import refuse
+from anonymizer.masks.symbols import OTHER, Runs, Strings, any_in, compact, numbered
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from anonymizer.cells import Bytes, Cells
+    from anonymizer.column import Column
+    from anonymizer.masks.base import Replace, Setting
+
+_LOWER, _UPPER = b"0123456789abcdef", b"0123456789ABCDEF"
+_NUMBERED = numbered(_LOWER, _UPPER)
+_DECIMAL = 10
+_BYTES = 256
+_BESIDE = numbered(string.punctuation.encode() + b" xX") != OTHER
+"""What may stand beside the digits; an x only after a 0 at the front."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hexadecimal:
+    """Permute hexadecimal digits, of upper case where all letters are; of BINARY the bytes.
+
+    Punctuation, spaces and a 0x at the front stay.
+    """
+
+    name: ClassVar[str] = "hexadecimal"
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """No other column."""
+        return ()
+
+    def refuses(self, column: Column) -> str | None:
+        """Return why it cannot serve *column*: it is neither text nor bytes."""
+        if column.kind is Kind.BINARY:
+            return None
+        return text_only(column, hint="mask.integer() is for numbers")
+
+    def distinct(self, column: Column) -> Distinct:  # noqa: ARG002
+        """Return that distinct numbers stay so; two spellings of one may become one."""
+        return Distinct.KEPT
+
+    def bind(self, setting: Setting) -> Replace:
+        """Return what permutes the values of one column."""
+        if setting.column.kind is Kind.BINARY:
+            return _of_bytes(setting.key)
+        strings = Strings(setting.key, len(_LOWER))
+
+        def replace(values: Cells, others: Mapping[str, Cells]) -> Cells:  # noqa: ARG001
+            text = compact(values)
+            numbers = digits_of(text)
+            strings.replace(numbers, Runs.of(text, numbers != OTHER))
+            put_digits(text, numbers)
+            return text
+
+        return replace
+
+
+def digits_of(text: Cells) -> Bytes:
+    """Return the number of each hexadecimal digit of *text*, OTHER of what stays.
+
+    Raises LeakError for letters that are none, but for a 0x at the front.
+    """
+    numbers = _NUMBERED[text.data]
+    heads = text.heads(2)
+    marked = (heads[:, 0] == ord("0")) & ((heads[:, 1] | 0x20) == ord("x"))
+    numbers[text.starts[marked]] = OTHER
+    odd = (numbers == OTHER) & ~_BESIDE[text.data]
+    crosses = (text.data | 0x20) == ord("x")
+    crosses[text.starts[marked] + 1] = False
+    odd |= crosses
+    odd[text.starts[marked]] = False
+    refuse(any_in(text, odd), "hexadecimal digits", hint="use mask.token() or mask.text()")
+    return numbers
+
+
+def put_digits(text: Cells, numbers: Bytes) -> None:
+    """Write the digits that *numbers* has into *text*, in the case that each value had."""
+    letters = (numbers != OTHER) & (text.data > ord("9"))
+    upper = any_in(text, letters & (text.data < ord("a")))
+    upper &= ~any_in(text, letters & (text.data >= ord("a")))
+    found = numbers != OTHER
+    new = np.frombuffer(_LOWER, np.uint8)[numbers[found]]
+    if upper.any():
+        raised = np.repeat(upper, text.lengths)[found]
+        new = np.where(raised, np.frombuffer(_UPPER, np.uint8)[numbers[found]], new)
+    text.data[found] = new
+
+
+def _of_bytes(key: bytes) -> Replace:
+    """Return what permutes byte strings of one length."""
+    strings = Strings(key, _BYTES)
+
+    def replace(values: Cells, others: Mapping[str, Cells]) -> Cells:  # noqa: ARG001
+        text = compact(values)
+        strings.replace(text.data, Runs.of(text, np.ones(text.data.size, bool)))
+        return text
+
+    return replace

@@ -1,0 +1,298 @@
+"""Replace IP addresses so that two that share n bits share exactly n bits afterwards.
+
+It is the function of Crypto-PAn (Xu, Fan, Ammar, Moon, 2002): each bit is turned by a keyed
+function of the bits before it. Here one call of AES serves seven bits: its 128 bits are those
+of all nodes of a tree seven levels high.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeAlias
+
+import numpy as np
+
+from anonymizer.cells import Cells
+from anonymizer.column import Kind
+from anonymizer.errors import LeakError
+from anonymizer.masks.base import Distinct
+from anonymizer.masks.numbers import parse
+from anonymizer.masks.refuse import refuse
+from anonymizer.masks.symbols import OTHER, Runs, any_in, compact, numbered
+from anonymizer.prf import block_cipher, subkey
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from anonymizer.cells import Bytes, Places
+    from anonymizer.column import Column
+    from anonymizer.masks.base import Replace, Setting
+
+Words: TypeAlias = "NDArray[np.uint64]"
+Flags: TypeAlias = "NDArray[np.bool_]"
+
+V4, V6 = 32, 128
+_HEIGHT = 7
+"""Bits that one block of AES decides."""
+_MAPPED = bytes(10) + b"\xff\xff"
+"""What stands before an address of version 4 in one of version 6."""
+_DOT = ord(".")
+_OCTETS = np.array([[*b"%-4d" % each] for each in range(256)], np.uint8)
+_WIDTHS = np.array([len(str(each)) for each in range(256)], np.int64)
+_WITH_MASK = re.compile(rb"([0-9A-Fa-f:.]+)((?:%[\w.-]+)?)((?:/(?:0|[1-9]\d{0,2}))?)", re.ASCII)
+_SPECIAL = numbered(b":/%") != OTHER
+_KINDS = (Kind.TEXT, Kind.OTHER, Kind.BINARY)
+_ONE, _LAST = np.uint64(1), np.uint64(63)
+_HINT = "use mask.text() or mask.token() for this column, or mend the value"
+
+
+class Tree:
+    """The keyed function of addresses of *bits* bits, whose first *kept* bits stay."""
+
+    def __init__(self, key: bytes, bits: int, kept: int) -> None:
+        self._aes = block_cipher(subkey(key, f"prefixes of {bits} bits"))
+        self._bits = bits
+        self._kept = kept
+
+    def forward(self, addresses: Bytes, stay: bytes = b"") -> Bytes:
+        """Return what *addresses*, shape (values, bits / 8), become.
+
+        No bit is turned on the way to the prefix *stay*, which so stays itself.
+        """
+        bits = np.ascontiguousarray(np.unpackbits(addresses, axis=1).T)
+        turns = np.zeros_like(bits)
+        way = np.unpackbits(np.frombuffer(stay, np.uint8))
+        same = np.ones(bits.shape[1], bool)
+        prefix = np.zeros((len(addresses), 2), np.uint64)
+        for level in range(0, self._bits, _HEIGHT):
+            drawn = self._drawn(prefix, level)
+            node = np.ones(len(addresses), np.uint64)
+            for at in range(level, min(level + _HEIGHT, self._bits)):
+                word = drawn[:, (at - level + 1) // _HEIGHT]
+                turns[at] = (word >> (node & _LAST)) & _ONE
+                if at < len(way):
+                    turns[at, same] = 0
+                    same &= bits[at] == way[at]
+                node = (node << _ONE) | bits[at]
+                prefix[:, at // 64] |= bits[at].astype(np.uint64) << np.uint64(63 - at % 64)
+        turns[: self._kept] = 0
+        return np.packbits(np.ascontiguousarray((bits ^ turns).T), axis=1)
+
+    def _drawn(self, prefix: Words, level: int) -> Words:
+        """Return the bits of the tree under each *prefix* of *level* bits."""
+        text = prefix.copy()
+        text[:, level // 64] |= _ONE << np.uint64(63 - level % 64)  # which says where it ends
+        sealed = self._aes.update(text.view(np.uint8).data)
+        return np.frombuffer(sealed, np.uint64).reshape(-1, 2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ip:
+    """Replace addresses of both versions; what they share they share afterwards.
+
+    *keep_prefix* keeps so many of the first bits. A mask stays, bits to its right that are 0
+    stay 0, and ::ffff:192.0.2.1 becomes what 192.0.2.1 does.
+    """
+
+    name: ClassVar[str] = "ip"
+
+    keep_prefix: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.keep_prefix is not None and not 0 <= self.keep_prefix < V6:
+            raise ValueError(f"keep_prefix is {self.keep_prefix}, expected 0 to {V6 - 1}")
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """No other column."""
+        return ()
+
+    def refuses(self, column: Column) -> str | None:
+        """Return why it cannot serve *column*: its values are no addresses."""
+        if column.kind in _KINDS:
+            return None
+        return f"values of {column.kind.value} are no IP addresses"
+
+    def distinct(self, column: Column) -> Distinct:  # noqa: ARG002
+        """Return that distinct addresses stay so; two spellings of one may become one."""
+        return Distinct.KEPT
+
+    def bind(self, setting: Setting) -> Replace:
+        """Return what replaces the addresses of one column."""
+        trees = Trees(setting.key, self.keep_prefix or 0)
+        replace_all = _of_bytes if setting.column.kind is Kind.BINARY else _of_text
+
+        def replace(values: Cells, others: Mapping[str, Cells]) -> Cells:  # noqa: ARG001
+            return replace_all(compact(values), trees)
+
+        return replace
+
+
+class Trees:
+    """What replaces addresses of both versions."""
+
+    def __init__(self, key: bytes, kept: int) -> None:
+        self._kept = kept
+        self._short = Tree(key, V4, min(kept, V4))
+        self._long = Tree(key, V6, kept)
+
+    def short(self, addresses: Bytes) -> Bytes:
+        """Return what addresses of version 4, shape (values, 4), become."""
+        if self._kept >= V4 and len(addresses):
+            raise LeakError(
+                f"keep_prefix={self._kept} leaves nothing to mask of addresses of version 4",
+                value=0,
+                hint=f"say less than {V4}",
+            )
+        return self._short.forward(addresses)
+
+    def long(self, addresses: Bytes) -> Bytes:
+        """Return what addresses of version 6, shape (values, 16), become."""
+        found = self._long.forward(addresses, stay=_MAPPED)
+        mapped = (addresses[:, : len(_MAPPED)] == np.frombuffer(_MAPPED, np.uint8)).all(axis=1)
+        if mapped.any():
+            found[mapped, len(_MAPPED) :] = self.short(addresses[mapped, len(_MAPPED) :])
+        return found
+
+    def of(self, addresses: Sequence[bytes]) -> list[bytes]:
+        """Return what *addresses* of either version, 4 or 16 bytes each, become."""
+        found = list(addresses)
+        for size, replace in ((V4 // 8, self.short), (V6 // 8, self.long)):
+            which = [place for place, each in enumerate(addresses) if len(each) == size]
+            joined = b"".join(addresses[place] for place in which)
+            new = replace(np.frombuffer(joined, np.uint8).reshape(-1, size))
+            for place, row in zip(which, new, strict=True):
+                found[place] = row.tobytes()
+        return found
+
+
+def _of_bytes(text: Cells, trees: Trees) -> Cells:
+    sizes = text.lengths
+    odd = (sizes != V4 // 8) & (sizes != V6 // 8) & (sizes > 0)
+    refuse(odd, "addresses of 4 or 16 bytes", hint=_HINT)
+    return Cells.of(trees.of(text.to_list()))
+
+
+def _of_text(text: Cells, trees: Trees) -> Cells:
+    other = np.flatnonzero(any_in(text, _SPECIAL[text.data]))
+    if not len(other):
+        return _of_dotted(text, trees)
+    plain = np.delete(np.arange(len(text)), other)
+    texts = np.empty(len(text), object)
+    texts[plain] = _of_dotted(text.take(plain), trees, places=plain).to_list()
+    texts[other] = _of_others(text.take(other).to_list(), trees, other)
+    return Cells.of(texts.tolist())
+
+
+def _of_dotted(values: Cells, trees: Trees, places: Places | None = None) -> Cells:
+    """Return what '192.0.2.1' and its like become, empty values as they are."""
+    text = compact(values)
+    dots = Runs.of(text, text.data == _DOT)
+    empty = text.lengths == 0
+    bad = (dots.counts != 3) & ~empty  # noqa: PLR2004
+    _refuse(bad, places)
+    cuts = dots.places.reshape(-1, 3)
+    starts = np.column_stack([text.starts[~empty], cuts + 1])
+    ends = np.column_stack([cuts, text.ends[~empty]])
+    octets = parse(Cells(data=text.data, starts=starts.reshape(-1), ends=ends.reshape(-1)))
+    wrong = ~octets.valid | octets.negative | (octets.size > 255)  # noqa: PLR2004
+    bad[~empty] = wrong.reshape(-1, 4).any(axis=1)
+    _refuse(bad, places)
+    new = _dotted(trees.short(octets.size.astype(np.uint8).reshape(-1, 4)))
+    if not empty.any():
+        return new
+    bounds = np.zeros((2, len(values)), np.int64)
+    bounds[0, ~empty], bounds[1, ~empty] = new.starts, new.ends
+    return Cells(data=new.data, starts=bounds[0], ends=bounds[1])
+
+
+def _dotted(addresses: Bytes) -> Cells:
+    """Return the text of *addresses*; each part is written over what is left of the last one."""
+    widths = _WIDTHS[addresses]
+    text = np.empty((len(addresses), 16), np.uint8)
+    flat = text.reshape(-1)
+    starts = np.arange(len(addresses), dtype=np.int64) * 16
+    at = starts.copy()
+    for place in range(4):
+        octets = _OCTETS[addresses[:, place]]
+        for more in range(4):
+            flat[at + more] = octets[:, more]
+        at += widths[:, place]
+        if place < 3:  # noqa: PLR2004
+            flat[at] = _DOT
+            at += 1
+    return Cells(data=flat, starts=starts, ends=at)
+
+
+def _refuse(bad: Flags, places: Places | None) -> None:
+    """Refuse addresses that are *bad*, whose numbers among all are *places*."""
+    if places is None:
+        refuse(bad, "IP addresses", hint=_HINT)
+        return
+    found = np.zeros(int(places.max(initial=-1)) + 1, bool)
+    found[places] = bad
+    refuse(found, "IP addresses", hint=_HINT)
+
+
+def _of_others(texts: list[bytes], trees: Trees, places: Places) -> list[bytes]:
+    """Return what addresses with colons, masks or zones become, one by one."""
+    parsed = [_parsed(each) for each in texts]
+    _refuse(np.array([each is None for each in parsed]), places)
+    known = [each for each in parsed if each is not None]
+    new = trees.of([each.address for each in known])
+    again = [
+        place
+        for place, each in enumerate(known)
+        if each.host(each.address) and not each.host(new[place])
+    ]
+    # Only what had no host part has none afterwards: another takes what that one would have.
+    for place, each in zip(again, trees.of([known[at].net() for at in again]), strict=True):
+        new[place] = each
+    return [each.written(address) for each, address in zip(known, new, strict=True)]
+
+
+class _Parsed(NamedTuple):
+    """An address as it is written."""
+
+    address: bytes
+    mask: int
+    after: bytes
+    upper: bool
+
+    def host(self, address: bytes) -> int:
+        """Return the bits of *address* to the right of the mask."""
+        return int.from_bytes(address) & ((1 << 8 * len(address) - self.mask) - 1)
+
+    def net(self, address: bytes | None = None) -> bytes:
+        """Return the address, or *address*, without them."""
+        taken = self.address if address is None else address
+        return (int.from_bytes(taken) - self.host(taken)).to_bytes(len(taken))
+
+    def written(self, new: bytes) -> bytes:
+        """Return how the address *new* is written in the place of this one."""
+        if self.mask < 8 * len(new) and not self.host(self.address):
+            new = self.net(new)
+        family = socket.AF_INET if len(new) == V4 // 8 else socket.AF_INET6
+        text = socket.inet_ntop(family, new).encode()
+        return (text.upper() if self.upper else text) + self.after
+
+
+def _parsed(text: bytes) -> _Parsed | None:
+    """Return the address that *text* writes, None when it writes none."""
+    match = _WITH_MASK.fullmatch(text)
+    if match is None:
+        return None
+    written, zone, mask = match.groups()
+    family = socket.AF_INET6 if b":" in written else socket.AF_INET
+    try:
+        address = socket.inet_pton(family, written.decode())
+    except OSError:
+        return None
+    bits = int(mask[1:]) if mask else 8 * len(address)
+    if bits > 8 * len(address) or (zone and family == socket.AF_INET):
+        return None
+    return _Parsed(address, bits, zone + mask, written != written.lower())

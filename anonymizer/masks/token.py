@@ -1,0 +1,72 @@
+"""Replace tokens, passwords' hashes, codes: a keyed permutation of strings over an alphabet."""
+
+from __future__ import annotations
+
+import string
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from anonymizer.masks.base import Distinct
+from anonymizer.masks.digits import text_only
+from anonymizer.masks.refuse import refuse
+from anonymizer.masks.symbols import OTHER, Runs, Strings, any_in, compact, numbered
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from anonymizer.cells import Cells
+    from anonymizer.column import Column
+    from anonymizer.masks.base import Replace, Setting
+
+ALPHABET = string.ascii_letters + string.digits
+_BESIDE = string.punctuation + " "
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """Permute the characters of *alphabet* in a value; punctuation and spaces stay, no others."""
+
+    name: ClassVar[str] = "token"
+
+    alphabet: str = ALPHABET
+
+    def __post_init__(self) -> None:
+        if not self.alphabet.isascii() or not self.alphabet.isprintable():
+            raise ValueError("the alphabet has other characters than printable ones of ASCII")
+        if len(self.alphabet) < 2 or len(set(self.alphabet)) < len(self.alphabet):  # noqa: PLR2004
+            raise ValueError("the alphabet needs two characters or more, each of them once")
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """No other column."""
+        return ()
+
+    def refuses(self, column: Column) -> str | None:
+        """Return why it cannot serve *column*: it is no text."""
+        return text_only(column, hint="mask.hexadecimal() is for bytes, mask.integer() for numbers")
+
+    def distinct(self, column: Column) -> Distinct:  # noqa: ARG002
+        """Return that distinct values stay so."""
+        return Distinct.KEPT
+
+    def bind(self, setting: Setting) -> Replace:
+        """Return what permutes the values of one column."""
+        strings = Strings(setting.key, len(self.alphabet))
+        letters = np.frombuffer(self.alphabet.encode(), np.uint8)
+        table = numbered(self.alphabet.encode())
+        beside = numbered(_BESIDE.encode()) != OTHER
+
+        def replace(values: Cells, others: Mapping[str, Cells]) -> Cells:  # noqa: ARG001
+            text = compact(values)
+            numbers = table[text.data]
+            found = numbers != OTHER
+            odd = any_in(text, ~found & ~beside[text.data])
+            refuse(odd, "characters of the alphabet", hint="use mask.text(), or say alphabet=…")
+            runs = Runs.of(text, found)
+            strings.replace(numbers, runs)
+            text.data[found] = letters[numbers[found]]
+            return text
+
+        return replace
