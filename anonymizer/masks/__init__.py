@@ -5,12 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from anonymizer.masks.card import Card
+from anonymizer.masks.category import Category
+from anonymizer.masks.constant import Constant
+from anonymizer.masks.date import Date, DateTime
 from anonymizer.masks.digits import Digits
 from anonymizer.masks.hexadecimal import Hexadecimal
 from anonymizer.masks.iban import Iban
 from anonymizer.masks.integer import Integer
 from anonymizer.masks.ip import Ip
+from anonymizer.masks.keep import Keep
 from anonymizer.masks.mac import Mac
+from anonymizer.masks.noise import Noise
+from anonymizer.masks.null import Null
 from anonymizer.masks.token import Token
 from anonymizer.masks.uuid import Uuid
 
@@ -19,12 +25,19 @@ if TYPE_CHECKING:
 
 MASKS: tuple[type[Mask], ...] = (
     Card,
+    Category,
+    Constant,
+    Date,
+    DateTime,
     Digits,
     Hexadecimal,
     Iban,
     Integer,
     Ip,
+    Keep,
     Mac,
+    Noise,
+    Null,
     Token,
     Uuid,
 )

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 MOST = 20
 """Digits of the greatest number of 64 bits."""
 _POWERS = np.array([10**power for power in range(1, MOST)], np.uint64)
-_TEN, _ZERO, _MINUS = np.uint64(10), ord("0"), ord("-")
+_TEN = np.uint64(10)
+_ZERO, _MINUS, _POINT = b"0-."
 
 
 class Numbers(NamedTuple):
@@ -52,19 +53,26 @@ def whole(figures: NDArray[np.uint8], lengths: NDArray[np.int64]) -> NDArray[np.
     return size
 
 
-def write(size: NDArray[np.uint64], negative: NDArray[np.bool_] | None = None) -> Cells:
-    """Return the plain text of numbers."""
-    lengths = np.searchsorted(_POWERS, size, side="right") + 1
-    width = int(lengths.max(initial=1)) + 1
-    matrix = np.full((len(size), width), _MINUS, np.uint8)
-    fill(matrix[:, 1:], size)
-    ends = np.arange(1, len(size) + 1, dtype=np.int64) * width
-    starts = ends - lengths
+def write(
+    size: NDArray[np.uint64], negative: NDArray[np.bool_] | None = None, decimals: int = 0
+) -> Cells:
+    """Return the plain text of numbers, of which so many digits are *decimals*."""
+    before = np.maximum(np.searchsorted(_POWERS, size, side="right") + 1 - decimals, 1)
+    most = int(before.max(initial=1))
+    width = 1 + most + bool(decimals) + decimals
+    matrix = np.empty((len(size), width), np.uint8)
+    if decimals:
+        size, fraction = np.divmod(size, np.uint64(10**decimals))
+        matrix[:, most + 1] = _POINT
+        fill(matrix[:, most + 2 :], fraction)
+    fill(matrix[:, 1 : most + 1], size)
+    rows = np.arange(len(size), dtype=np.int64) * width
+    starts = rows + (1 + most) - before
     if negative is not None:
         at = np.flatnonzero(negative)
-        matrix.reshape(-1)[starts[at] - 1] = _MINUS
         starts[at] -= 1
-    return Cells(data=matrix.reshape(-1), starts=starts, ends=ends)
+        matrix.reshape(-1)[starts[at]] = _MINUS
+    return Cells(data=matrix.reshape(-1), starts=starts, ends=rows + width)
 
 
 def fill(matrix: NDArray[np.uint8], size: NDArray[np.uint64]) -> None:

@@ -11,6 +11,8 @@ from anonymizer.cells import Cells
 from anonymizer.prf import Permutation, WordPermutation, subkey
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from anonymizer.cells import Bytes, Places
@@ -45,6 +47,18 @@ def compact(values: Cells) -> Cells:
         first = Cells.of_arrow(array)
         data = first.data[first.starts[0] : first.ends[-1]].copy()
     return Cells(data=data, starts=bounds[:-1], ends=bounds[1:])
+
+
+def gathered(values: Cells, parts: Sequence[tuple[Places, Cells]]) -> Cells:
+    """Return *values* with those of each of *parts* in the places that it says."""
+    if len(parts) == 1 and len(parts[0][0]) == len(values):
+        return parts[0][1]
+    starts, ends, held = values.starts.copy(), values.ends.copy(), values.data.size
+    for which, new in parts:
+        starts[which], ends[which] = new.starts + held, new.ends + held
+        held += new.data.size
+    data = np.concatenate([values.data, *(new.data for _, new in parts)])
+    return Cells(data=data, starts=starts, ends=ends)
 
 
 def any_in(values: Cells, flags: NDArray[np.bool_]) -> NDArray[np.bool_]:
