@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from anonymizer.masks.array import Array
 from anonymizer.masks.card import Card
 from anonymizer.masks.category import Category
 from anonymizer.masks.constant import Constant
@@ -13,6 +14,7 @@ from anonymizer.masks.hexadecimal import Hexadecimal
 from anonymizer.masks.iban import Iban
 from anonymizer.masks.integer import Integer
 from anonymizer.masks.ip import Ip
+from anonymizer.masks.json import Json
 from anonymizer.masks.keep import Keep
 from anonymizer.masks.mac import Mac
 from anonymizer.masks.noise import Noise
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from anonymizer.masks.base import Mask
 
 MASKS: tuple[type[Mask], ...] = (
+    Array,
     Card,
     Category,
     Constant,
@@ -34,6 +37,7 @@ MASKS: tuple[type[Mask], ...] = (
     Iban,
     Integer,
     Ip,
+    Json,
     Keep,
     Mac,
     Noise,
