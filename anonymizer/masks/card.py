@@ -6,20 +6,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
+from typing_extensions import override
 
-from anonymizer.masks.base import Distinct
+from anonymizer.masks.alone import Alone
 from anonymizer.masks.digits import foreign_digits, text_only
 from anonymizer.masks.refuse import refuse
 from anonymizer.masks.symbols import DIGITS, OTHER, Runs, Strings, any_in, compact, numbered
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
 
     from anonymizer.cells import Bytes, Cells
     from anonymizer.column import Column
-    from anonymizer.masks.base import Replace, Setting
+    from anonymizer.masks.alone import Function
+    from anonymizer.masks.base import Setting
 
 _NUMBERED = numbered(DIGITS)
 _BESIDE = numbered(b" -./") != OTHER
@@ -30,7 +30,7 @@ _DOUBLED = np.array([0, 2, 4, 6, 8, 1, 3, 5, 7, 9], np.uint8)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Card:
+class Card(Alone):
     """Permute card numbers; what Luhn's check finds right stays right, what it finds wrong wrong.
 
     Length, spaces and hyphens stay; *keep_issuer* keeps the first six digits.
@@ -40,25 +40,17 @@ class Card:
 
     keep_issuer: bool = False
 
-    @property
-    def needs(self) -> tuple[str, ...]:
-        """No other column."""
-        return ()
-
     def refuses(self, column: Column) -> str | None:
         """Return why it cannot serve *column*: a number may not begin with zeros."""
         return text_only(column, hint="mask.integer() is for numbers")
 
-    def distinct(self, column: Column) -> Distinct:  # noqa: ARG002
-        """Return that distinct values stay so."""
-        return Distinct.KEPT
-
-    def bind(self, setting: Setting) -> Replace:
+    @override
+    def function(self, setting: Setting) -> Function:
         """Return what permutes the values of one column."""
         strings = Strings(setting.key, len(DIGITS))
         kept = _ISSUER if self.keep_issuer else 0
 
-        def replace(values: Cells, others: Mapping[str, Cells]) -> Cells:  # noqa: ARG001
+        def replace(values: Cells) -> Cells:
             text = compact(values)
             numbers = _NUMBERED[text.data]
             found = numbers != OTHER

@@ -9,25 +9,27 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from typing_extensions import override
 
 from anonymizer.cells import Cells
 from anonymizer.column import Kind
-from anonymizer.masks.base import Distinct
+from anonymizer.masks.alone import Alone
 from anonymizer.masks.constant import text_of
 from anonymizer.masks.refuse import refuse
 from anonymizer.prf import Permutation, subkey
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from anonymizer.column import Column
-    from anonymizer.masks.base import Replace, Setting
+    from anonymizer.masks.alone import Function
+    from anonymizer.masks.base import Setting
 
 _KINDS = (Kind.TEXT, Kind.INTEGER, Kind.BOOLEAN, Kind.NUMBER, Kind.OTHER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Category:
+class Category(Alone):
     """Permute *values*, which are all that occur; how often each occurs stays to be seen."""
 
     name: ClassVar[str] = "category"
@@ -40,22 +42,14 @@ class Category:
         if len({text_of(each) for each in self.values}) < max(len(self.values), 2):
             raise ValueError("values has one twice, or only one, which could become nothing else")
 
-    @property
-    def needs(self) -> tuple[str, ...]:
-        """No other column."""
-        return ()
-
     def refuses(self, column: Column) -> str | None:
         """Return why it cannot serve *column*: there can be no short list of its values."""
         if column.kind in _KINDS:
             return None
         return f"values of {column.kind.value} are no categories"
 
-    def distinct(self, column: Column) -> Distinct:  # noqa: ARG002
-        """Return that distinct values stay so."""
-        return Distinct.KEPT
-
-    def bind(self, setting: Setting) -> Replace:
+    @override
+    def function(self, setting: Setting) -> Function:
         """Return what permutes the values of one column."""
         known = sorted(text_of(each) for each in self.values or ())
         digest = hashlib.sha256(b"\0".join(known)).hexdigest()
@@ -65,7 +59,7 @@ class Category:
         listed = pa.array(known, pa.large_binary())
         targets = Cells.of(known[place] for place in order)
 
-        def replace(values: Cells, others: Mapping[str, Cells]) -> Cells:  # noqa: ARG001
+        def replace(values: Cells) -> Cells:
             found = pc.index_in(values.to_arrow(), listed)
             which = found.fill_null(-1).to_numpy(zero_copy_only=False)
             refuse(which < 0, f"one of {len(known)} known values", hint="add it to values=[…]")

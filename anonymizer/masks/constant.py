@@ -11,16 +11,19 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID
 
 import numpy as np
+from typing_extensions import override
 
 from anonymizer.cells import Cells
 from anonymizer.column import Kind
+from anonymizer.masks.alone import Alone
 from anonymizer.masks.base import Distinct
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from anonymizer.column import Column
-    from anonymizer.masks.base import Replace, Setting
+    from anonymizer.masks.alone import Function
+    from anonymizer.masks.base import Setting
 
 _TRUTHS = {b"t": (b"f", b"t"), b"f": (b"f", b"t"), b"true": (b"false", b"true")}
 _TRUTHS |= {b"false": (b"false", b"true"), b"1": (b"0", b"1"), b"0": (b"0", b"1")}
@@ -39,17 +42,12 @@ def text_of(value: Any) -> bytes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Constant:
+class Constant(Alone):
     """Put *value* in the place of all."""
 
     name: ClassVar[str] = "constant"
 
     value: Any
-
-    @property
-    def needs(self) -> tuple[str, ...]:
-        """No other column."""
-        return ()
 
     def refuses(self, column: Column) -> str | None:
         """Return why it cannot serve *column*: the column cannot hold *value* in every row."""
@@ -59,16 +57,19 @@ class Constant:
             return "no two rows may have the same value"
         return _misfit(self.value, column)
 
-    def distinct(self, column: Column) -> Distinct:  # noqa: ARG002
+    @override
+    def distinct(self, column: Column) -> Distinct:
         """Return that all values become one."""
+        del column
         return Distinct.LOST
 
-    def bind(self, setting: Setting) -> Replace:
+    @override
+    def function(self, setting: Setting) -> Function:
         """Return what puts the value in the place of all."""
         text = text_of(self.value)
         boolean = setting.column.kind is Kind.BOOLEAN
 
-        def replace(values: Cells, others: Mapping[str, Cells]) -> Cells:  # noqa: ARG001
+        def replace(values: Cells) -> Cells:
             written = _truth(text, values) if boolean else text
             places = np.zeros(len(values), np.int64)
             data = np.frombuffer(written, np.uint8)

@@ -6,20 +6,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
+from typing_extensions import override
 
 from anonymizer.column import Kind
-from anonymizer.masks.base import Distinct
+from anonymizer.masks.alone import Alone
 from anonymizer.masks.refuse import refuse
 from anonymizer.masks.symbols import DIGITS, OTHER, Runs, Strings, compact, numbered
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
 
     from anonymizer.cells import Cells
     from anonymizer.column import Column
-    from anonymizer.masks.base import Replace, Setting
+    from anonymizer.masks.alone import Function
+    from anonymizer.masks.base import Setting
 
 _NUMBERED = numbered(DIGITS)
 _ASCII = 0x80
@@ -27,7 +27,7 @@ _LETTERS = numbered(b"abcdefghijklmnopqrstuvwxyz", b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Digits:
+class Digits(Alone):
     """Permute the digits of a value, but the first *keep*; all else stays where it is."""
 
     name: ClassVar[str] = "digits"
@@ -38,24 +38,16 @@ class Digits:
         if self.keep < 0:
             raise ValueError(f"keep is {self.keep}, expected 0 or more")
 
-    @property
-    def needs(self) -> tuple[str, ...]:
-        """No other column."""
-        return ()
-
     def refuses(self, column: Column) -> str | None:
         """Return why it cannot serve *column*: a number may not begin with zeros."""
         return text_only(column, hint="mask.integer() or mask.noise() is for numbers")
 
-    def distinct(self, column: Column) -> Distinct:  # noqa: ARG002
-        """Return that distinct values stay so: what is no digit does not change."""
-        return Distinct.KEPT
-
-    def bind(self, setting: Setting) -> Replace:
+    @override
+    def function(self, setting: Setting) -> Function:
         """Return what permutes the digits of one column."""
         strings = Strings(setting.key, len(DIGITS))
 
-        def replace(values: Cells, others: Mapping[str, Cells]) -> Cells:  # noqa: ARG001
+        def replace(values: Cells) -> Cells:
             text = compact(values)
             numbers = _NUMBERED[text.data]
             found = numbers != OTHER

@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
+from typing_extensions import override
 
 from anonymizer.column import Kind
-from anonymizer.masks.base import Distinct
+from anonymizer.masks.alone import Alone
 from anonymizer.masks.digits import text_only
 from anonymizer.masks.refuse import refuse
 from anonymizer.masks.symbols import OTHER, Runs, Strings, any_in, compact, numbered
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from anonymizer.cells import Bytes, Cells
     from anonymizer.column import Column
-    from anonymizer.masks.base import Replace, Setting
+    from anonymizer.masks.alone import Function
+    from anonymizer.masks.base import Setting
 
 _LOWER, _UPPER = b"0123456789abcdef", b"0123456789ABCDEF"
 _NUMBERED = numbered(_LOWER, _UPPER)
@@ -30,18 +30,14 @@ _BESIDE = numbered(string.punctuation.encode() + b" xX") != OTHER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hexadecimal:
+class Hexadecimal(Alone):
     """Permute hexadecimal digits, of upper case where all letters are; of BINARY the bytes.
 
-    Punctuation, spaces and a 0x at the front stay.
+    Punctuation, spaces and a 0x at the front stay. Distinct numbers stay so; one number that is
+    written in both cases may become one value.
     """
 
     name: ClassVar[str] = "hexadecimal"
-
-    @property
-    def needs(self) -> tuple[str, ...]:
-        """No other column."""
-        return ()
 
     def refuses(self, column: Column) -> str | None:
         """Return why it cannot serve *column*: it is neither text nor bytes."""
@@ -49,17 +45,14 @@ class Hexadecimal:
             return None
         return text_only(column, hint="mask.integer() is for numbers")
 
-    def distinct(self, column: Column) -> Distinct:  # noqa: ARG002
-        """Return that distinct numbers stay so; two spellings of one may become one."""
-        return Distinct.KEPT
-
-    def bind(self, setting: Setting) -> Replace:
+    @override
+    def function(self, setting: Setting) -> Function:
         """Return what permutes the values of one column."""
         if setting.column.kind is Kind.BINARY:
             return _of_bytes(setting.key)
         strings = Strings(setting.key, len(_LOWER))
 
-        def replace(values: Cells, others: Mapping[str, Cells]) -> Cells:  # noqa: ARG001
+        def replace(values: Cells) -> Cells:
             text = compact(values)
             numbers = digits_of(text)
             strings.replace(numbers, Runs.of(text, numbers != OTHER))
@@ -100,11 +93,11 @@ def put_digits(text: Cells, numbers: Bytes) -> None:
     text.data[found] = new
 
 
-def _of_bytes(key: bytes) -> Replace:
+def _of_bytes(key: bytes) -> Function:
     """Return what permutes byte strings of one length."""
     strings = Strings(key, _BYTES)
 
-    def replace(values: Cells, others: Mapping[str, Cells]) -> Cells:  # noqa: ARG001
+    def replace(values: Cells) -> Cells:
         text = compact(values)
         strings.replace(text.data, Runs.of(text, np.ones(text.data.size, bool)))
         return text

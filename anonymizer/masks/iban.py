@@ -6,20 +6,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
+from typing_extensions import override
 
-from anonymizer.masks.base import Distinct
+from anonymizer.masks.alone import Alone
 from anonymizer.masks.digits import text_only
 from anonymizer.masks.refuse import refuse
 from anonymizer.masks.symbols import DIGITS, OTHER, Runs, Strings, any_in, compact, numbered
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
 
     from anonymizer.cells import Bytes, Cells
     from anonymizer.column import Column
-    from anonymizer.masks.base import Replace, Setting
+    from anonymizer.masks.alone import Function
+    from anonymizer.masks.base import Setting
 
 _LOWER, _UPPER = b"abcdefghijklmnopqrstuvwxyz", b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _VALUE = numbered(DIGITS + _LOWER, DIGITS + _UPPER)
@@ -32,7 +32,7 @@ _CLASSES = (DIGITS, _LOWER, _UPPER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Iban:
+class Iban(Alone):
     """Permute IBANs (ISO 13616): the country, spaces, and which characters are letters stay.
 
     Check digits that are right stay right. Digits that a country puts inside to check its own
@@ -41,24 +41,16 @@ class Iban:
 
     name: ClassVar[str] = "iban"
 
-    @property
-    def needs(self) -> tuple[str, ...]:
-        """No other column."""
-        return ()
-
     def refuses(self, column: Column) -> str | None:
         """Return why it cannot serve *column*: it is no text."""
         return text_only(column, hint="an IBAN begins with letters")
 
-    def distinct(self, column: Column) -> Distinct:  # noqa: ARG002
-        """Return that distinct values stay so."""
-        return Distinct.KEPT
-
-    def bind(self, setting: Setting) -> Replace:
+    @override
+    def function(self, setting: Setting) -> Function:
         """Return what permutes the values of one column."""
         kinds = [(each, Strings(setting.key, len(each))) for each in _CLASSES]
 
-        def replace(values: Cells, others: Mapping[str, Cells]) -> Cells:  # noqa: ARG001
+        def replace(values: Cells) -> Cells:
             text = compact(values)
             runs = _runs(text)
             off = _off(text, runs)

@@ -7,26 +7,28 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
+from typing_extensions import override
 
 from anonymizer.cells import Cells
 from anonymizer.column import Kind
 from anonymizer.errors import LeakError
-from anonymizer.masks.base import Distinct
+from anonymizer.masks.alone import Alone
 from anonymizer.masks.numbers import Numbers, parse, write
 from anonymizer.masks.refuse import refuse
 from anonymizer.prf import Permutation, subkey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
     from anonymizer.column import Column
-    from anonymizer.masks.base import Replace, Setting
+    from anonymizer.masks.alone import Function
+    from anonymizer.masks.base import Setting
 
 BITS = 64
 """Size of a column that says none."""
-_ODD = re.compile(rb"( *\+| *)(-?)(0*)(0|[1-9][0-9]*)( *)")
+_ODD = re.compile(rb"( *\+?)((?<!\+)-|)(0*)(0|[1-9][0-9]*)( *)")
 _KINDS = (Kind.INTEGER, Kind.NUMBER, Kind.TEXT)
 
 
@@ -69,7 +71,7 @@ class Range(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Integer:
+class Integer(Alone):
     """Permute whole numbers from *low* to *high*, both given, or as the column's type has them.
 
     Without bounds the positive numbers of the type change places, and the negative ones, and 0
@@ -91,11 +93,6 @@ class Integer:
         if not -(1 << 63) <= self.low < self.high < 1 << BITS or self.high - self.low >= 1 << BITS:
             raise ValueError("low must be less than high, and both have to fit 64 bits")
 
-    @property
-    def needs(self) -> tuple[str, ...]:
-        """No other column."""
-        return ()
-
     def refuses(self, column: Column) -> str | None:
         """Return why it cannot serve *column*: its values are no whole numbers."""
         if column.kind not in _KINDS or column.scale:
@@ -106,11 +103,8 @@ class Integer:
                 return f"{self.low} to {self.high} do not fit {bits} bits"
         return None
 
-    def distinct(self, column: Column) -> Distinct:  # noqa: ARG002
-        """Return that distinct numbers stay so."""
-        return Distinct.KEPT
-
-    def bind(self, setting: Setting) -> Replace:
+    @override
+    def function(self, setting: Setting) -> Function:
         """Return what permutes the numbers of one column."""
         ranges = tuple(
             Range(low, high, Permutation(subkey(setting.key, f"{low} {high}"), high - low + 1))
@@ -120,7 +114,7 @@ class Integer:
         if self.low is not None:
             expected = f"whole numbers from {self.low} to {self.high}"
 
-        def replace(values: Cells, others: Mapping[str, Cells]) -> Cells:  # noqa: ARG001
+        def replace(values: Cells) -> Cells:
             return _replaced(values, ranges, setting.column, expected)
 
         return replace

@@ -13,24 +13,26 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
+from typing_extensions import override
 
 from anonymizer.cells import Cells
 from anonymizer.column import Kind
 from anonymizer.errors import LeakError
-from anonymizer.masks.base import Distinct
+from anonymizer.masks.alone import Alone
 from anonymizer.masks.numbers import parse
 from anonymizer.masks.refuse import refuse
 from anonymizer.masks.symbols import OTHER, Runs, any_in, compact, numbered
 from anonymizer.prf import block_cipher, subkey
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
     from anonymizer.cells import Bytes, Places
     from anonymizer.column import Column
-    from anonymizer.masks.base import Replace, Setting
+    from anonymizer.masks.alone import Function
+    from anonymizer.masks.base import Setting
 
 Words: TypeAlias = "NDArray[np.uint64]"
 Flags: TypeAlias = "NDArray[np.bool_]"
@@ -91,11 +93,12 @@ class Tree:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ip:
+class Ip(Alone):
     """Replace addresses of both versions; what they share they share afterwards.
 
     *keep_prefix* keeps so many of the first bits. A mask stays, bits to its right that are 0
-    stay 0, and ::ffff:192.0.2.1 becomes what 192.0.2.1 does.
+    stay 0, and ::ffff:192.0.2.1 becomes what 192.0.2.1 does. Distinct addresses stay so; one that
+    is written in two ways may become one value.
     """
 
     name: ClassVar[str] = "ip"
@@ -106,27 +109,19 @@ class Ip:
         if self.keep_prefix is not None and not 0 <= self.keep_prefix < V6:
             raise ValueError(f"keep_prefix is {self.keep_prefix}, expected 0 to {V6 - 1}")
 
-    @property
-    def needs(self) -> tuple[str, ...]:
-        """No other column."""
-        return ()
-
     def refuses(self, column: Column) -> str | None:
         """Return why it cannot serve *column*: its values are no addresses."""
         if column.kind in _KINDS:
             return None
         return f"values of {column.kind.value} are no IP addresses"
 
-    def distinct(self, column: Column) -> Distinct:  # noqa: ARG002
-        """Return that distinct addresses stay so; two spellings of one may become one."""
-        return Distinct.KEPT
-
-    def bind(self, setting: Setting) -> Replace:
+    @override
+    def function(self, setting: Setting) -> Function:
         """Return what replaces the addresses of one column."""
         trees = Trees(setting.key, self.keep_prefix or 0)
         replace_all = _of_bytes if setting.column.kind is Kind.BINARY else _of_text
 
-        def replace(values: Cells, others: Mapping[str, Cells]) -> Cells:  # noqa: ARG001
+        def replace(values: Cells) -> Cells:
             return replace_all(compact(values), trees)
 
         return replace

@@ -5,39 +5,33 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from anonymizer.masks.base import Distinct
+from typing_extensions import override
+
+from anonymizer.masks.alone import Alone
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from anonymizer.cells import Cells
     from anonymizer.column import Column
-    from anonymizer.masks.base import Replace, Setting
+    from anonymizer.masks.alone import Function
+    from anonymizer.masks.base import Setting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Keep:
+class Keep(Alone):
     """Keep all values."""
 
     name: ClassVar[str] = "keep"
 
-    @property
-    def needs(self) -> tuple[str, ...]:
-        """No other column."""
-        return ()
-
-    def refuses(self, column: Column) -> str | None:  # noqa: ARG002
+    def refuses(self, column: Column) -> str | None:
         """Return None: there is nothing to it."""
+        del column
         return None
 
-    def distinct(self, column: Column) -> Distinct:  # noqa: ARG002
-        """Return that distinct values stay so."""
-        return Distinct.KEPT
-
-    def bind(self, setting: Setting) -> Replace:  # noqa: ARG002
+    @override
+    def function(self, setting: Setting) -> Function:
         """Return what returns the values that it is given."""
 
-        def replace(values: Cells, others: Mapping[str, Cells]) -> Cells:  # noqa: ARG001
+        def replace(values: Cells) -> Cells:
             return values
 
         return replace

@@ -6,20 +6,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
+from typing_extensions import override
 
 from anonymizer.column import Kind
-from anonymizer.masks.base import Distinct
+from anonymizer.masks.alone import Alone
 from anonymizer.masks.hexadecimal import put_digits
 from anonymizer.masks.refuse import refuse
 from anonymizer.masks.symbols import OTHER, Runs, any_in, compact, numbered
 from anonymizer.prf import WordPermutation
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from anonymizer.cells import Bytes, Cells
     from anonymizer.column import Column
-    from anonymizer.masks.base import Replace, Setting
+    from anonymizer.masks.alone import Function
+    from anonymizer.masks.base import Setting
 
 _NUMBERED = numbered(b"0123456789abcdef", b"0123456789ABCDEF")
 _BESIDE = numbered(b":-. ") != OTHER
@@ -32,20 +32,16 @@ _GROUP = np.uint64(3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mac:
+class Mac(Alone):
     """Permute MAC addresses of 48 or 64 bits; separators, case, the group and local bits stay.
 
-    *keep_vendor* keeps the first three bytes, which say who made it.
+    *keep_vendor* keeps the first three bytes, which say who made it. Distinct addresses stay so;
+    one that is written in two ways may become one value.
     """
 
     name: ClassVar[str] = "mac"
 
     keep_vendor: bool = False
-
-    @property
-    def needs(self) -> tuple[str, ...]:
-        """No other column."""
-        return ()
 
     def refuses(self, column: Column) -> str | None:
         """Return why it cannot serve *column*: its values are no addresses."""
@@ -53,16 +49,13 @@ class Mac:
             return None
         return f"values of {column.kind.value} are no MAC addresses"
 
-    def distinct(self, column: Column) -> Distinct:  # noqa: ARG002
-        """Return that distinct addresses stay so; two spellings of one may become one."""
-        return Distinct.KEPT
-
-    def bind(self, setting: Setting) -> Replace:
+    @override
+    def function(self, setting: Setting) -> Function:
         """Return what permutes the values of one column."""
         permutations = {count: self._permutation(setting.key, count) for count in (_SHORT, _LONG)}
         binary = setting.column.kind is Kind.BINARY
 
-        def replace(values: Cells, others: Mapping[str, Cells]) -> Cells:  # noqa: ARG001
+        def replace(values: Cells) -> Cells:
             text = compact(values)
             numbers = text.data.repeat(2) if binary else _NUMBERED[text.data]
             if binary:

@@ -8,9 +8,11 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
+from typing_extensions import override
 
 from anonymizer.cells import Cells
 from anonymizer.column import Kind
+from anonymizer.masks.alone import Alone
 from anonymizer.masks.base import Distinct
 from anonymizer.masks.numbers import whole, write
 from anonymizer.masks.refuse import refuse
@@ -18,24 +20,29 @@ from anonymizer.masks.symbols import Runs, compact, gathered
 from anonymizer.prf import Prf, subkey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
     from anonymizer.column import Column
-    from anonymizer.masks.base import Replace, Setting
+    from anonymizer.masks.alone import Function
+    from anonymizer.masks.base import Setting
 
 _DIGITS = 18
 """Of numbers that are handled all at once: sums and differences fit 64 bits with a sign."""
+_POWERS = 10 ** np.arange(_DIGITS + 1, dtype=np.int64)
+_WIDE = 60
+"""Bits of whole numbers that such ones always fit."""
+_TEN = 10
 _SIGN, _POINT, _ZERO = b"-.0"
-_ODD = re.compile(rb"( *\+?)(-?)(?=\.?\d)0*(\d*)(\.\d*)?([eE][+-]?\d{1,4})?( *)")
+_ODD = re.compile(rb"( *\+?)((?<!\+)-|)(?=\.?\d)0*(\d*)(\.\d*)?([eE][+-]?\d{1,4})?( *)")
 _NONE = re.compile(rb"(?:[+-]?(?:nan|inf|infinity))?", re.IGNORECASE)
 _KINDS = (Kind.NUMBER, Kind.INTEGER, Kind.TEXT)
 _HINT = "use mask.constant() or another mask for this column, or mend the value"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Noise:
+class Noise(Alone):
     """Change numbers by up to *share* of them, within *low* and *high*; equal ones alike.
 
     Sign and decimals stay, and zero, NaN and infinity do. All others change, by one unit of
@@ -54,29 +61,27 @@ class Noise:
         if self.low is not None and self.high is not None and self.low >= self.high:
             raise ValueError("low must be less than high")
 
-    @property
-    def needs(self) -> tuple[str, ...]:
-        """No other column."""
-        return ()
-
     def refuses(self, column: Column) -> str | None:
         """Return why it cannot serve *column*: its values are no numbers."""
         if column.kind in _KINDS:
             return None
         return f"values of {column.kind.value} are no numbers"
 
-    def distinct(self, column: Column) -> Distinct:  # noqa: ARG002
+    @override
+    def distinct(self, column: Column) -> Distinct:
         """Return that several numbers may become one."""
+        del column
         return Distinct.LOST
 
-    def bind(self, setting: Setting) -> Replace:
+    @override
+    def function(self, setting: Setting) -> Function:
         """Return what changes the numbers of one column."""
         prf = Prf(subkey(setting.key, "noise"))
         column = setting.column
         bits = (column.bits or 64) if column.kind is Kind.INTEGER else None
         limits = _Limits(share=self.share, low=self.low, high=self.high, bits=bits)
 
-        def replace(values: Cells, others: Mapping[str, Cells]) -> Cells:  # noqa: ARG001
+        def replace(values: Cells) -> Cells:
             words = prf.words(values)[:, 0] >> np.uint64(1)
             return _changed(compact(values), words.astype(np.int64), limits)
 
@@ -100,10 +105,10 @@ class _Limits:
         most = far if self.high is None else _units(self.high, decimals, ROUND_FLOOR)
         return max(least, -far), min(most, far)
 
-    def sizes(self, size: NDArray[np.int64], digits: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return up to which size each number of *digits* digits may grow."""
-        most: NDArray[np.int64] = 10 ** np.minimum(digits, _DIGITS) - 1
-        if self.bits is None or self.bits > 60:  # noqa: PLR2004
+    def sizes(self, size: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return up to which size each number may grow: to one of as many digits."""
+        most: NDArray[np.int64] = _POWERS[np.searchsorted(_POWERS, size, side="right")] - 1
+        if self.bits is None or self.bits >= _WIDE:
             return most
         half = (1 << self.bits - 1) - 1
         return np.minimum(most, np.where(size > half, 2 * half + 1, half))
@@ -121,7 +126,6 @@ class _Figures:
 
     size: NDArray[np.int64]
     negative: NDArray[np.bool_]
-    digits: NDArray[np.int64]
     decimals: NDArray[np.int64]
     plain: NDArray[np.bool_]
     """Whether it is written the one plain way; where not, the rest means nothing yet."""
@@ -174,13 +178,12 @@ def _figures(text: Cells) -> _Figures:
     starts = text.starts - points.firsts + negative
     bare = Cells(data=np.delete(text.data, points.places), starts=starts, ends=starts + digits)
     numbers = bare.heads(int(digits[digits <= _DIGITS].max(initial=1))) - np.uint8(_ZERO)
-    plain = ((numbers < 10).sum(axis=1) == digits) & (before > 0)  # noqa: PLR2004
+    plain = ((numbers < _TEN).sum(axis=1) == digits) & (before > 0)
     plain &= (points.counts == 0) | (pointed & (decimals > 0))
     plain &= (numbers[:, 0] != 0) | (before == 1)
     return _Figures(
         size=whole(numbers, digits).astype(np.int64),
         negative=negative,
-        digits=digits,
         decimals=decimals,
         plain=plain,
     )
@@ -212,7 +215,6 @@ def _taken(match: re.Match[bytes], place: int, figures: _Figures) -> _Written:
     zeros = max(len(digits) - _DIGITS, 0)
     figures.size[place] = int(digits[:_DIGITS] or b"0")
     figures.negative[place] = bool(sign)
-    figures.digits[place] = min(len(digits), _DIGITS)
     figures.decimals[place] = len(fraction) - zeros - int(exponent[1:] or b"0")
     return _Written(
         place=place,
@@ -237,7 +239,7 @@ def _moved(
     far = np.maximum(np.minimum(far, most - least), 1)
     drawn = words % (2 * far)
     change = np.where(drawn < far, drawn - far, drawn - far + 1)
-    top = limits.sizes(size, figures.digits)
+    top = limits.sizes(size)
     bad = _outside(signed, change, top, least, most)
     new = signed + np.where(bad, -change, change)
     new = np.clip(new, least, most)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from typing_extensions import override
+
 from anonymizer.errors import PolicyError
-from anonymizer.masks.base import Distinct
+from anonymizer.masks.alone import Alone
 
 if TYPE_CHECKING:
     from anonymizer.column import Column
@@ -14,24 +16,16 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Null:
+class Null(Alone):
     """Make every value NULL, which whoever writes the rows does: it is no value."""
 
     name: ClassVar[str] = "null"
-
-    @property
-    def needs(self) -> tuple[str, ...]:
-        """No other column."""
-        return ()
 
     def refuses(self, column: Column) -> str | None:
         """Return why it cannot serve *column*: it may not be NULL."""
         return None if column.nullable else "the column may not be NULL"
 
-    def distinct(self, column: Column) -> Distinct:  # noqa: ARG002
-        """Return that no two rows have the same value: NULL equals nothing."""
-        return Distinct.KEPT
-
+    @override
     def bind(self, setting: Setting) -> Replace:
         """Raise PolicyError: there is nothing that values could be replaced by."""
         raise PolicyError(

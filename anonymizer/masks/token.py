@@ -7,25 +7,25 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
+from typing_extensions import override
 
-from anonymizer.masks.base import Distinct
+from anonymizer.masks.alone import Alone
 from anonymizer.masks.digits import text_only
 from anonymizer.masks.refuse import refuse
 from anonymizer.masks.symbols import OTHER, Runs, Strings, any_in, compact, numbered
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from anonymizer.cells import Cells
     from anonymizer.column import Column
-    from anonymizer.masks.base import Replace, Setting
+    from anonymizer.masks.alone import Function
+    from anonymizer.masks.base import Setting
 
 ALPHABET = string.ascii_letters + string.digits
 _BESIDE = string.punctuation + " "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Token:
+class Token(Alone):
     """Permute the characters of *alphabet* in a value; punctuation and spaces stay, no others."""
 
     name: ClassVar[str] = "token"
@@ -38,27 +38,19 @@ class Token:
         if len(self.alphabet) < 2 or len(set(self.alphabet)) < len(self.alphabet):  # noqa: PLR2004
             raise ValueError("the alphabet needs two characters or more, each of them once")
 
-    @property
-    def needs(self) -> tuple[str, ...]:
-        """No other column."""
-        return ()
-
     def refuses(self, column: Column) -> str | None:
         """Return why it cannot serve *column*: it is no text."""
         return text_only(column, hint="mask.hexadecimal() is for bytes, mask.integer() for numbers")
 
-    def distinct(self, column: Column) -> Distinct:  # noqa: ARG002
-        """Return that distinct values stay so."""
-        return Distinct.KEPT
-
-    def bind(self, setting: Setting) -> Replace:
+    @override
+    def function(self, setting: Setting) -> Function:
         """Return what permutes the values of one column."""
         strings = Strings(setting.key, len(self.alphabet))
         letters = np.frombuffer(self.alphabet.encode(), np.uint8)
         table = numbered(self.alphabet.encode())
         beside = numbered(_BESIDE.encode()) != OTHER
 
-        def replace(values: Cells, others: Mapping[str, Cells]) -> Cells:  # noqa: ARG001
+        def replace(values: Cells) -> Cells:
             text = compact(values)
             numbers = table[text.data]
             found = numbers != OTHER

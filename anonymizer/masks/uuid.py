@@ -6,22 +6,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
+from typing_extensions import override
 
 from anonymizer.column import Kind
-from anonymizer.masks.base import Distinct
+from anonymizer.masks.alone import Alone
 from anonymizer.masks.hexadecimal import put_digits
 from anonymizer.masks.refuse import refuse
 from anonymizer.masks.symbols import OTHER, Runs, any_in, compact, numbered
 from anonymizer.prf import WordPermutation
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
 
     from anonymizer.cells import Bytes, Cells
     from anonymizer.column import Column
-    from anonymizer.masks.base import Replace, Setting
+    from anonymizer.masks.alone import Function
+    from anonymizer.masks.base import Setting
 
 _NUMBERED = numbered(b"0123456789abcdef", b"0123456789ABCDEF")
 _BESIDE = numbered(b"-{} ") != OTHER
@@ -31,15 +31,13 @@ _KINDS = (Kind.UUID, Kind.TEXT, Kind.BINARY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Uuid:
-    """Permute UUIDs, in text or as 16 bytes; version, variant, hyphens and case stay."""
+class Uuid(Alone):
+    """Permute UUIDs, in text or as 16 bytes; version, variant, hyphens and case stay.
+
+    Distinct ones stay so; one that is written in two ways may become one value.
+    """
 
     name: ClassVar[str] = "uuid"
-
-    @property
-    def needs(self) -> tuple[str, ...]:
-        """No other column."""
-        return ()
 
     def refuses(self, column: Column) -> str | None:
         """Return why it cannot serve *column*: its values are no UUIDs."""
@@ -50,16 +48,13 @@ class Uuid:
             return f"{column.length} are too few for a UUID, which takes {least}"
         return None
 
-    def distinct(self, column: Column) -> Distinct:  # noqa: ARG002
-        """Return that distinct UUIDs stay so; two spellings of one may become one."""
-        return Distinct.KEPT
-
-    def bind(self, setting: Setting) -> Replace:
+    @override
+    def function(self, setting: Setting) -> Function:
         """Return what permutes the values of one column."""
         permutation = WordPermutation(setting.key, *_HALVES)
         replace_all = _of_bytes if setting.column.kind is Kind.BINARY else _of_text
 
-        def replace(values: Cells, others: Mapping[str, Cells]) -> Cells:  # noqa: ARG001
+        def replace(values: Cells) -> Cells:
             return replace_all(compact(values), permutation)
 
         return replace
