@@ -23,7 +23,8 @@ DAY = 86_400
 """Seconds."""
 MOST = 48
 """Bytes of the longest text that is looked at as a date."""
-_ZERO = ord("0")
+_ZERO, _TEN = ord("0"), 10
+_FEBRUARY = 2
 _LAYOUT = re.compile(
     rb"(?P<year>0{4,7})-(?P<month>00)-(?P<day>00)"
     rb"(?P<clock>[T ](?P<hour>00):(?P<minute>00)(?::(?P<second>00)(?:[.,]0{1,9})?)?"
@@ -59,8 +60,8 @@ class Layout:
         right = year > 0
         if self.before:
             year = 1 - year
-        right &= (month >= 1) & (month <= 12) & (day >= 1)  # noqa: PLR2004
-        right &= day <= _days_in(year, np.clip(month, 1, 12))
+        right &= (month >= 1) & (month <= len(_LENGTHS)) & (day >= 1)
+        right &= day <= _days_in(year, np.clip(month, 1, len(_LENGTHS)))
         seconds = np.zeros(len(text), np.int64)
         for part, limit, each in zip(self.clock, (24, 60, 60), (3600, 60, 1), strict=False):
             number = _number(text, part)
@@ -105,7 +106,7 @@ def layouts(values: Cells) -> Iterator[tuple[bytes, Places, Bytes]]:
     for length in np.unique(values.lengths).tolist():
         which = np.flatnonzero(values.lengths == length)
         text = values.take(which).heads(length)
-        shape = np.where(text - np.uint8(_ZERO) < 10, np.uint8(_ZERO), text)  # noqa: PLR2004
+        shape = np.where(text - np.uint8(_ZERO) < _TEN, np.uint8(_ZERO), text)
         while len(which):
             same = (shape == shape[0]).all(axis=1)
             if same.all():
@@ -123,7 +124,7 @@ def days_of(
     The year begins in March, so that the leap day is its last (Hinnant, chrono-compatible
     low-level date algorithms).
     """
-    year = year - (month <= 2)  # noqa: PLR2004
+    year = year - (month <= _FEBRUARY)
     era = year // 400
     of_era = year - era * 400
     of_year = (153 * ((month + 9) % 12) + 2) // 5 + day - 1
@@ -143,12 +144,12 @@ def date_of(
     since_march = (5 * of_year + 2) // 153
     day = of_year - (153 * since_march + 2) // 5 + 1
     month = (since_march + 2) % 12 + 1
-    return year + era * 400 + (month <= 2), month, day  # noqa: PLR2004
+    return year + era * 400 + (month <= _FEBRUARY), month, day
 
 
 def _days_in(year: NDArray[np.int64], month: NDArray[np.int64]) -> NDArray[np.int64]:
     leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))
-    days: NDArray[np.int64] = _LENGTHS[month - 1] + (leap & (month == 2))  # noqa: PLR2004
+    days: NDArray[np.int64] = _LENGTHS[month - 1] + (leap & (month == _FEBRUARY))
     return days
 
 

@@ -1,9 +1,4 @@
-"""Replace IP addresses so that two that share n bits share exactly n bits afterwards.
-
-It is the function of Crypto-PAn (Xu, Fan, Ammar, Moon, 2002): each bit is turned by a keyed
-function of the bits before it. Here one call of AES serves seven bits: its 128 bits are those
-of all nodes of a tree seven levels high.
-"""
+"""Replace IP addresses so that two that share n bits share exactly n bits afterwards."""
 
 from __future__ import annotations
 
@@ -17,16 +12,13 @@ from typing_extensions import override
 
 from anonymizer.cells import Cells
 from anonymizer.column import Kind
-from anonymizer.errors import LeakError
 from anonymizer.masks.alone import Alone
 from anonymizer.masks.numbers import parse
+from anonymizer.masks.prefixes import V4, V6, Trees
 from anonymizer.masks.refuse import refuse
 from anonymizer.masks.symbols import OTHER, Runs, any_in, compact, numbered
-from anonymizer.prf import block_cipher, subkey
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from anonymizer.cells import Bytes, Places
@@ -34,62 +26,16 @@ if TYPE_CHECKING:
     from anonymizer.masks.alone import Function
     from anonymizer.masks.base import Setting
 
-Words: TypeAlias = "NDArray[np.uint64]"
 Flags: TypeAlias = "NDArray[np.bool_]"
 
-V4, V6 = 32, 128
-_HEIGHT = 7
-"""Bits that one block of AES decides."""
-_MAPPED = bytes(10) + b"\xff\xff"
-"""What stands before an address of version 4 in one of version 6."""
 _DOT = ord(".")
-_OCTETS = np.array([[*b"%-4d" % each] for each in range(256)], np.uint8)
+_OCTETS = 4
+_TEXTS = np.array([[*b"%-4d" % each] for each in range(256)], np.uint8)
 _WIDTHS = np.array([len(str(each)) for each in range(256)], np.int64)
 _WITH_MASK = re.compile(rb"([0-9A-Fa-f:.]+)((?:%[\w.-]+)?)((?:/(?:0|[1-9]\d{0,2}))?)", re.ASCII)
 _SPECIAL = numbered(b":/%") != OTHER
 _KINDS = (Kind.TEXT, Kind.OTHER, Kind.BINARY)
-_ONE, _LAST = np.uint64(1), np.uint64(63)
 _HINT = "use mask.text() or mask.token() for this column, or mend the value"
-
-
-class Tree:
-    """The keyed function of addresses of *bits* bits, whose first *kept* bits stay."""
-
-    def __init__(self, key: bytes, bits: int, kept: int) -> None:
-        self._aes = block_cipher(subkey(key, f"prefixes of {bits} bits"))
-        self._bits = bits
-        self._kept = kept
-
-    def forward(self, addresses: Bytes, stay: bytes = b"") -> Bytes:
-        """Return what *addresses*, shape (values, bits / 8), become.
-
-        No bit is turned on the way to the prefix *stay*, which so stays itself.
-        """
-        bits = np.ascontiguousarray(np.unpackbits(addresses, axis=1).T)
-        turns = np.zeros_like(bits)
-        way = np.unpackbits(np.frombuffer(stay, np.uint8))
-        same = np.ones(bits.shape[1], bool)
-        prefix = np.zeros((len(addresses), 2), np.uint64)
-        for level in range(0, self._bits, _HEIGHT):
-            drawn = self._drawn(prefix, level)
-            node = np.ones(len(addresses), np.uint64)
-            for at in range(level, min(level + _HEIGHT, self._bits)):
-                word = drawn[:, (at - level + 1) // _HEIGHT]
-                turns[at] = (word >> (node & _LAST)) & _ONE
-                if at < len(way):
-                    turns[at, same] = 0
-                    same &= bits[at] == way[at]
-                node = (node << _ONE) | bits[at]
-                prefix[:, at // 64] |= bits[at].astype(np.uint64) << np.uint64(63 - at % 64)
-        turns[: self._kept] = 0
-        return np.packbits(np.ascontiguousarray((bits ^ turns).T), axis=1)
-
-    def _drawn(self, prefix: Words, level: int) -> Words:
-        """Return the bits of the tree under each *prefix* of *level* bits."""
-        text = prefix.copy()
-        text[:, level // 64] |= _ONE << np.uint64(63 - level % 64)  # which says where it ends
-        sealed = self._aes.update(text.view(np.uint8).data)
-        return np.frombuffer(sealed, np.uint64).reshape(-1, 2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,44 +73,6 @@ class Ip(Alone):
         return replace
 
 
-class Trees:
-    """What replaces addresses of both versions."""
-
-    def __init__(self, key: bytes, kept: int) -> None:
-        self._kept = kept
-        self._short = Tree(key, V4, min(kept, V4))
-        self._long = Tree(key, V6, kept)
-
-    def short(self, addresses: Bytes) -> Bytes:
-        """Return what addresses of version 4, shape (values, 4), become."""
-        if self._kept >= V4 and len(addresses):
-            raise LeakError(
-                f"keep_prefix={self._kept} leaves nothing to mask of addresses of version 4",
-                value=0,
-                hint=f"say less than {V4}",
-            )
-        return self._short.forward(addresses)
-
-    def long(self, addresses: Bytes) -> Bytes:
-        """Return what addresses of version 6, shape (values, 16), become."""
-        found = self._long.forward(addresses, stay=_MAPPED)
-        mapped = (addresses[:, : len(_MAPPED)] == np.frombuffer(_MAPPED, np.uint8)).all(axis=1)
-        if mapped.any():
-            found[mapped, len(_MAPPED) :] = self.short(addresses[mapped, len(_MAPPED) :])
-        return found
-
-    def of(self, addresses: Sequence[bytes]) -> list[bytes]:
-        """Return what *addresses* of either version, 4 or 16 bytes each, become."""
-        found = list(addresses)
-        for size, replace in ((V4 // 8, self.short), (V6 // 8, self.long)):
-            which = [place for place, each in enumerate(addresses) if len(each) == size]
-            joined = b"".join(addresses[place] for place in which)
-            new = replace(np.frombuffer(joined, np.uint8).reshape(-1, size))
-            for place, row in zip(which, new, strict=True):
-                found[place] = row.tobytes()
-        return found
-
-
 def _of_bytes(text: Cells, trees: Trees) -> Cells:
     sizes = text.lengths
     odd = (sizes != V4 // 8) & (sizes != V6 // 8) & (sizes > 0)
@@ -188,16 +96,16 @@ def _of_dotted(values: Cells, trees: Trees, places: Places | None = None) -> Cel
     text = compact(values)
     dots = Runs.of(text, text.data == _DOT)
     empty = text.lengths == 0
-    bad = (dots.counts != 3) & ~empty  # noqa: PLR2004
+    bad = (dots.counts != _OCTETS - 1) & ~empty
     _refuse(bad, places)
-    cuts = dots.places.reshape(-1, 3)
+    cuts = dots.places.reshape(-1, _OCTETS - 1)
     starts = np.column_stack([text.starts[~empty], cuts + 1])
     ends = np.column_stack([cuts, text.ends[~empty]])
     octets = parse(Cells(data=text.data, starts=starts.reshape(-1), ends=ends.reshape(-1)))
-    wrong = ~octets.valid | octets.negative | (octets.size > 255)  # noqa: PLR2004
-    bad[~empty] = wrong.reshape(-1, 4).any(axis=1)
+    wrong = ~octets.valid | octets.negative | (octets.size >= len(_TEXTS))
+    bad[~empty] = wrong.reshape(-1, _OCTETS).any(axis=1)
     _refuse(bad, places)
-    new = _dotted(trees.short(octets.size.astype(np.uint8).reshape(-1, 4)))
+    new = _dotted(trees.short(octets.size.astype(np.uint8).reshape(-1, _OCTETS)))
     if not empty.any():
         return new
     bounds = np.zeros((2, len(values)), np.int64)
@@ -212,12 +120,12 @@ def _dotted(addresses: Bytes) -> Cells:
     flat = text.reshape(-1)
     starts = np.arange(len(addresses), dtype=np.int64) * 16
     at = starts.copy()
-    for place in range(4):
-        octets = _OCTETS[addresses[:, place]]
+    for place in range(_OCTETS):
+        octets = _TEXTS[addresses[:, place]]
         for more in range(4):
             flat[at + more] = octets[:, more]
         at += widths[:, place]
-        if place < 3:  # noqa: PLR2004
+        if place < _OCTETS - 1:
             flat[at] = _DOT
             at += 1
     return Cells(data=flat, starts=starts, ends=at)

@@ -34,7 +34,7 @@ def parse(values: Cells) -> Numbers:
     width = min(int(lengths.max(initial=0)), MOST)
     figures = digits.heads(width) - np.uint8(_ZERO)
     size = whole(figures, lengths)
-    valid = (lengths > 0) & (lengths <= MOST) & ((figures < 10).sum(axis=1) == lengths)  # noqa: PLR2004
+    valid = (lengths > 0) & (lengths <= MOST) & ((figures < _TEN).sum(axis=1) == lengths)
     if width:
         valid &= (figures[:, 0] != 0) | ((lengths == 1) & ~negative)
     if width == MOST:

@@ -35,7 +35,7 @@ class Token(Alone):
     def __post_init__(self) -> None:
         if not self.alphabet.isascii() or not self.alphabet.isprintable():
             raise ValueError("the alphabet has other characters than printable ones of ASCII")
-        if len(self.alphabet) < 2 or len(set(self.alphabet)) < len(self.alphabet):  # noqa: PLR2004
+        if len(set(self.alphabet)) < max(len(self.alphabet), 2):
             raise ValueError("the alphabet needs two characters or more, each of them once")
 
     def refuses(self, column: Column) -> str | None:
