@@ -173,7 +173,9 @@ class WordPermutation:
         sizes = self._sizes[side]
         drawn = self._drawn(halves[1 - side], number, len(sizes))
         return [
-            _rest(operation(word + np.uint64(size), _rest(more, size)), size)
+            _rest(operation(word, more), size)
+            if _is_power(size)
+            else _rest(operation(word + np.uint64(size), _rest(more, size)), size)
             for word, more, size in zip(halves[side], drawn, sizes, strict=True)
         ]
 
@@ -200,8 +202,13 @@ class WordPermutation:
         return np.frombuffer(self._aes.update(text.view(np.uint8).data), np.uint64).reshape(-1, 2)
 
 
+def _is_power(size: int) -> bool:
+    """Return whether *size* is a power of two: sums that wrap at 2⁶⁴ are right below it."""
+    return size & (size - 1) == 0
+
+
 def _rest(words: Words, size: int) -> Words:
     """Return the rest of *words* divided by *size*, without a slow division."""
-    if size & (size - 1) == 0:
+    if _is_power(size):
         return words & np.uint64(size - 1)
     return words - words // np.uint64(size) * np.uint64(size)

@@ -25,8 +25,8 @@ _LOWER, _UPPER = b"0123456789abcdef", b"0123456789ABCDEF"
 _NUMBERED = numbered(_LOWER, _UPPER)
 _DECIMAL = 10
 _BYTES = 256
-_BESIDE = numbered(string.punctuation.encode() + b" xX") != OTHER
-"""What may stand beside the digits; an x only after a 0 at the front."""
+_BESIDE = numbered(string.punctuation.encode() + b" ") != OTHER
+"""What may stand beside the digits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +72,7 @@ def digits_of(text: Cells) -> Bytes:
     marked = (heads[:, 0] == ord("0")) & ((heads[:, 1] | 0x20) == ord("x"))
     numbers[text.starts[marked]] = OTHER
     odd = (numbers == OTHER) & ~_BESIDE[text.data]
-    crosses = (text.data | 0x20) == ord("x")
-    crosses[text.starts[marked] + 1] = False
-    odd |= crosses
-    odd[text.starts[marked]] = False
+    odd[text.starts[marked]] = odd[text.starts[marked] + 1] = False
     refuse(any_in(text, odd), "hexadecimal digits", hint="use mask.token() or mask.text()")
     return numbers
 
@@ -84,7 +81,8 @@ def put_digits(text: Cells, numbers: Bytes) -> None:
     """Write the digits that *numbers* has into *text*, in the case that each value had."""
     letters = (numbers != OTHER) & (text.data > ord("9"))
     upper = any_in(text, letters & (text.data < ord("a")))
-    upper &= ~any_in(text, letters & (text.data >= ord("a")))
+    if upper.any():
+        upper &= ~any_in(text, letters & (text.data >= ord("a")))
     found = numbers != OTHER
     new = np.frombuffer(_LOWER, np.uint8)[numbers[found]]
     if upper.any():

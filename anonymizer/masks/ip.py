@@ -33,6 +33,7 @@ _OCTETS = 4
 _TEXTS = np.array([[*b"%-4d" % each] for each in range(256)], np.uint8)
 _WIDTHS = np.array([len(str(each)) for each in range(256)], np.int64)
 _WITH_MASK = re.compile(rb"([0-9A-Fa-f:.]+)((?:%[\w.-]+)?)((?:/(?:0|[1-9]\d{0,2}))?)", re.ASCII)
+_DRESSED = re.compile(rb"[A-F/%]")
 _SPECIAL = numbered(b":/%") != OTHER
 _KINDS = (Kind.TEXT, Kind.OTHER, Kind.BINARY)
 _HINT = "use mask.text() or mask.token() for this column, or mend the value"
@@ -142,7 +143,10 @@ def _refuse(bad: Flags, places: Places | None) -> None:
 
 
 def _of_others(texts: list[bytes], trees: Trees, places: Places) -> list[bytes]:
-    """Return what addresses with colons, masks or zones become, one by one."""
+    """Return what addresses with colons, masks or zones become."""
+    plain = _of_plain(texts, trees)
+    if plain is not None:
+        return plain
     parsed = [_parsed(each) for each in texts]
     _refuse(np.array([each is None for each in parsed]), places)
     known = [each for each in parsed if each is not None]
@@ -156,6 +160,17 @@ def _of_others(texts: list[bytes], trees: Trees, places: Places) -> list[bytes]:
     for place, each in zip(again, trees.of([known[at].net() for at in again]), strict=True):
         new[place] = each
     return [each.written(address) for each, address in zip(known, new, strict=True)]
+
+
+def _of_plain(texts: list[bytes], trees: Trees) -> list[bytes] | None:
+    """Return what addresses of version 6 become, None when one is not, or has more to it."""
+    if _DRESSED.search(b" ".join(texts)):
+        return None
+    try:
+        addresses = [socket.inet_pton(socket.AF_INET6, each.decode()) for each in texts]
+    except (OSError, ValueError):
+        return None
+    return [socket.inet_ntop(socket.AF_INET6, each).encode() for each in trees.of(addresses)]
 
 
 class _Parsed(NamedTuple):

@@ -81,6 +81,8 @@ class Runs:
     def of(cls, values: Cells, found: NDArray[np.bool_]) -> Runs:
         """Return the places in *values*, which are compact, where *found* is true."""
         places = np.flatnonzero(found)
+        if len(places) == values.data.size:
+            return cls(places=places, counts=values.lengths)
         bounds = np.searchsorted(places, values.ends)
         return cls(places=places, counts=np.diff(bounds, prepend=0))
 
