@@ -4,7 +4,8 @@ The MAC is AES-256-CBC-MAC over a value with its length put before it, a pseudor
 function for values of any length (Bellare, Kilian, Rogaway, 2000). A permutation is a
 Feistel network of ten rounds whose round function is AES-256, which walks along its cycle
 until it is back in its domain: as FF1 does (NIST SP 800-38G), but over whole numbers.
-What has no room in 64 bits is permuted as words, a Feistel network with sums as FF1 is.
+What has no room in 64 bits is permuted as words, a Feistel network with sums as FF1 is, or
+as a long string.
 """
 
 from __future__ import annotations
@@ -16,13 +17,15 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
+from anonymizer.cells import Cells
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cryptography.hazmat.primitives.ciphers import CipherContext
     from numpy.typing import NDArray
 
-    from anonymizer.cells import Bytes, Cells
+    from anonymizer.cells import Bytes, Places
 
 Words: TypeAlias = "NDArray[np.uint64]"
 
@@ -200,6 +203,60 @@ class WordPermutation:
 
     def _sealed(self, text: Words) -> Words:
         return np.frombuffer(self._aes.update(text.view(np.uint8).data), np.uint64).reshape(-1, 2)
+
+
+class LongPermutation:
+    """A permutation of long strings of symbols, of all lengths over HEAD, at most 256 symbols.
+
+    It is LIONESS (Anderson and Biham, 1996): what the head gives, as the seed of a stream, is
+    added to the rest, and what the rest gives to the head, twice.
+    """
+
+    HEAD = 64
+
+    def __init__(self, key: bytes, radix: int) -> None:
+        self._radix = radix
+        self._macs = [Prf(subkey(key, f"mac {number}")) for number in range(4)]
+        self._stream = block_cipher(subkey(key, "stream"))
+
+    def forward(self, symbols: Bytes, counts: Places) -> Bytes:
+        """Return what strings, of *counts* symbols each and one after the other, become."""
+        return self._rounds(symbols, counts, range(4), 1)
+
+    def backward(self, symbols: Bytes, counts: Places) -> Bytes:
+        """Return what became strings of *counts* symbols."""
+        return self._rounds(symbols, counts, range(3, -1, -1), -1)
+
+    def _rounds(self, symbols: Bytes, counts: Places, rounds: range, sign: int) -> Bytes:
+        order = np.arange(len(symbols)) - np.repeat(np.cumsum(counts) - counts, counts)
+        is_head = order < self.HEAD
+        sizes = (np.full(len(counts), self.HEAD), counts - self.HEAD)
+        parts = [symbols[is_head], symbols[~is_head]]
+        for number in rounds:
+            to = 1 - number % 2
+            seeds = self._macs[number].words(_consecutive(parts[1 - to], sizes[1 - to]))
+            drawn = self._drawn(seeds, sizes[to])
+            mixed = parts[to].astype(np.int64) + sign * drawn.astype(np.int64)
+            parts[to] = (mixed % self._radix).astype(np.uint8)
+        found = np.empty_like(symbols)
+        found[is_head], found[~is_head] = parts
+        return found
+
+    def _drawn(self, seeds: Words, counts: Places) -> NDArray[np.uint32]:
+        """Return *counts* random symbols for each of *seeds*: one for each 32 bits."""
+        blocks = (counts + 3) // 4
+        text = np.repeat(seeds, blocks, axis=0)
+        order = np.arange(len(text)) - np.repeat(np.cumsum(blocks) - blocks, blocks)
+        text[:, 0] ^= order.astype(np.uint64)
+        sealed = np.frombuffer(self._stream.update(text.view(np.uint8).data), np.uint32)
+        place = np.arange(len(sealed)) - np.repeat(4 * (np.cumsum(blocks) - blocks), 4 * blocks)
+        return sealed[place < np.repeat(counts, 4 * blocks)] % np.uint32(self._radix)
+
+
+def _consecutive(data: Bytes, counts: Places) -> Cells:
+    """Return the values in *data*, of *counts* bytes each and one after the other."""
+    ends = np.cumsum(counts)
+    return Cells(data=data, starts=ends - counts, ends=ends)
 
 
 def _is_power(size: int) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from anonymizer.cells import Cells
-from anonymizer.prf import Permutation, WordPermutation, subkey
+from anonymizer.prf import LongPermutation, Permutation, WordPermutation, subkey
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +21,8 @@ OTHER = 255
 """Number of a byte that is no symbol."""
 DIGITS = b"0123456789"
 _WORD = 1 << 32
+_MOST = 128
+"""Symbols of the longest strings that are permuted by their length, many at a time."""
 
 
 def numbered(*alphabets: bytes) -> Bytes:
@@ -117,7 +119,8 @@ class Strings:
         self._each = 1
         while radix ** (self._each + 1) <= _WORD:
             self._each += 1
-        self._short = Permutation(self._key, radix)
+        self._one = Permutation(self._key, radix)
+        self._long = LongPermutation(self._key, radix)
         self._made: dict[int, WordPermutation] = {}
 
     def permute(self, symbols: Bytes) -> Bytes:
@@ -125,8 +128,11 @@ class Strings:
         length = symbols.shape[1]
         if not symbols.size:
             return symbols
+        if length > _MOST:
+            counts = np.full(len(symbols), length)
+            return self._long.forward(symbols.reshape(-1), counts).reshape(symbols.shape)
         if length == 1:
-            return self._short.forward(symbols[:, 0].astype(np.uint64))[:, None].astype(np.uint8)
+            return self._one.forward(symbols[:, 0].astype(np.uint64))[:, None].astype(np.uint8)
         if length not in self._made:
             half = length // 2
             sizes = [[self.radix**each for each in self._parts(n)] for n in (half, length - half)]
@@ -135,7 +141,11 @@ class Strings:
 
     def replace(self, numbers: Bytes, runs: Runs) -> None:
         """Permute the symbols at the places of *runs* in *numbers*, value by value."""
-        for count in np.unique(runs.counts[runs.counts > 0]):
+        long = runs.counts > _MOST
+        if long.any():
+            places = runs.places[np.repeat(long, runs.counts)]
+            numbers[places] = self._long.forward(numbers[places], runs.counts[long])
+        for count in np.unique(runs.counts[(runs.counts > 0) & ~long]):
             which = np.flatnonzero(runs.counts == count)
             places = runs.matrix(which, int(count))
             numbers[places] = self.permute(numbers[places])

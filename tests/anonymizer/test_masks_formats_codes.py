@@ -146,6 +146,14 @@ def test_bytes_stay_as_many(values: list[bytes]) -> None:
     assert len(set(found)) == len(values)
 
 
+def test_values_of_many_kilobytes_take_no_time() -> None:
+    values = [bytes([each]) * (each * 97) for each in range(100)] + [bytes(1 << 18)]
+    found = masked(Hexadecimal(), values, of=BYTES)
+    assert [len(each) for each in found] == [len(each) for each in values]
+    assert len(set(found)) == len(values)
+    assert not any(each in found for each in values if each)
+
+
 def test_all_single_bytes_change_places() -> None:
     values = [bytes([each]) for each in range(256)]
     assert sorted(masked(Hexadecimal(), values, of=BYTES)) == values

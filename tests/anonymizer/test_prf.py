@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from anonymizer.cells import Cells
 from anonymizer.masks.symbols import Strings
-from anonymizer.prf import Permutation, Prf, WordPermutation, subkey
+from anonymizer.prf import LongPermutation, Permutation, Prf, WordPermutation, subkey
 from tests.anonymizer.masking import KEY, OTHER_KEY, is_uniform, unhurried
 
 if TYPE_CHECKING:
@@ -116,6 +116,30 @@ def test_long_strings_stay_distinct(radix: int, length: int) -> None:
     assert len(np.unique(found, axis=0)) == len(strings)
     # A symbol that is another changes all others: each place has many symbols.
     assert all(len(np.unique(each)) > min(radix, length) / 4 for each in found.T)
+
+
+@unhurried
+@given(st.integers(2, 256), st.lists(st.binary(min_size=65, max_size=400), min_size=1))
+def test_long_strings_go_back(radix: int, drawn: list[bytes]) -> None:
+    symbols = np.frombuffer(b"".join(drawn), np.uint8).astype(int) % radix
+    counts = np.array([len(each) for each in drawn])
+    permutation = LongPermutation(KEY, radix)
+
+    found = permutation.forward(symbols.astype(np.uint8), counts)
+
+    assert found.max() < radix
+    assert (permutation.backward(found, counts) == symbols).all()
+    alone = permutation.forward(symbols[: counts[0]].astype(np.uint8), counts[:1])
+    assert (found[: counts[0]] == alone).all()
+
+
+@pytest.mark.parametrize("place", [0, 63, 64, 65, 999])
+def test_one_symbol_of_a_long_string_changes_them_all(place: int) -> None:
+    symbols = np.zeros(2000, np.uint8)
+    symbols[place] = 1
+    first, second = LongPermutation(KEY, 10).forward(symbols, np.array([1000, 1000])).reshape(2, -1)
+    assert 0.85 < (first != second).mean() < 0.95
+    assert is_uniform(np.bincount(first))
 
 
 @pytest.mark.parametrize("size", [3, 5, 10, 26, 100])
