@@ -21,7 +21,7 @@ from anonymizer.masks.handle import slug
 from anonymizer.masks.name import FirstName, LastName, Name
 from anonymizer.masks.user_name import UserName
 from anonymizer.stream import Rewriter
-from tests.anonymizer.masking import KEY, OTHER_KEY, column, masked
+from tests.anonymizer.wording import KEY, OTHER_KEY, column, masked
 
 IDS = {"id": [b"%d" % each for each in range(200)]}
 PEOPLE = [b"Person %d" % each for each in range(200)]
