@@ -35,6 +35,8 @@ class Dialect:
     """Bare words that are values."""
     forms: tuple[tuple[bytes, bytes], ...] = ()
     """Beginnings and ends of values that are not numbers, words or '…'."""
+    exact: bytes = b""
+    """Pattern of those values that their beginnings and ends do not tell well enough."""
     special: bytes = b""
     """Bytes of text for which a plain '…' will not do."""
     tail: bytes = b""
@@ -95,6 +97,8 @@ POSTGRESQL = Dialect(
     overriding=rb"(?:OVERRIDING\s+(?:SYSTEM|USER)\s+VALUE)?",
     words=(b"NULL", b"DEFAULT", b"true", b"false"),
     forms=((b"E'", b"'"), (b"B'", b"'")),
+    # No \' in it: where strings end would then depend on the E before them.
+    exact=rb"E'(?:[^'\\]|\\[^']|'')*+'|B'[01]*+'",
     special=b"\\",
     tail=rb"ON\s+CONFLICT\s+DO\s+NOTHING",
     blobs=Blobs.BYTEA,

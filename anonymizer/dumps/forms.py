@@ -51,10 +51,12 @@ def meaning(text: bytes, kind: Kind, dialect: Dialect) -> bytes:
     raise DumpError("a value that is not written as this kind of dump writes them")
 
 
-def _hex(found: re.Match[bytes], kind: Kind, _dialect: Dialect) -> bytes:
+def _hex(found: re.Match[bytes], kind: Kind, dialect: Dialect) -> bytes:
+    """Return bytes, or the number that MySQL takes them for."""
     digits = found[1].decode("ascii")
     value = bytes.fromhex(digits.zfill(len(digits) + len(digits) % 2))
-    return b"%d" % int.from_bytes(value) if kind in BARE else value
+    is_number = kind in BARE and dialect.blobs in (Blobs.HEX, Blobs.BINARY)
+    return b"%d" % int.from_bytes(value) if is_number else value
 
 
 def _bits(found: re.Match[bytes], kind: Kind, dialect: Dialect) -> bytes:

@@ -64,6 +64,11 @@ def _is_form(fields: Cells, dialect: Dialect) -> NDArray[np.bool_]:
         maybe = fields.take(which)
         ends = cells(maybe.data, maybe.ends - len(end), maybe.ends)
         known[which] = _begins(maybe, begin) & _begins(ends, end)
+    if dialect.exact:
+        which = np.flatnonzero(known & ~is_word(fields, *dialect.words))
+        exact = re.compile(dialect.exact, re.DOTALL)
+        texts = fields.take(which).to_list()
+        known[which] = [exact.fullmatch(each) is not None for each in texts]
     return known
 
 

@@ -60,11 +60,10 @@ _COMMENT_END = b"-- Dump completed"
 _BINARY = b"_binary '"
 
 
-@dataclass(frozen=True, slots=True)
 class MySQL:
     """What mysqldump and mariadb-dump write, all of their options but --compact and --tab."""
 
-    name: str = "mysql"
+    name = "mysql"
 
     def recognizes(self, head: bytes) -> bool:
         """Return whether *head* has the first lines of such a dump."""

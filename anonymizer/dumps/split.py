@@ -51,7 +51,9 @@ def rows(window: Window, header: bytes, *, backslash: bool, table: str) -> Itera
         if cut:
             yield window.take(begin + cut.place)
             size, is_last = CHUNK, cut.is_last
-        elif not window.grow():
+        elif not window.is_all:
+            window.grow()
+        else:
             hint = "make the dump again; is the disk full, was the copy interrupted?"
             raise window.error("the dump is cut off within an INSERT", table=table, hint=hint)
 

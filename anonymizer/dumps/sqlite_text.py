@@ -36,11 +36,10 @@ _OWN = ("sqlite_sequence", "sqlite_stat1")
 """Tables of SQLite's own that hold counts, and names of tables and indexes."""
 
 
-@dataclass(frozen=True, slots=True)
 class SQLiteText:
     """What SQLite's shell and Python write as the SQL of a database."""
 
-    name: str = "sqlite"
+    name = "sqlite"
 
     def recognizes(self, head: bytes) -> bool:
         """Return whether *head* begins as such a dump does."""

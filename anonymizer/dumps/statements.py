@@ -107,8 +107,9 @@ def find(window: Window, grammar: Grammar) -> Found | None:
             return found
         if len(window.data) - begin > LONGEST:
             raise window.error(f"a statement of more than {LONGEST} bytes")
-        if not window.grow():
+        if window.is_all:
             break
+        window.grow()
     if begin == len(window.data):
         return None
     raise window.error("the dump is cut off within a statement", hint=CUT_OFF)

@@ -36,13 +36,8 @@ class Window:
             self.grow()
         return self._at
 
-    def grow(self) -> bool:
-        """Read on, as much again as there is; return False at the end of the source.
-
-        The text then begins at another place in *data*.
-        """
-        if self.is_all:
-            return False
+    def grow(self) -> None:
+        """Read on, as much again as there is; the text then begins at another place in *data*."""
         wanted = max(CHUNK, len(self.data) - self._at)
         parts = [self.data[self._at :]]
         while wanted > 0 and (part := self._source.read(wanted)):
@@ -50,7 +45,6 @@ class Window:
             wanted -= len(part)
         self.is_all = wanted > 0
         self.data, self._at = b"".join(parts), 0
-        return len(parts) > 1
 
     def take(self, end: int) -> bytes:
         """Return the text up to *end* in *data*, and go there."""
