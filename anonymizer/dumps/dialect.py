@@ -60,8 +60,9 @@ class Dialect:
 
 
 _BARE = rb"[A-Za-z0-9_$\x80-\xff]++"
-_DOUBLE = rb'"(?:[^"]|"")++"'
-_BACKTICKS = rb"`(?:[^`]|``)++`"
+# No name goes over a line end: a quote that is wrong then takes no rows into one.
+_DOUBLE = rb'"(?:[^"\n]|"")++"'
+_BACKTICKS = rb"`(?:[^`\n]|``)++`"
 _CONSTRAINTS = (b"CONSTRAINT", b"PRIMARY", b"UNIQUE", b"FOREIGN", b"CHECK")
 
 MYSQL = Dialect(
@@ -77,7 +78,7 @@ MYSQL = Dialect(
 MYSQL_ANSI_NAMES = rb"|".join((_BACKTICKS, _DOUBLE, _BARE))
 SQLITE = Dialect(
     name="sqlite",
-    names=rb"|".join((_DOUBLE, _BACKTICKS, rb"\[[^\]]++\]", rb"'(?:[^']|'')++'", _BARE)),
+    names=rb"|".join((_DOUBLE, _BACKTICKS, rb"\[[^\]\n]++\]", rb"'(?:[^'\n]|'')++'", _BARE)),
     verbs=rb"INSERT(?:\s+OR\s+(?:REPLACE|IGNORE|ABORT|FAIL|ROLLBACK))?\s+INTO",
     forms=(
         (b"X'", b"'"),

@@ -13,7 +13,7 @@ from anonymizer.dumps.dialect import Blobs, parts
 from anonymizer.dumps.inserts import Inserts
 from anonymizer.dumps.mysql_session import Session
 from anonymizer.dumps.script import Target
-from anonymizer.dumps.statements import CUT_OFF, Sort, bare, grammar, holds_insert
+from anonymizer.dumps.statements import CUT_OFF, Sort, bare, grammar, holds_insert, swallows_insert
 from anonymizer.dumps.window import ENOUGH
 
 if TYPE_CHECKING:
@@ -138,10 +138,11 @@ class _Reader:
         if not line:
             return
         if _CODE.match(line):
-            inserts = self._delimiter == b";" and _INSERTS.search(line)
-            known = not inserts and not _DELIMITER_LINE.search(text)
+            inserts = _INSERTS.search(line) or swallows_insert(text)
+            known = not _DELIMITER_LINE.search(text) and not (self._delimiter == b";" and inserts)
         else:
-            known = _PASSES.match(line) is not None and not _HOLDS_ROWS.search(line)
+            known = bool(_PASSES.match(line)) and not _HOLDS_ROWS.search(line)
+            known = known and not swallows_insert(text)
         if not known:
             message = "a statement that is not known, and could hold data"
             raise window.error(message, hint="make the dump with mysqldump or mariadb-dump alone")

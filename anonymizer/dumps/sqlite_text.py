@@ -12,7 +12,7 @@ from anonymizer.dumps.create import created
 from anonymizer.dumps.dialect import SQLITE, parts
 from anonymizer.dumps.inserts import Inserts
 from anonymizer.dumps.script import Target
-from anonymizer.dumps.statements import CUT_OFF, Sort, bare, grammar, holds_insert
+from anonymizer.dumps.statements import CUT_OFF, Sort, bare, grammar, holds_insert, swallows_insert
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -24,11 +24,13 @@ if TYPE_CHECKING:
 
 _HEAD = re.compile(rb"\s*(?:/\*.*?\*/\s*)?(?:PRAGMA foreign_keys=|BEGIN TRANSACTION;)", re.DOTALL)
 _PASSES = re.compile(
-    rb"""(?: PRAGMA | ANALYZE | DELETE\ FROM\ sqlite_sequence
-    | CREATE\ (?:UNIQUE\ )?INDEX | CREATE\ (?:VIRTUAL\ )?TABLE )\b""",
+    rb"""(?: PRAGMA | ANALYZE | CREATE\ (?:UNIQUE\ )?INDEX | CREATE\ (?:VIRTUAL\ )?TABLE )\b
+    | DELETE\ FROM\ \S+$""",
     re.IGNORECASE | re.VERBOSE,
 )
-_CODE = re.compile(rb"CREATE (?:VIEW|TRIGGER)\b", re.IGNORECASE)
+_TRIGGER = re.compile(rb"CREATE TRIGGER\b", re.IGNORECASE)
+_VIEW = re.compile(rb"CREATE VIEW\b", re.IGNORECASE)
+_TRANSACTION = re.compile(rb"^(?:BEGIN TRANSACTION|COMMIT);", re.MULTILINE)
 _HOLDS_ROWS = re.compile(rb"\b(?:INSERT|REPLACE) INTO\b|\bSELECT\b", re.IGNORECASE)
 _DAMAGED = re.compile(rb"ERROR|CORRUPTION")
 _SCHEMA = (("sqlite_schema", "sqlite_master"), ("type", "name", "tbl_name", "rootpage", "sql"))
@@ -90,7 +92,7 @@ class _Reader:
             self._is_open = False
         elif verb == b"ROLLBACK":
             raise window.error("SQLite rolls back: the database was damaged when it was dumped")
-        elif _is_refused(line):
+        elif _is_refused(text, line):
             message = "a statement that is not known, and could hold data"
             raise window.error(message, hint="make the dump with .dump alone")
         elif table := created(text, SQLITE):
@@ -131,11 +133,14 @@ def _hint(table: str) -> str:
     return "rows of a virtual table: dump it with SQLite's shell"
 
 
-def _is_refused(line: bytes) -> bool:
-    """Return whether a statement is not known, or could hold rows."""
-    if not line or _CODE.match(line):
-        return False
-    return _PASSES.match(line) is None or _HOLDS_ROWS.search(line) is not None
+def _is_refused(text: bytes, line: bytes) -> bool:
+    """Return whether a statement, and its *line* of words, is not known or could hold rows."""
+    if _TRIGGER.match(line):
+        return bool(_TRANSACTION.search(text))
+    if not line or _VIEW.match(line):
+        return swallows_insert(text)
+    known = _PASSES.match(line) and not _HOLDS_ROWS.search(line)
+    return not known or swallows_insert(text)
 
 
 def _named(name: bytes) -> str:

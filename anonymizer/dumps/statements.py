@@ -27,6 +27,7 @@ _TRIGGER_PART = re.compile(rb"\s*(?:INSERT|REPLACE|UPDATE|DELETE|SELECT|WITH)\b"
 _TRIGGER_END = re.compile(rb"\s*END\s*;", re.IGNORECASE)
 _INSERT = re.compile(rb"(?:INSERT|REPLACE)\b", re.IGNORECASE)
 _INSERT_IN_COMMENT = re.compile(rb"\b(?:INSERT|REPLACE)\b.*\bVALUES\b", re.IGNORECASE | re.DOTALL)
+_INSERT_LINE = re.compile(rb"^(?:INSERT|REPLACE)\b[^\n]*\bVALUES\b", re.IGNORECASE | re.MULTILINE)
 
 
 class Sort(Enum):
@@ -153,6 +154,11 @@ def holds_insert(comment: bytes) -> bool:
     return bool(_INSERT_IN_COMMENT.search(comment))
 
 
+def swallows_insert(statement: bytes) -> bool:
+    """Return whether a line of *statement* is an INSERT: a quote or a semicolon is wrong in it."""
+    return bool(_INSERT_LINE.search(statement))
+
+
 def bare(statement: bytes, dialect: Dialect) -> bytes:
     """Return *statement* on one line, without comments, and its strings and names empty.
 
@@ -163,7 +169,9 @@ def bare(statement: bytes, dialect: Dialect) -> bytes:
 
 @lru_cache
 def _noise(dialect: Dialect) -> re.Pattern[bytes]:
-    quoted = rb"|".join(string(each, dialect) for each in (b"'", b'"', b"`"))
+    brackets = (rb"\[[^\]]*+\]",) if dialect.name == "sqlite" else ()
+    strings = [string(each, dialect) for each in (b"'", b'"', b"`")]
+    quoted = rb"|".join((*strings, *brackets))
     comments = rb"/\*M?!\d*|\*/|/\*.*?\*/|--[ \t][^\n]*"
     return re.compile(rb"(?P<quoted>%s)|%s" % (quoted, comments), re.DOTALL)
 
