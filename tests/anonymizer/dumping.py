@@ -77,10 +77,10 @@ def read(rows: Rows, kinds: Kinds = text) -> Iterable[tuple[bytes | None, ...]]:
 def encoded_anew(format_: Format, dump: bytes, kinds: Kinds = text) -> bytes:
     """Return *dump* with every value that is not NULL decoded and encoded."""
     pieces = format_.pieces(io.BytesIO(dump))
-    return b"".join(_anew(each, kinds) if isinstance(each, Rows) else each for each in pieces)
+    return b"".join(anew(each, kinds) if isinstance(each, Rows) else each for each in pieces)
 
 
-def _anew(rows: Rows, kinds: Kinds) -> bytes:
+def anew(rows: Rows, kinds: Kinds) -> bytes:
     codec = rows.codec
     block = codec.parse(rows.data, len(rows.columns))
     new: list[list[bytes]] = []
