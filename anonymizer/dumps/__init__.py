@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from anonymizer.dumps.mysql import MySQL
+from anonymizer.dumps.sqlite_text import SQLiteText
+
 if TYPE_CHECKING:
     from anonymizer.dumps.base import Format
 
-FORMATS: tuple[Format, ...] = ()
+FORMATS: tuple[Format, ...] = (
+    MySQL(),
+    SQLiteText(),
+)
 """Every text format of dumps."""
