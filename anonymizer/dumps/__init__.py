@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from anonymizer.dumps.pg_plain import PlainPostgreSQL
+
 if TYPE_CHECKING:
     from anonymizer.dumps.base import Format
 
-FORMATS: tuple[Format, ...] = ()
+FORMATS: tuple[Format, ...] = (PlainPostgreSQL(),)
 """Every text format of dumps."""
