@@ -10,15 +10,8 @@ from collections import deque
 from typing import TYPE_CHECKING, BinaryIO
 
 from anonymizer.dumps.compression import compressor
-from anonymizer.dumps.pg_archive import (
-    BLOBS,
-    CUSTOM,
-    MAGIC,
-    Contents,
-    damaged,
-    exactly,
-    read_contents,
-)
+from anonymizer.dumps.pg_archive import BLOBS, checked_contents, readings
+from anonymizer.dumps.pg_contents import CUSTOM, MAGIC, Contents, damaged, exactly
 from anonymizer.dumps.pg_plain import PlainPostgreSQL
 from anonymizer.errors import DumpError
 
@@ -26,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from anonymizer.dumps.base import Piece
-    from anonymizer.dumps.pg_archive import Entry, Mask
+    from anonymizer.dumps.pg_archive import Mask
+    from anonymizer.dumps.pg_contents import Entry
     from anonymizer.dumps.pg_schema import Described
 
 DATA, LARGE_OBJECTS = b"\1", b"\3"
@@ -81,7 +75,7 @@ class _Archive:
     def __init__(self, source: BinaryIO, plain: PlainPostgreSQL) -> None:
         self._source = source
         self._plain = plain
-        self.contents = read_contents(source, plain.keep)
+        self.contents = checked_contents(source, plain.keep)
         self._byte = len(self.contents.data)
         if self.contents.header.format != CUSTOM:
             raise damaged(self._byte)
@@ -90,7 +84,7 @@ class _Archive:
         """Yield the pieces of the data of each entry: first an empty one."""
         header = self.contents.header
         left = {each.number: each for each in self.contents.entries if each.has_data}
-        readings = {each.entry.number: each for each in self.contents.readings(self._plain)}
+        reading = {each.entry.number: each for each in readings(self.contents, self._plain)}
         while kind := self._source.read(1):
             entry = left.pop(self._begin(kind), None)
             if entry is None or (kind == LARGE_OBJECTS) != (entry.kind in BLOBS):
@@ -99,7 +93,7 @@ class _Archive:
             found: Iterator[Piece] = (
                 self._large_objects()
                 if kind == LARGE_OBJECTS
-                else readings[entry.number].pieces(self._chunks(), header.method)
+                else reading[entry.number].pieces(self._chunks(), header.method)
             )
             for piece in found:
                 yield entry, piece

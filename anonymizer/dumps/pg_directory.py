@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from anonymizer.dumps.compression import Method, chunks, reading, writing
-from anonymizer.dumps.pg_archive import BLOBS, TAR, damaged, read_contents
+from anonymizer.dumps.pg_archive import BLOBS, checked_contents, readings
+from anonymizer.dumps.pg_contents import TAR, damaged
 from anonymizer.dumps.pg_plain import PlainPostgreSQL
 from anonymizer.errors import DumpError
 from anonymizer.output import SUFFIX
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 
     from anonymizer.column import TableName
     from anonymizer.dumps.base import Piece
-    from anonymizer.dumps.pg_archive import Contents, DataReading, Mask
+    from anonymizer.dumps.pg_archive import DataReading, Mask
+    from anonymizer.dumps.pg_contents import Contents
     from anonymizer.dumps.pg_schema import Described
 
 CONTENTS = "toc.dat"
@@ -76,7 +78,7 @@ def data_files(source: Path, plain: PlainPostgreSQL | None = None) -> list[DataF
     """
     plain = plain or PlainPostgreSQL()
     found = []
-    for each in _contents(source, plain).readings(plain):
+    for each in readings(_contents(source, plain), plain):
         path, method = _found(source, each.entry.file)
         found.append(DataFile(path=path, method=method, reading=each))
     return sorted(found, key=lambda each: each.path.stat().st_size, reverse=True)
@@ -152,6 +154,7 @@ def _carried_out(
     if jobs == 1:
         return [task(each, folder) for each in files]
     context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["anonymizer.stream", "anonymizer.dumps.pg_directory"])
     pool = ProcessPoolExecutor(jobs, mp_context=context)
     try:
         waiting = [pool.submit(task, each, folder) for each in files]
@@ -164,7 +167,7 @@ def _contents(source: Path, plain: PlainPostgreSQL) -> Contents:
     path, _ = _found(source, CONTENTS)
     with path.open("rb") as file:
         unpacked = reading(file)
-        contents = read_contents(unpacked, plain.keep)
+        contents = checked_contents(unpacked, plain.keep)
         if contents.header.format != TAR or unpacked.read(1):
             raise damaged(len(contents.data))
     return contents

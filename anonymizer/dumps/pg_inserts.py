@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Protocol
 
 from anonymizer.dumps.base import Rows
 from anonymizer.dumps.pg_split import BLOCK
-from anonymizer.dumps.pg_statement import NAME, name_of, table_named
+from anonymizer.dumps.pg_statement import NAME, name_of
 from anonymizer.errors import DumpError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator
 
-    from anonymizer.column import TableName
     from anonymizer.dumps.base import Codec, Piece
+    from anonymizer.dumps.pg_schema import Described
     from anonymizer.dumps.pg_split import Script
 
 _BEGIN = re.compile(rb"INSERT\s+INTO\s", re.IGNORECASE)
@@ -46,11 +46,11 @@ def is_insert(statement: bytes) -> bool:
 
 
 def inserted_rows(
-    script: Script, statement: bytes, how: InsertReading, tables: Mapping[TableName, Iterable[str]]
+    script: Script, statement: bytes, how: InsertReading, known: Described
 ) -> Iterator[Piece]:
     """Yield the rows of *statement*, which is taken, and of those behind it that are alike.
 
-    A piece is about 1 MiB; *tables* knows the columns where a statement does not say them.
+    A piece is about 1 MiB; *known* knows the columns where a statement does not say them.
     Raises DumpError for what is no INSERT of rows.
     """
     line, byte = script.line - statement.count(b"\n"), script.byte - len(statement)
@@ -62,9 +62,9 @@ def inserted_rows(
         raise DumpError(
             "an INSERT without VALUES", line=line, byte=byte, hint="make the dump with pg_dump"
         )
-    table = table_named(found["table"])
+    table = known.named(found["table"])
     named = tuple(map(name_of, _EACH_NAME.findall(found["columns"] or b"")))
-    columns = named or tuple(tables.get(table, ()))
+    columns = named or tuple(known.tables.get(table, ()))
     if not columns:
         raise DumpError(
             "this INSERT does not say its columns, and no CREATE TABLE before it does",

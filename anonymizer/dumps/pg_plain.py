@@ -74,19 +74,18 @@ class PlainPostgreSQL:
         """Yield the statement that begins here, and the rows that follow it."""
         line, byte = script.line, script.byte
         statement = script.statement()
-        if copy := copied(statement):
+        if copy := copied(statement, known.default):
             yield statement + _line_end(script)
             yield from copied_rows(script, *copy, codec=self.codec)
             return
         if self.inserts and is_insert(statement):
-            yield from inserted_rows(script, statement, self.inserts, known.tables)
+            yield from inserted_rows(script, statement, self.inserts, known)
             return
         if refusal := refusal_of(statement, self.keep):
             raise DumpError(refusal.problem, line=line, byte=byte, hint=refusal.hint)
         escapes = turns_escapes(statement)
         script.escapes = script.escapes if escapes is None else escapes
-        if self.inserts:
-            learn(statement, known)
+        learn(statement, known)
         yield statement
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from anonymizer.dumps.base import Rows
 from anonymizer.dumps.pg_split import statements_in, tokens
-from anonymizer.dumps.pg_statement import NAME, TABLE, copied, name_of, table_named
+from anonymizer.dumps.pg_statement import NAME, TABLE, copied, default_schema, name_of, table_named
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -51,7 +51,7 @@ _AFTER_TYPE = {
 _COMPUTED = re.compile(rb"\bGENERATED\s+ALWAYS\s+AS\s*\(", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Described:
     """What statements say of tables; a type is as it is written, None where none is said."""
 
@@ -62,6 +62,12 @@ class Described:
     """Columns that are unique together."""
     partitions: dict[TableName, TableName] = field(default_factory=dict)
     """A part of a table → the table."""
+    default: str | None = None
+    """The schema that is meant where none is said."""
+
+    def named(self, text: bytes) -> TableName:
+        """Return the table that is written as *text*."""
+        return table_named(text, self.default)
 
 
 def described(pieces: Iterable[Piece]) -> Described:
@@ -82,31 +88,32 @@ def described(pieces: Iterable[Piece]) -> Described:
 
 def learn(statement: bytes, found: Described) -> None:
     """Add to *found* what *statement* says."""
+    found.default = default_schema(statement) or found.default
     if created := _CREATE.match(statement):
         _learn_table(statement, created, found)
     elif attached := _ATTACH.match(statement):
-        found.partitions[table_named(attached["table"])] = table_named(attached["whole"])
-    elif copy := copied(statement):
+        found.partitions[found.named(attached["table"])] = found.named(attached["whole"])
+    elif copy := copied(statement, found.default):
         known = found.tables.setdefault(copy[0], {})
         known.update((name, known.get(name)) for name in copy[1])
     else:
         for key in filter(None, (pattern.match(statement) for pattern in _KEYS)):
             columns = tuple(map(name_of, _EACH_NAME.findall(key["columns"])))
-            table = table_named(key["table"])
+            table = found.named(key["table"])
             found.keys[table] = (*found.keys.get(table, ()), columns)
 
 
 def _learn_table(statement: bytes, created: re.Match[bytes], found: Described) -> None:
-    table = table_named(created["table"])
+    table = found.named(created["table"])
     columns: dict[str, str | None] = {}
     computed: set[str] = set()
     if created["whole"]:
-        found.partitions[table] = table_named(created["whole"])
+        found.partitions[table] = found.named(created["whole"])
         columns.update(found.tables.get(found.partitions[table], {}))
     if inherits := _INHERITS.search(statement):
         for parent in _EACH_TABLE.finditer(inherits["tables"]):
-            columns.update(found.tables.get(table_named(parent[0]), {}))
-            computed |= found.generated.get(table_named(parent[0]), frozenset())
+            columns.update(found.tables.get(found.named(parent[0]), {}))
+            computed |= found.generated.get(found.named(parent[0]), frozenset())
     for item in _items(statement, created.end()):
         if name := _EACH_NAME.match(item):
             columns[name_of(name[0])] = _type(item, name.end())

@@ -42,6 +42,8 @@ _HARMLESS = re.compile(
 _COMMANDS = re.compile(rb"\\(?:connect|restrict|unrestrict)\s")
 _CREATE_TABLE = re.compile(rb"CREATE\s+(?:[A-Z]+\s+)*?TABLE\s", re.IGNORECASE)
 _ENCODING = re.compile(rb"SET\s+client_encoding\s*(?:=|TO)\s*'?([\w-]*)", re.IGNORECASE)
+_ESCAPES = re.compile(rb"SET\s+standard_conforming_strings\s*(?:=|TO)\s*'?(\w+)", re.IGNORECASE)
+_SEARCH_PATH = re.compile(rb"SET\s+search_path\s*=\s*(%b)\s*[,;]" % NAME, re.IGNORECASE)
 _READ_ENCODINGS = {b"UTF8", b"UTF-8", b"UNICODE", b"SQL_ASCII"}
 _WORDS = re.compile(
     rb"(?:CALL|COPY|DELETE|DO|EXECUTE|INSERT|LOCK|MERGE|PREPARE|SELECT|TABLE|TRUNCATE|UPDATE"
@@ -121,26 +123,35 @@ def refusal_of(statement: bytes, keep: AbstractSet[str]) -> Refusal | None:
     return None if _is_harmless(text) else _unknown(text)
 
 
-def copied(statement: bytes) -> tuple[TableName, tuple[str, ...]] | None:
-    """Return table and columns of a COPY … FROM stdin; None when *statement* is something else."""
+def copied(statement: bytes, schema: str | None = None) -> tuple[TableName, tuple[str, ...]] | None:
+    """Return table and columns of a COPY … FROM stdin; None when *statement* is something else.
+
+    The table is in *schema* when it says none.
+    """
     match = _COPY.match(statement, _end_of_lead(statement))
     if not match:
         return None
     columns = _EACH_NAME.findall(match["columns"] or b"")
-    return table_named(match["table"]), tuple(map(name_of, columns))
+    return table_named(match["table"], schema), tuple(map(name_of, columns))
+
+
+def default_schema(statement: bytes) -> str | None:
+    """Return the schema that *statement*, of a pg_dump before 10.3, means where none is said."""
+    match = _SEARCH_PATH.match(statement)
+    return name_of(match[1]) if match else None
 
 
 def turns_escapes(statement: bytes) -> bool | None:
     """Return what *statement* says of backslashes in plain strings, None when it says nothing."""
-    match = re.match(rb"(?i)SET\s+standard_conforming_strings\s*(?:=|TO)\s*'?(\w+)", statement)
+    match = _ESCAPES.match(statement)
     return match[1].lower() in (b"off", b"false", b"no", b"0") if match else None
 
 
-def table_named(text: bytes) -> TableName:
-    """Return the table that is written as *text*, quoted where need be."""
+def table_named(text: bytes, schema: str | None = None) -> TableName:
+    """Return the table that is written as *text*, in *schema* where it says none."""
     match = _PARTS.match(text)
-    schema, name = match.groups() if match else (None, text)
-    return TableName(name_of(schema) if schema else None, name_of(name))
+    said, name = match.groups() if match else (None, text)
+    return TableName(name_of(said) if said else schema, name_of(name))
 
 
 def name_of(text: bytes) -> str:
