@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from anonymizer.dumps.base import Rows
+from tests.databases import fresh
 from tests.servers.postgresql import program
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from anonymizer.column import TableName
     from anonymizer.dumps.base import Piece
-    from tests.databases import Database
+    from tests.databases import Database, Servers
 
 NASTY = (
     *("", " ", "\t", "\n", "\r\n", "\\", "\\.", "\\N", "\n\\.\n", "a\tb\\nc", "'", '"', "$$", "--"),
@@ -42,6 +43,14 @@ def fill(database: Database) -> None:
         connection.exec_driver_sql(EVERYTHING)
         values = [{"value": each} for each in NASTY]
         connection.execute(sa.text('INSERT INTO "Odd ""schema"."t.t" VALUES (:value)'), values)
+
+
+def with_large_objects(servers: Servers, folder: Path) -> Iterator[Database]:
+    """Yield a database with two large objects, one of them empty."""
+    for database in fresh("postgresql", servers, folder):
+        with database.engine().begin() as connection:
+            connection.exec_driver_sql("SELECT lo_from_bytea(7, 'secret'), lo_create(8)")
+        yield database
 
 
 def run(name: str, *arguments: str | Path, given: bytes = b"") -> bytes:

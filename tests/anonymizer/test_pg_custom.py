@@ -15,7 +15,7 @@ from anonymizer.dumps.pg_contents import IN_HEADER, Contents, read_contents
 from anonymizer.dumps.pg_plain import PlainPostgreSQL
 from anonymizer.errors import DumpError
 from tests.databases import fresh
-from tests.dumped import as_it_is, damaged, dump, fill, libpq_url, rows_of, run
+from tests.dumped import as_it_is, damaged, dump, fill, libpq_url, rows_of, run, with_large_objects
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -26,8 +26,17 @@ if TYPE_CHECKING:
     from anonymizer.dumps.pg_archive import Mask
     from tests.databases import Database, Servers
 
-ON_POSTGRESQL = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 KEEPING = PlainPostgreSQL(keep=frozenset(["large objects"]))
+
+
+@pytest.fixture(scope="module", params=["postgresql"])
+def database(
+    request: pytest.FixtureRequest, servers: Servers, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Database]:
+    """A database with a bit of everything, which no test changes."""
+    for made in fresh(request.param, servers, tmp_path_factory.mktemp("filled")):
+        fill(made)
+        yield made
 
 
 def rewritten(dumped: bytes, mask: Mask = as_it_is, plain: PlainPostgreSQL | None = None) -> bytes:
@@ -53,12 +62,10 @@ def listed(dumped: bytes, folder: Path) -> bytes:
     return run("pg_restore", "--list", file)
 
 
-@ON_POSTGRESQL
 @pytest.mark.parametrize("options", [(), ("-Z0",), ("-Z9",)])
 def test_what_is_written_restores(
     database: Database, servers: Servers, tmp_path: Path, options: tuple[str, ...]
 ) -> None:
-    fill(database)
     dumped = dump(database, "-Fc", *options)
     written = rewritten(dumped)
 
@@ -67,9 +74,7 @@ def test_what_is_written_restores(
     assert restored(written, servers, tmp_path, "-j2") == dump(database)
 
 
-@ON_POSTGRESQL
 def test_what_is_masked_restores(database: Database, servers: Servers, tmp_path: Path) -> None:
-    fill(database)
     written = rewritten(dump(database, "-Fc"), masked)
 
     assert restored(written, servers, tmp_path, "-j2") == dump(database).replace(
@@ -85,11 +90,9 @@ def masked(pieces: Iterable[Piece]) -> Iterator[bytes]:
             yield from as_it_is([each])
 
 
-@ON_POSTGRESQL
 def test_a_pipe_says_no_places_as_with_pg_dump(
     database: Database, servers: Servers, tmp_path: Path
 ) -> None:
-    fill(database)
     target = Pipe()
     pg_custom.rewrite(io.BytesIO(dump(database, "-Fc")), target, as_it_is)
 
@@ -103,9 +106,7 @@ class Pipe(io.BytesIO):
         return False
 
 
-@ON_POSTGRESQL
 def test_the_pieces_are_those_of_a_plain_dump(database: Database) -> None:
-    fill(database)
     plain = rows_of(PlainPostgreSQL().pieces(io.BytesIO(dump(database))))
     archive = io.BytesIO(dump(database, "-Fc"))
 
@@ -114,27 +115,22 @@ def test_the_pieces_are_those_of_a_plain_dump(database: Database) -> None:
     assert pg_custom.schema(archive).tables.keys() >= {table for table, _ in plain}
 
 
-@ON_POSTGRESQL
-def test_large_objects_are_refused_unless_kept(
-    database: Database, servers: Servers, tmp_path: Path
-) -> None:
-    with database.engine().begin() as connection:
-        connection.exec_driver_sql("SELECT lo_from_bytea(7, 'secret'), lo_create(8)")
-    dumped = dump(database, "-Fc")
+@pytest.mark.usefixtures("database")
+def test_large_objects_are_refused_unless_kept(servers: Servers, tmp_path: Path) -> None:
+    for database in with_large_objects(servers, tmp_path):
+        dumped, plain = dump(database, "-Fc"), dump(database)
 
-    with pytest.raises(DumpError, match="large objects"):
-        rewritten(dumped)
-    written = rewritten(dumped, plain=KEEPING)
-    assert restored(written, servers, tmp_path) == dump(database)
-    assert b"lowrite" in dump(database)
+        with pytest.raises(DumpError, match="large objects"):
+            rewritten(dumped)
+        written = rewritten(dumped, plain=KEEPING)
+        assert b"lowrite" in plain
+        assert restored(written, servers, tmp_path) == plain
 
 
-@ON_POSTGRESQL
 @pytest.mark.parametrize("options", [("--schema-only",), ("--data-only",), ("--section=pre-data",)])
 def test_a_part_of_a_dump_is_read(
     database: Database, tmp_path: Path, options: tuple[str, ...]
 ) -> None:
-    fill(database)
     dumped = dump(database, "-Fc", *options)
     written = rewritten(dumped)
 
@@ -147,11 +143,9 @@ def plain_of(dumped: bytes, folder: Path) -> bytes:
     return run("pg_restore", "--restrict-key=key", "--file=-", file)
 
 
-@ON_POSTGRESQL
 @pytest.mark.parametrize("method", list(IN_HEADER))
 def test_every_compression_is_read_back(database: Database, method: Method) -> None:
     """The pg_dump at hand may not write them: it is our writer's archive that is read."""
-    fill(database)
     dumped = dump(database, "-Fc", "-Z0")
     repacked = packed(dumped, method)
     written = rewritten(repacked)
@@ -187,29 +181,23 @@ def with_method(contents: Contents, method: Method) -> Contents:
     )
 
 
-@ON_POSTGRESQL
 def test_every_truncation_is_refused(database: Database) -> None:
-    fill(database)
     dumped = dump(database, "-Fc", "--exclude-table-data", '"Odd*".*')
     for at in range(0, len(dumped), max(1, len(dumped) // 300)):
         with pytest.raises(DumpError):
             rewritten(dumped[:at])
 
 
-@ON_POSTGRESQL
 @pytest.mark.parametrize("method", list(IN_HEADER))
 def test_damage_is_an_error_or_nothing(database: Database, method: Method) -> None:
-    fill(database)
     dumped = packed(dump(database, "-Fc", "-Z0", "--exclude-table-data", '"Odd*".*'), method)
     for each in damaged(dumped, 150):
         refused(each)
 
 
 @pytest.mark.slow
-@ON_POSTGRESQL
 @pytest.mark.parametrize("method", list(IN_HEADER))
 def test_much_damage_is_an_error_or_nothing(database: Database, method: Method) -> None:
-    fill(database)
     dumped = packed(dump(database, "-Fc", "-Z0", "--exclude-table-data", '"Odd*".*'), method)
     for each in damaged(dumped, 20_000):
         refused(each)
@@ -241,7 +229,6 @@ def test_what_is_no_archive_is_refused(head: bytes, message: str) -> None:
         rewritten(head)
 
 
-@ON_POSTGRESQL
 def test_tar_is_refused_with_a_way(database: Database) -> None:
     dumped = dump(database, "-Ft")
 

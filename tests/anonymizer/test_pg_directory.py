@@ -14,7 +14,7 @@ from anonymizer.dumps.pg_directory import CONTENTS, DataFile, folder_written_asi
 from anonymizer.dumps.pg_plain import PlainPostgreSQL
 from anonymizer.errors import DumpError
 from tests.databases import fresh
-from tests.dumped import as_it_is, damaged, dump, fill, libpq_url, rows_of, run
+from tests.dumped import as_it_is, damaged, dump, fill, libpq_url, rows_of, run, with_large_objects
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -23,12 +23,20 @@ if TYPE_CHECKING:
     from anonymizer.dumps.base import Piece
     from tests.databases import Database, Servers
 
-ON_POSTGRESQL = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 KEEPING = PlainPostgreSQL(keep=frozenset(["large objects"]))
 
 
+@pytest.fixture(scope="module", params=["postgresql"])
+def database(
+    request: pytest.FixtureRequest, servers: Servers, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Database]:
+    """A database with a bit of everything, which no test changes."""
+    for made in fresh(request.param, servers, tmp_path_factory.mktemp("filled")):
+        fill(made)
+        yield made
+
+
 def dumped(database: Database, folder: Path, *options: str) -> Path:
-    fill(database)
     dump(database, "-Fd", *options, f"--file={folder / 'dump'}")
     return folder / "dump"
 
@@ -59,7 +67,6 @@ def mask(pieces: Iterable[Piece]) -> Iterator[bytes]:
             yield from as_it_is([each])
 
 
-@ON_POSTGRESQL
 @pytest.mark.parametrize("options", [(), ("-Z0",), ("-Z9", "-j2")])
 def test_what_is_written_restores(
     database: Database, servers: Servers, tmp_path: Path, options: tuple[str, ...]
@@ -78,7 +85,6 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-@ON_POSTGRESQL
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_what_is_masked_restores(
     database: Database, servers: Servers, tmp_path: Path, jobs: int
@@ -92,7 +98,6 @@ def test_what_is_masked_restores(
     )
 
 
-@ON_POSTGRESQL
 @pytest.mark.parametrize("method", [Method.NONE, Method.GZIP, Method.LZ4, Method.ZSTD])
 def test_every_compression_is_read_back(database: Database, tmp_path: Path, method: Method) -> None:
     """The pg_dump at hand may not write them: it is our writer's folder that is read."""
@@ -115,7 +120,6 @@ def pack(folder: Path, method: Method) -> None:
             writer.write(data)
 
 
-@ON_POSTGRESQL
 def test_the_pieces_are_those_of_a_plain_dump(database: Database, tmp_path: Path) -> None:
     source = dumped(database, tmp_path)
     plain = rows_of(PlainPostgreSQL().pieces(io.BytesIO(dump(database))))
@@ -126,27 +130,23 @@ def test_the_pieces_are_those_of_a_plain_dump(database: Database, tmp_path: Path
     assert not pg_directory.recognizes(tmp_path)
 
 
-@ON_POSTGRESQL
-def test_large_objects_are_refused_unless_kept(
-    database: Database, servers: Servers, tmp_path: Path
-) -> None:
-    with database.engine().begin() as connection:
-        connection.exec_driver_sql("SELECT lo_from_bytea(7, 'secret'), lo_create(8)")
-    source, target = dumped(database, tmp_path), tmp_path / "written"
+@pytest.mark.usefixtures("database")
+def test_large_objects_are_refused_unless_kept(servers: Servers, tmp_path: Path) -> None:
+    target = tmp_path / "written"
+    for database in with_large_objects(servers, tmp_path):
+        source = dumped(database, tmp_path)
 
-    with pytest.raises(DumpError, match="large objects"):
-        pg_directory.rewrite(source, target, kept)
-    assert not target.exists()
-    pg_directory.rewrite(source, target, kept, plain=KEEPING)
-    assert names(target) == names(source)
-    assert restored(target, servers, tmp_path, "-j2") == dump(database)
+        with pytest.raises(DumpError, match="large objects"):
+            pg_directory.rewrite(source, target, kept)
+        assert not target.exists()
+        pg_directory.rewrite(source, target, kept, plain=KEEPING)
+        assert names(target) == names(source)
+        assert restored(target, servers, tmp_path, "-j2") == dump(database)
 
 
-@ON_POSTGRESQL
 def test_a_tar_that_is_unpacked_is_such_a_folder(
     database: Database, servers: Servers, tmp_path: Path
 ) -> None:
-    fill(database)
     dump(database, "-Ft", f"--file={tmp_path / 'dump.tar'}")
     shutil.unpack_archive(tmp_path / "dump.tar", tmp_path / "dump", filter="data")
     pg_directory.rewrite(tmp_path / "dump", tmp_path / "written", kept)
@@ -154,7 +154,6 @@ def test_a_tar_that_is_unpacked_is_such_a_folder(
     assert restored(tmp_path / "written", servers, tmp_path) == dump(database)
 
 
-@ON_POSTGRESQL
 def test_a_failure_leaves_nothing(database: Database, tmp_path: Path) -> None:
     source, target = dumped(database, tmp_path), tmp_path / "written"
     before = names(tmp_path)
@@ -170,7 +169,6 @@ def test_a_failure_leaves_nothing(database: Database, tmp_path: Path) -> None:
         pg_directory.rewrite(source, target, kept)
 
 
-@ON_POSTGRESQL
 def test_damage_is_an_error_or_nothing(database: Database, tmp_path: Path) -> None:
     source = dumped(database, tmp_path, "-Z0")
     for name in (CONTENTS, *(path.name for path in source.glob("*.dat") if path.name != CONTENTS)):
@@ -190,7 +188,6 @@ def outcome(source: Path) -> str | None:
     return None
 
 
-@ON_POSTGRESQL
 def test_a_file_outside_is_not_opened(database: Database, tmp_path: Path) -> None:
     source = dumped(database, tmp_path, "-Z0")
     contents = (source / CONTENTS).read_bytes()

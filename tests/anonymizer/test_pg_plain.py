@@ -19,15 +19,25 @@ from tests.databases import fresh
 from tests.dumped import NASTY, damaged, dump, fill, restore, rows_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from anonymizer.dumps.base import Piece
     from tests.databases import Database, Servers
 
-ON_POSTGRESQL = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 PLAIN = PlainPostgreSQL()
 HEAD = b"--\n-- PostgreSQL database dump\n--\n\n"
 FOOT = b"\n--\n-- PostgreSQL database dump complete\n--\n\n"
+
+
+@pytest.fixture(scope="module", params=["postgresql"])
+def database(
+    request: pytest.FixtureRequest, servers: Servers, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Database]:
+    """A database with a bit of everything, which no test changes."""
+    for made in fresh(request.param, servers, tmp_path_factory.mktemp("filled")):
+        fill(made)
+        yield made
 
 
 def pieces(dumped: bytes, plain: PlainPostgreSQL = PLAIN) -> list[Piece]:
@@ -42,9 +52,7 @@ def rows(dumped: bytes) -> dict[TableName, bytes]:
     return {table: data for (table, _), data in rows_of(pieces(dumped)).items()}
 
 
-@ON_POSTGRESQL
 def test_the_pieces_are_the_dump(database: Database) -> None:
-    fill(database)
     dumped = dump(database, "--create", "--clean", "--if-exists")
     found = pieces(dumped)
 
@@ -58,9 +66,7 @@ def test_the_pieces_are_the_dump(database: Database) -> None:
     assert rows(dumped)[TableName('Odd "schema', "t.t")].count(b"\n") == len(NASTY)
 
 
-@ON_POSTGRESQL
 def test_what_is_written_restores(database: Database, servers: Servers, tmp_path: Path) -> None:
-    fill(database)
     dumped = dump(database)
     table = TableName("public", "child")
     changed = b"".join(
@@ -75,18 +81,14 @@ def test_what_is_written_restores(database: Database, servers: Servers, tmp_path
         assert dump(other) == dumped.replace(b"\n1\tx\n", b"\n1\tmasked\n")
 
 
-@ON_POSTGRESQL
 def test_a_dump_of_all_databases_is_read(database: Database) -> None:
-    fill(database)
     dumped = dump(database, "--no-role-passwords", name="pg_dumpall")
 
     assert b"".join(map(text, pieces(dumped))) == dumped
     assert b"\\connect" in dumped
 
 
-@ON_POSTGRESQL
 def test_schema(database: Database) -> None:
-    fill(database)
     found = described(pieces(dump(database)))
     kinds = found.tables[TableName("public", "kinds")]
 
@@ -279,9 +281,7 @@ def test_a_truncated_dump_is_refused(dumped: bytes) -> None:
     assert caught.value.hint
 
 
-@ON_POSTGRESQL
 def test_every_truncation_is_refused(database: Database) -> None:
-    fill(database)
     dumped = dump(database, "--exclude-table-data", '"Odd*".*')
     end = dumped.rindex(b"database dump complete")
     for at in range(100, end, max(1, end // 300)):
@@ -298,18 +298,14 @@ def test_formats_of_others_are_not_recognized() -> None:
     assert not plain.recognizes(b"PRAGMA foreign_keys=OFF;\nBEGIN TRANSACTION;\n")
 
 
-@ON_POSTGRESQL
 def test_damage_is_an_error_or_nothing(database: Database) -> None:
-    fill(database)
     dumped = dump(database, "--exclude-table-data", '"Odd*".*')
     for each in damaged(dumped, 150):
         outcome(io.BytesIO(each))
 
 
 @pytest.mark.slow
-@ON_POSTGRESQL
 def test_much_damage_is_an_error_or_nothing(database: Database) -> None:
-    fill(database)
     dumped = dump(database, "--exclude-table-data", '"Odd*".*')
     for each in damaged(dumped, 20_000):
         outcome(io.BytesIO(each))
