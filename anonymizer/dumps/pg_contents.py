@@ -8,6 +8,7 @@ written anew: it is kept as it was read, and only the places of data are replace
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from struct import Struct
 from typing import TYPE_CHECKING, BinaryIO
 
 from anonymizer.column import TableName
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 MAGIC = b"PGDMP"
+INTEGER = Struct("<BI")
+"""An integer: whether it is negative, then its bytes from the lowest, of which all write four."""
 CUSTOM, TAR = 1, 3
 """What a header says of the format; the table of contents of a directory says tar."""
 POSITION_NOT_SET, POSITION_SET, NO_DATA = 1, 2, 3
@@ -28,7 +31,7 @@ POSITION_NOT_SET, POSITION_SET, NO_DATA = 1, 2, 3
 OLDEST, NEWEST = (1, 12), (1, 16)
 _ACCESS_METHODS, _METHODS, _KINDS = (1, 14), (1, 15), (1, 16)
 """Versions since which entries have access methods, the header methods, entries kinds."""
-_SIZES = range(4, 9)
+_OFFSETS = range(4, 9)
 _LONGEST = 1 << 30
 _STEP = 1 << 20
 IN_HEADER = (Method.NONE, Method.ZLIB, Method.LZ4, Method.ZSTD)
@@ -37,11 +40,11 @@ IN_HEADER = (Method.NONE, Method.ZLIB, Method.LZ4, Method.ZSTD)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """What an archive says of itself; sizes are in bytes."""
+    """What an archive says of itself."""
 
     version: tuple[int, int]
-    integer: int
     offset: int
+    """Bytes of the place of data in the archive."""
     format: int
     method: Method = Method.NONE
 
@@ -120,19 +123,19 @@ class _Reader:
     def __init__(self, source: BinaryIO) -> None:
         self._source = source
         self.taken = bytearray()
-        self._integer = _SIZES[0]
 
     def take(self, size: int) -> bytes:
         """Return the next *size* bytes."""
-        data = exactly(self._source, size, len(self.taken))
+        data = self._source.read(size) if size <= _STEP else self._long(size)
         self.taken += data
+        if len(data) < size:
+            raise truncated(len(self.taken))
         return data
 
     def integer(self) -> int:
-        """Return the next integer: a sign, then its bytes from the lowest."""
-        data = self.take(1 + self._integer)
-        value = int.from_bytes(data[1:], "little")
-        return -value if data[0] else value
+        """Return the next integer."""
+        sign, value = INTEGER.unpack(self.take(INTEGER.size))
+        return -int(value) if sign else int(value)
 
     def string(self) -> bytes | None:
         """Return the next string, None where there is none."""
@@ -141,21 +144,13 @@ class _Reader:
             raise damaged(len(self.taken))
         return None if size < 0 else self.take(size)
 
-    def sized(self, integer: int) -> None:
-        """Read integers of *integer* bytes from now on."""
-        self._integer = integer
-
-
-def exactly(source: BinaryIO, size: int, byte: int) -> bytes:
-    """Return *size* bytes of *source*, at its place *byte*; no more memory than there are bytes."""
-    data = source.read(size) if size <= _STEP else _long(source, size)
-    if len(data) < size:
-        raise DumpError(
-            "the archive ends too early",
-            byte=byte + len(data),
-            hint="it is truncated: copy it or make it again",
-        )
-    return data
+    def _long(self, size: int) -> bytes:
+        """Return up to *size* bytes; no more memory is asked for than there are bytes."""
+        parts: list[bytes] = []
+        while size > 0 and (part := self._source.read(min(size, _STEP))):
+            parts.append(part)
+            size -= len(part)
+        return b"".join(parts)
 
 
 def damaged(byte: int) -> DumpError:
@@ -163,12 +158,11 @@ def damaged(byte: int) -> DumpError:
     return DumpError("the archive is damaged", byte=byte, hint="copy it or make it again")
 
 
-def _long(source: BinaryIO, size: int) -> bytes:
-    parts: list[bytes] = []
-    while size > 0 and (part := source.read(min(size, _STEP))):
-        parts.append(part)
-        size -= len(part)
-    return b"".join(parts)
+def truncated(byte: int) -> DumpError:
+    """Return the error for an archive that ends at *byte*."""
+    return DumpError(
+        "the archive ends too early", byte=byte, hint="it is truncated: copy it or make it again"
+    )
 
 
 def _header(reader: _Reader) -> Header:
@@ -181,10 +175,9 @@ def _header(reader: _Reader) -> Header:
             "to 18 write",
             hint="pg_restore -f FILE ARCHIVE makes a plain dump of it",
         )
-    if integer not in _SIZES or offset not in _SIZES:
+    if integer != INTEGER.size - 1 or offset not in _OFFSETS:
         raise damaged(len(reader.taken))
-    reader.sized(integer)
-    header = Header(version=(major, minor), integer=integer, offset=offset, format=form)
+    header = Header(version=(major, minor), offset=offset, format=form)
     header = replace(header, method=_method(reader, header))
     for _ in range(7):
         reader.integer()  # when it was made

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from anonymizer.dumps.compression import compressor
 from anonymizer.dumps.pg_archive import BLOBS, checked_contents, readings
-from anonymizer.dumps.pg_contents import CUSTOM, MAGIC, Contents, damaged, exactly
+from anonymizer.dumps.pg_contents import CUSTOM, INTEGER, MAGIC, Contents, damaged, truncated
 from anonymizer.dumps.pg_plain import PlainPostgreSQL
 from anonymizer.errors import DumpError
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 DATA, LARGE_OBJECTS = b"\1", b"\3"
 """Types of data."""
 CHUNK = 1 << 20
-_LONGEST, _LARGEST = 1 << 30, (1 << 32) - 1
+_LONGEST = 1 << 30
 
 
 def recognizes(head: bytes) -> bool:
@@ -73,74 +73,119 @@ class _Archive:
     """An archive that is read, from begin to end."""
 
     def __init__(self, source: BinaryIO, plain: PlainPostgreSQL) -> None:
-        self._source = source
         self._plain = plain
         self.contents = checked_contents(source, plain.keep)
-        self._byte = len(self.contents.data)
+        self._bytes = _Bytes(source, len(self.contents.data))
         if self.contents.header.format != CUSTOM:
-            raise damaged(self._byte)
+            raise damaged(self._bytes.place)
 
     def pieces(self) -> Iterator[tuple[Entry, Piece]]:
         """Yield the pieces of the data of each entry: first an empty one."""
-        header = self.contents.header
         left = {each.number: each for each in self.contents.entries if each.has_data}
         reading = {each.entry.number: each for each in readings(self.contents, self._plain)}
-        while kind := self._source.read(1):
-            entry = left.pop(self._begin(kind), None)
-            if entry is None or (kind == LARGE_OBJECTS) != (entry.kind in BLOBS):
-                raise damaged(self._byte)
+        method = self.contents.header.method
+        while not self._bytes.ended():
+            kind, entry = self._bytes.take(1), left.pop(self._bytes.integer(), None)
+            if kind != _type(entry):
+                raise damaged(self._bytes.place)
+            assert entry is not None  # noqa: S101 - none has no type
             yield entry, b""
             found: Iterator[Piece] = (
                 self._large_objects()
                 if kind == LARGE_OBJECTS
-                else reading[entry.number].pieces(self._chunks(), header.method)
+                else reading[entry.number].pieces(self._bytes.chunks(), method)
             )
             for piece in found:
                 yield entry, piece
         if left:
             raise DumpError(
                 f"the archive ends before the data of entry {min(left)}",
-                byte=self._byte,
+                byte=self._bytes.place,
                 hint="it is truncated: copy it or make it again",
             )
 
-    def _begin(self, kind: bytes) -> int:
-        """Return the number of the entry whose data begins here."""
-        self._byte += 1
-        if kind not in (DATA, LARGE_OBJECTS):
-            raise damaged(self._byte)
-        return self._integer()[0]
-
-    def _integer(self) -> tuple[int, bytes]:
-        """Return the next integer, which is not negative, and its bytes."""
-        data = self._exactly(1 + self.contents.header.integer)
-        value = int.from_bytes(data[1:], "little")
-        if data[0] or value > _LARGEST:
-            raise damaged(self._byte)
-        return value, data
-
-    def _exactly(self, size: int) -> bytes:
-        data = exactly(self._source, size, self._byte)
-        self._byte += size
-        return data
-
-    def _chunks(self) -> Iterator[bytes]:
-        """Yield what is packed, up to the empty chunk."""
-        while size := self._integer()[0]:
-            if size > _LONGEST:
-                raise damaged(self._byte)
-            yield self._exactly(size)
-
     def _large_objects(self) -> Iterator[bytes]:
         """Yield the large objects as they are."""
-        while True:
-            identifier, written = self._integer()
-            yield written
-            if not identifier:
-                return
-            for chunk in self._chunks():
-                yield integer(len(chunk), self.contents) + chunk
-            yield integer(0, self.contents)
+        while identifier := self._bytes.integer():
+            yield integer(identifier)
+            for chunk in self._bytes.chunks():
+                yield integer(len(chunk)) + chunk
+            yield integer(0)
+        yield integer(0)
+
+
+class _Bytes:
+    """What comes after the contents: integers and chunks."""
+
+    def __init__(self, source: BinaryIO, byte: int) -> None:
+        self._source = source
+        self._byte = byte
+        """Place in the archive where what is held begins."""
+        self._data = b""
+        self._at = 0
+
+    @property
+    def place(self) -> int:
+        """The place in the archive of what is taken next."""
+        return self._byte + self._at
+
+    def ended(self) -> bool:
+        """Return whether nothing is left."""
+        return self._at == len(self._data) and not self._more()
+
+    def take(self, size: int) -> bytes:
+        """Return the next *size* bytes."""
+        while len(self._data) - self._at < size:
+            if not self._more():
+                raise truncated(self._byte + len(self._data))
+        self._at += size
+        return self._data[self._at - size : self._at]
+
+    def integer(self) -> int:
+        """Return the next integer, which is not negative."""
+        sign, value = INTEGER.unpack(self.take(INTEGER.size))
+        if sign:
+            raise damaged(self.place)
+        return int(value)
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield what is packed, up to the empty chunk; small chunks together."""
+        ended = False
+        while not ended:
+            held, ended = self._held()
+            if data := b"".join(held):
+                yield data
+            elif not ended:  # it is longer than what is held
+                yield self.take(self._size())
+
+    def _held(self) -> tuple[list[bytes], bool]:
+        """Take the chunks that are held whole; say whether the empty one came."""
+        data, at, head = self._data, self._at, INTEGER.size
+        found: list[bytes] = []
+        size = 1
+        while size and at + head <= len(data):
+            sign, size = INTEGER.unpack_from(data, at)
+            end = at + head + size
+            if sign or end > len(data):
+                break
+            found.append(data[at + head : end])
+            at = end
+        self._at = at
+        return found, not size
+
+    def _size(self) -> int:
+        size = self.integer()
+        if size > _LONGEST:
+            raise damaged(self.place)
+        return size
+
+    def _more(self) -> bool:
+        """Read another block, or as much as is held; return whether there was any."""
+        rest = self._data[self._at :]
+        block = self._source.read(max(CHUNK, len(rest)))
+        self._byte += self._at
+        self._data, self._at = rest + block, 0
+        return bool(block)
 
 
 class _Writer:
@@ -179,25 +224,31 @@ class _Writer:
         if self._seeks:
             self._places[entry.number] = self._target.tell()
         self._compressor = compressor(self._contents.header.method)
-        self._put(LARGE_OBJECTS if entry.kind in BLOBS else DATA)
-        self._put(integer(entry.number, self._contents))
+        self._put(_type(entry) + integer(entry.number))
 
     def _end(self) -> None:
         if self._entry and self._entry.kind not in BLOBS:
             self._put_chunks(self._compressor.flush())
-            self._put(integer(0, self._contents))
+            self._put(integer(0))
 
     def _put_chunks(self, data: bytes | memoryview) -> None:
         packed = memoryview(data)
         for at in range(0, len(packed), CHUNK):
             chunk = packed[at : at + CHUNK]
-            self._put(integer(len(chunk), self._contents))
+            self._put(integer(len(chunk)))
             self._put(chunk)
 
     def _put(self, data: bytes | memoryview) -> None:
         self._target.write(data)
 
 
-def integer(value: int, contents: Contents) -> bytes:
-    """Return how the archive of *contents* writes *value*."""
-    return b"\0" + value.to_bytes(contents.header.integer, "little")
+def integer(value: int) -> bytes:
+    """Return how an archive writes *value*: a sign, then its bytes from the lowest."""
+    return INTEGER.pack(0, value)
+
+
+def _type(entry: Entry | None) -> bytes:
+    """Return the type of the data of *entry*, empty when there is none."""
+    if entry is None:
+        return b""
+    return LARGE_OBJECTS if entry.kind in BLOBS else DATA

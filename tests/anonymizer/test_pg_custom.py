@@ -170,7 +170,7 @@ def packed(dumped: bytes, method: Method) -> bytes:
 def with_method(contents: Contents, method: Method) -> Contents:
     """Return *contents* of version 1.15, whose header names the method."""
     old, number = contents.data, IN_HEADER.index(method)
-    level = 1 if contents.header.version >= (1, 15) else 1 + contents.header.integer
+    level = 1 if contents.header.version >= (1, 15) else 5
     data = old[:6] + bytes([max(15, old[6])]) + old[7:11] + bytes([number]) + old[11 + level :]
     moved = len(data) - len(old)
     return replace(
