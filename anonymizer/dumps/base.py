@@ -73,7 +73,9 @@ Piece: TypeAlias = bytes | Rows
 class Format(Protocol):
     """A text format of dumps, read as one stream."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What it is called."""
 
     def recognizes(self, head: bytes) -> bool:
         """Return whether a dump that begins with *head*, 4 KiB or more of it, is of this format."""

@@ -1,0 +1,98 @@
+"""Archives of pg_dump: what its custom and directory formats have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias
+
+from anonymizer.dumps.compression import Method, decompressed, stream
+from anonymizer.dumps.pg_contents import Contents, Entry, read_contents
+from anonymizer.dumps.pg_plain import PlainPostgreSQL, copied_rows
+from anonymizer.dumps.pg_schema import Described
+from anonymizer.dumps.pg_split import Script, statements_in
+from anonymizer.dumps.pg_statement import LARGE_OBJECTS, LARGE_OBJECTS_REFUSED, copied, refusal_of
+from anonymizer.errors import DumpError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from anonymizer.dumps.base import Piece
+
+BLOBS = ("BLOB", "BLOBS", "BLOB METADATA")
+ROWS = "TABLE DATA"
+"""Kinds of entries that have data: large objects, and the rows of a table."""
+
+Mask: TypeAlias = "Callable[[Iterator[Piece]], Iterable[bytes | memoryview]]"
+"""Gives one text for each piece, in their order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataReading:
+    """How the data of an entry is read; picklable."""
+
+    entry: Entry
+    plain: PlainPostgreSQL
+    escapes: bool
+    known: Described
+
+    def pieces(self, packed: Iterable[bytes], method: Method) -> Iterator[Piece]:
+        """Yield the rows in *packed*, and what ends them."""
+        script = Script(stream(decompressed(packed, method)))
+        script.escapes = self.escapes
+        copy = copied(self.entry.copy, self.entry.table.schema)
+        if copy is None:
+            yield from self.plain.script_pieces(script, self.known)
+            return
+        yield from copied_rows(script, *copy, codec=self.plain.codec)
+        yield script.gap()
+        if script.at < len(script.data):
+            raise script.error("there is more than rows in the data of a table", table=str(copy[0]))
+
+
+def checked_contents(source: BinaryIO, keep: frozenset[str]) -> Contents:
+    """Return the contents of the archive that begins here.
+
+    Raises DumpError for what is damaged, or could hold data and is not in *keep*.
+    """
+    contents = read_contents(source)
+    escapes = contents.escapes
+    for each in contents.entries:
+        _check(each, keep, escapes=escapes)
+    return contents
+
+
+def readings(contents: Contents, plain: PlainPostgreSQL) -> Iterator[DataReading]:
+    """Yield how the data of each entry of *contents* is read that has rows."""
+    escapes = contents.escapes
+    # Only a dump without COPY has to know tables.
+    tables = contents.schema().tables if plain.inserts else {}
+    for each in contents.entries:
+        if each.has_data and each.kind not in BLOBS:
+            known = Described(tables={each.table: tables.get(each.table, {})})
+            yield DataReading(entry=each, plain=plain, escapes=escapes, known=known)
+
+
+def refuse_tar(head: bytes) -> None:
+    """Raise DumpError when *head* begins a tar file, as pg_dump -Ft writes."""
+    if head[257:262] == b"ustar":
+        raise DumpError(
+            "dumps in the tar format are not read",
+            hint="unpack it: what is in it is a dump in the directory format (tar -xf FILE -C "
+            "FOLDER); or dump with -Fd or -Fc",
+        )
+
+
+def _check(entry: Entry, keep: frozenset[str], *, escapes: bool) -> None:
+    """Raise DumpError when *entry* could hold data, other than the rows of a table."""
+    problem, hint = None, None
+    if entry.kind in BLOBS:
+        if LARGE_OBJECTS in keep:
+            return
+        problem, hint = LARGE_OBJECTS_REFUSED.problem, LARGE_OBJECTS_REFUSED.hint
+    elif entry.has_data and entry.kind != ROWS:
+        problem, hint = "data of a kind that is not known", "dump with --format=plain"
+    for statement in statements_in(entry.definition + b"\n" + entry.drop, escapes=escapes):
+        if refusal := refusal_of(statement, keep):
+            problem, hint = refusal.problem, refusal.hint
+    if problem:
+        raise DumpError(f"entry {entry.number} of the archive: {problem}", hint=hint)
