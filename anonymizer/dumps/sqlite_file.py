@@ -39,6 +39,7 @@ WRITING = {
     "secure_delete": "OFF",
 }
 """How to write what nobody else sees yet: if it fails it is removed."""
+READING = -8192
 BUSY_SECONDS = 60
 _TICK = 200_000
 """Steps of SQLite's machine from one look at what else is to do to the next."""
@@ -111,6 +112,8 @@ def _opened(
         # Files on one connection have one encoding.
         connection.execute(f"PRAGMA main.encoding = {encoding!r}")
         connection.execute("ATTACH ? AS source", (original,))
+        # A table is read twice at once: what the masks have read is read again for the copy.
+        connection.execute(f"PRAGMA source.cache_size = {READING}")
         connection.set_progress_handler(lambda: _ticked(aside, tick), _TICK)
         yield connection
 
