@@ -27,6 +27,8 @@ def to_cells(values: Sequence[Value]) -> tuple[Cells, Nulls]:
     if types <= {bytearray, bytes}:
         return Cells.of(values), np.zeros(len(values), np.bool_)  # type: ignore[arg-type]
     nulls = np.fromiter((each is None for each in values), np.bool_, len(values))
+    if types <= {bytearray, bytes, type(None)}:
+        return Cells.of(each or b"" for each in values), nulls  # type: ignore[misc]
     return Cells.of(map(_text, values)), nulls
 
 
@@ -40,6 +42,9 @@ def from_cells(cells: Cells, originals: Sequence[Value], column: str) -> list[Va
     try:
         if types == {bytearray}:
             return _texts(cells)
+        if types == {bytearray, type(None)}:
+            texts = zip(_texts(cells), originals, strict=True)
+            return [None if original is None else text for text, original in texts]
         new = cells.to_list()
         if types == {int}:
             return list(map(_integer, new))
