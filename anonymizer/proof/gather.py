@@ -1,0 +1,161 @@
+"""Gather: one pass over the original, which takes the fingerprints of what is sensitive."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from anonymizer.cells import Cells
+from anonymizer.errors import PolicyError
+from anonymizer.proof.grade import LEAST, Grade, grades, names, numbers
+from anonymizer.proof.prints import Prints
+from anonymizer.proof.rows import Sample
+from anonymizer.proof.squeeze import Squeezed, contiguous, squeeze
+from anonymizer.proof.store import HELD
+from anonymizer.reading import Chunk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from numpy.typing import NDArray
+
+    from anonymizer.cells import Places
+    from anonymizer.column import Column, TableName
+    from anonymizer.reading import Known, Part, Values
+
+KEEP = "keep"
+WORD, DECOY = 0x4000, 0x8000
+"""What is added to a column's number for a value that proves little, and for a decoy."""
+NUMBER = 0x3FFF
+"""Bits of a label that are the column's number."""
+FEW, OFTEN = 100, 10
+"""A column of at most FEW values, each OFTEN times in the mean, is a choice among them."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Secret:
+    """A column whose values are sensitive, and what was seen of them."""
+
+    number: int
+    table: TableName
+    column: Column
+    sample: Sample = field(default_factory=Sample)
+    graded: Counter[Grade] = field(default_factory=Counter)
+    """How many values have each grade."""
+    decoys: int = 0
+    """How many decoys were made."""
+
+    @property
+    def name(self) -> str:
+        """How the column is called in reports."""
+        return f"{self.table}.{self.column.name}"
+
+    @property
+    def is_choice(self) -> bool:
+        """Whether there are so few values that finding one of them again proves nothing."""
+        distinct = self.sample.distinct
+        return distinct <= FEW and self.sample.values >= OFTEN * distinct
+
+
+class Gathered:
+    """What the original has: its tables, its sensitive columns, their fingerprints."""
+
+    def __init__(self, plan: Known, *, held: int = HELD) -> None:
+        self.plan = plan
+        self.prints = Prints(held=held)
+        self.rows: Counter[TableName] = Counter()
+        self.columns: dict[TableName, tuple[str, ...]] = {}
+        self.secrets = {(secret.table, secret.column.name): secret for secret in _secrets(plan)}
+        self.by_number = [*self.secrets.values()]
+
+    def wants(self, table: TableName, column: str) -> bool:
+        """Return whether the values of a column have to be read."""
+        known = self.plan.find(table)
+        return known is not None and (known.name, column) in self.secrets
+
+    def add(self, chunk: Chunk) -> None:
+        """Take the fingerprints of what is sensitive in *chunk*."""
+        known = self.plan.find(chunk.table)
+        table = known.name if known else chunk.table
+        self.columns.setdefault(table, chunk.columns)
+        for name, values in chunk.values.items():
+            if secret := self.secrets.get((table, name)):
+                self._take(secret, self.rows[table], chunk.count, values)
+        self.rows[table] += chunk.count
+
+    def _take(self, secret: Secret, first: int, count: int, values: Values) -> None:
+        secret.sample.add(first, count, values, self.prints.of(values.cells))
+        data, bounds = contiguous(values.cells)
+        squeezed = squeeze(data.tobytes(), bounds)
+        graded = grades(squeezed, secret.column.kind)
+        for grade, times in zip(*np.unique(graded, return_counts=True), strict=True):
+            secret.graded[Grade(grade)] += int(times)
+        number = np.uint16(secret.number)
+        self._add(squeezed.cells.take(graded == Grade.STRONG), number)
+        self._add(squeezed.cells.take(graded == Grade.WORD), number | np.uint16(WORD))
+        for decoys in _decoys(squeezed, graded):
+            secret.decoys += len(decoys)
+            self._add(decoys.take(decoys.lengths >= LEAST), number | np.uint16(DECOY))
+
+    def _add(self, values: Cells, label: np.uint16) -> None:
+        self.prints.add(values, np.full(len(values), label))
+
+
+def gather(parts: Iterable[Part], plan: Known, *, held: int = HELD) -> Gathered:
+    """Read the original; *held* fingerprints stay in memory, more go to a temporary folder."""
+    found = Gathered(plan, held=held)
+    for part in parts:
+        if isinstance(part, Chunk):
+            found.add(part)
+    found.prints.finish()
+    return found
+
+
+def _secrets(plan: Known) -> Iterator[Secret]:
+    number = 0
+    for table in plan.tables:
+        for column in table.columns:
+            if column.decision.mask != KEEP:
+                yield Secret(number=number, table=table.name, column=column)
+                number += 1
+    if number > NUMBER:
+        raise PolicyError(f"{number} masked columns, expected {NUMBER} at the most")
+
+
+def _decoys(values: Squeezed, graded: NDArray[np.uint8]) -> Iterator[Cells]:
+    """Yield values that are not there, and as likely to be found by chance as those that are.
+
+    A number with another last digit, and a name with another's first word: what they are found
+    for is no survival, so the same number of real finds is none either.
+    """
+    strong = graded == Grade.STRONG
+    which = np.flatnonzero(strong & numbers(values))
+    if len(which):
+        yield _other_digit(values.cells.take(which))
+    which = np.flatnonzero(strong & names(values))
+    if len(which) > 1:
+        yield _other_name(values, which)
+
+
+def _other_digit(values: Cells) -> Cells:
+    data, bounds = contiguous(values)
+    data = data.copy()
+    last = bounds[1:] - 1
+    data[last] = (data[last] - ord("0") + 3) % 10 + ord("0")
+    return Cells(data=data, starts=bounds[:-1], ends=bounds[1:])
+
+
+def _other_name(values: Squeezed, which: Places) -> Cells:
+    """Return each of *which* with the first word of the next."""
+    cells = values.cells.take(which)
+    first = np.cumsum(values.words)[which] - values.words[which]
+    rest = values.heads[first + 1]
+    starts, ends = np.empty((2, len(which), 2), np.int64)
+    starts[:, 0], ends[:, 0] = np.roll(cells.starts, 1), np.roll(rest, 1)
+    starts[:, 1], ends[:, 1] = rest, cells.ends
+    parts = Cells(data=values.letters, starts=starts.reshape(-1), ends=ends.reshape(-1))
+    data, bounds = contiguous(parts)
+    return Cells(data=data, starts=bounds[:-1:2], ends=bounds[2::2])

@@ -1,0 +1,211 @@
+"""Judge: tell what has survived from what chance explains."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from math import sqrt
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from anonymizer.proof.gather import DECOY
+from anonymizer.proof.grade import Grade
+from anonymizer.proof.result import Looked, Meaning, Problem, Proof, Sighting
+from anonymizer.proof.rows import compare
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from anonymizer.proof.gather import Gathered, Secret
+    from anonymizer.proof.rows import Comparison
+    from anonymizer.proof.scan import Found, Place, Scan
+
+TIMES, SIGMAS = 2.0, 4.0
+"""More than so many times what chance gives, and so many standard deviations: survival."""
+DENSE = 0.2
+"""Share of decoys that must not be values themselves, or chance cannot be measured."""
+CLEAR = "null"
+"""The mask after which every value is NULL."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judge:
+    """Judges what was found of what was gathered; *accept* names columns and places."""
+
+    gathered: Gathered
+    scan: Scan
+    accept: Collection[str] = ()
+    scaled: bool = False
+    """Whether the output has other rows than the original."""
+
+    def proof(self) -> Proof:
+        """Return the whole judgement."""
+        held = _held(self.gathered)
+        comparisons = {each.number: self._comparison(each) for each in self.gathered.by_number}
+        sightings = [
+            *self._found(held),
+            *(
+                seen
+                for each in self.gathered.by_number
+                for seen in self._left(each, comparisons[each.number])
+            ),
+        ]
+        return Proof(
+            columns=tuple(
+                self._looked(each, comparisons[each.number], held)
+                for each in self.gathered.by_number
+            ),
+            sightings=tuple(sorted(sightings, key=lambda each: (each.place, each.column))),
+            problems=tuple(self._problems(comparisons)),
+            rows=self.scan.rows.total(),
+            bytes=self.scan.bytes,
+            fingerprints=len(self.gathered.prints),
+            false_alarm=self.gathered.prints.false_alarm,
+        )
+
+    def _found(self, held: Counter[int]) -> Iterator[Sighting]:
+        for (place, number), found in self.scan.found.items():
+            secret = self.gathered.by_number[number]
+            if found.strong:
+                yield self._strong(secret, place, found, held)
+            if found.words:
+                yield self._word(secret, place, found)
+
+    def _strong(self, secret: Secret, place: Place, found: Found, held: Counter[int]) -> Sighting:
+        chance = len(found.decoys) / max(_openness(secret, held), 1e-9) if found.decoys else 0.0
+        if secret.is_choice:
+            why = "a choice among few values"
+            masked = self.scan.is_masked(place)
+            meaning = Meaning.CHANCE if masked else Meaning.POSSIBLE
+        elif _is_dense(secret, held):
+            meaning, why = Meaning.POSSIBLE, "its values lie too close together to tell from chance"
+        elif len(found.strong) <= TIMES * chance + SIGMAS * sqrt(chance):
+            meaning, why = Meaning.CHANCE, f"about {chance:,.0f} are found by chance"
+        else:
+            meaning, why = Meaning.SURVIVED, "found again"
+        return Sighting(
+            column=secret.name,
+            place=str(place),
+            meaning=meaning,
+            why=why,
+            values=len(found.strong),
+            times=found.times,
+            by_chance=chance,
+            spots=tuple(found.spots),
+            accepted=self._is_accepted(secret.name, str(place)),
+        )
+
+    def _word(self, secret: Secret, place: Place, found: Found) -> Sighting:
+        return Sighting(
+            column=secret.name,
+            place=str(place),
+            meaning=Meaning.POSSIBLE,
+            why="may be a word that stands there for another reason",
+            values=len(found.words),
+            spots=tuple(found.word_spots),
+            accepted=self._is_accepted(secret.name, str(place)),
+        )
+
+    def _left(self, secret: Secret, compared: Comparison | None) -> Iterator[Sighting]:
+        """Yield whether rows of a masked column were left as they were."""
+        if compared is None or not compared.suspicious:
+            return
+        meaning = Meaning.SURVIVED if compared.unchanged else Meaning.POSSIBLE
+        yield Sighting(
+            column=secret.name,
+            place=secret.name,
+            meaning=meaning,
+            why=f"{compared.same:,} of {compared.rows:,} rows are as they were",
+            values=compared.same,
+            by_chance=compared.expected,
+            accepted=self._is_accepted(secret.name, secret.name),
+        )
+
+    def _looked(self, secret: Secret, compared: Comparison | None, held: Counter[int]) -> Looked:
+        sample = secret.sample
+        return Looked(
+            column=secret.name,
+            mask=secret.column.decision.mask,
+            values=sample.values,
+            nulls=sample.nulls,
+            distinct=sample.distinct,
+            strong=secret.graded[Grade.STRONG],
+            words=secret.graded[Grade.WORD],
+            short=secret.graded[Grade.SHORT],
+            comparison=compared,
+            note=_note(secret, compared, held),
+            accepted=self._is_accepted(secret.name),
+        )
+
+    def _comparison(self, secret: Secret) -> Comparison | None:
+        """Return how the column compares with itself; None when it has other rows."""
+        before = secret.sample.prints
+        after = self.scan.samples[secret.table, secret.column.name].prints
+        same = self.gathered.rows[secret.table] == self.scan.rows[secret.table]
+        if self.scaled or not same or len(before) != len(after):
+            return None
+        return compare(before, after)
+
+    def _problems(self, comparisons: dict[int, Comparison | None]) -> Iterator[Problem]:
+        for table, count in sorted(self.gathered.rows.items(), key=str):
+            found = self.scan.rows[table]
+            if found != count and not self.scaled:
+                yield self._problem(str(table), f"{count:,} rows before, {found:,} after")
+            missing = set(self.gathered.columns[table]) - set(self.scan.columns.get(table, ()))
+            for name in sorted(missing if found else ()):
+                yield self._problem(f"{table}.{name}", "a column that the output has not")
+        for table in sorted(self.scan.columns.keys() - self.gathered.columns.keys(), key=str):
+            yield self._problem(str(table), "a table that the original has not")
+        yield from self._undecided()
+        for number, compared in comparisons.items():
+            yield from self._nulls(self.gathered.by_number[number], compared)
+
+    def _undecided(self) -> Iterator[Problem]:
+        """Yield the columns of the original on which nothing is decided."""
+        for table, columns in sorted(self.gathered.columns.items(), key=str):
+            known = self.gathered.plan.find(table)
+            for name in columns:
+                if known is None or known.column(name) is None:
+                    yield self._problem(f"{table}.{name}", "a column without a decision")
+
+    def _nulls(self, secret: Secret, compared: Comparison | None) -> Iterator[Problem]:
+        if compared is None:
+            return
+        if compared.filled:
+            yield self._problem(secret.name, f"{compared.filled:,} NULLs became values")
+        if compared.emptied and secret.column.decision.mask != CLEAR:
+            yield self._problem(secret.name, f"{compared.emptied:,} values became NULL")
+
+    def _problem(self, place: str, what: str) -> Problem:
+        return Problem(place=place, what=what, accepted=self._is_accepted(place))
+
+    def _is_accepted(self, *names: str) -> bool:
+        return any(each in self.accept for each in names)
+
+
+def _held(gathered: Gathered) -> Counter[int]:
+    """Return how many fingerprints have each label, none of which counts as a word's."""
+    labels, counts = np.unique(gathered.prints.labels, return_counts=True)
+    return Counter(dict(zip(labels.tolist(), counts.tolist(), strict=True)))
+
+
+def _openness(secret: Secret, held: Counter[int]) -> float:
+    """Return for how many of the column's values there is a decoy that is no value."""
+    return held[secret.number | DECOY] / max(1, min(secret.decoys, held[secret.number]))
+
+
+def _is_dense(secret: Secret, held: Counter[int]) -> bool:
+    return bool(secret.decoys) and _openness(secret, held) < DENSE
+
+
+def _note(secret: Secret, compared: Comparison | None, held: Counter[int]) -> str | None:
+    """Return why a column could not be looked at as it should."""
+    cleared = secret.column.decision.mask == CLEAR
+    if not secret.sample.values or (compared is not None and (compared.rows or cleared)):
+        return None
+    if not secret.graded[Grade.STRONG]:
+        return "no value is long enough to be looked for, and its rows cannot be compared"
+    if secret.is_choice or _is_dense(secret, held):
+        return "its values cannot be told from chance, and its rows cannot be compared"
+    return None
