@@ -11,6 +11,7 @@ import numpy as np
 from anonymizer.cells import Cells
 from anonymizer.errors import PolicyError
 from anonymizer.proof.grade import LEAST, Grade, grades, names, numbers
+from anonymizer.proof.leaves import KEEP, in_part, leaves
 from anonymizer.proof.prints import Prints
 from anonymizer.proof.rows import Sample
 from anonymizer.proof.squeeze import Squeezed, contiguous, squeeze
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from anonymizer.column import Column, TableName
     from anonymizer.reading import Known, Part, Values
 
-KEEP = "keep"
 WORD, DECOY = 0x4000, 0x8000
 """What is added to a column's number for a value that proves little, and for a decoy."""
 NUMBER = 0x3FFF
@@ -88,7 +88,15 @@ class Gathered:
 
     def _take(self, secret: Secret, first: int, count: int, values: Values) -> None:
         secret.sample.add(first, count, values, self.prints.of(values.cells))
-        data, bounds = contiguous(values.cells)
+        if not in_part(secret.column):
+            self._fingerprint(secret, values.cells)
+        self._fingerprint(secret, Cells.of(leaves(secret.column, values.cells)))
+
+    def _fingerprint(self, secret: Secret, cells: Cells) -> None:
+        """Put in *cells*, and decoys of them, with the grade of each."""
+        if not len(cells):
+            return
+        data, bounds = contiguous(cells)
         squeezed = squeeze(data.tobytes(), bounds)
         graded = grades(squeezed, secret.column.kind)
         for grade, times in zip(*np.unique(graded, return_counts=True), strict=True):

@@ -11,6 +11,7 @@ import numpy as np
 
 from anonymizer.proof.gather import DECOY
 from anonymizer.proof.grade import Grade
+from anonymizer.proof.leaves import in_part
 from anonymizer.proof.result import Looked, Meaning, Problem, Proof, Sighting
 from anonymizer.proof.rows import compare
 
@@ -92,7 +93,7 @@ class Judge:
             values=len(found.strong),
             times=found.times,
             by_chance=chance,
-            spots=tuple(found.spots),
+            spots=tuple(sorted(found.spots)),
             accepted=self._is_accepted(secret.name, str(place)),
         )
 
@@ -103,7 +104,7 @@ class Judge:
             meaning=Meaning.POSSIBLE,
             why="may be a word that stands there for another reason",
             values=len(found.words),
-            spots=tuple(found.word_spots),
+            spots=tuple(sorted(found.word_spots)),
             accepted=self._is_accepted(secret.name, str(place)),
         )
 
@@ -143,7 +144,7 @@ class Judge:
         before = secret.sample.prints
         after = self.scan.samples[secret.table, secret.column.name].prints
         same = self.gathered.rows[secret.table] == self.scan.rows[secret.table]
-        if self.scaled or not same or len(before) != len(after):
+        if self.scaled or not same or len(before) != len(after) or in_part(secret.column):
             return None
         return compare(before, after)
 

@@ -13,7 +13,8 @@ import pyarrow as pa
 from typing_extensions import override
 
 from anonymizer.cells import Cells
-from anonymizer.proof.gather import DECOY, KEEP, NUMBER, WORD
+from anonymizer.proof.gather import DECOY, NUMBER, WORD
+from anonymizer.proof.leaves import KEEP
 from anonymizer.proof.rows import Sample
 from anonymizer.proof.squeeze import contiguous, squeeze
 from anonymizer.proof.views import encoded, escaped

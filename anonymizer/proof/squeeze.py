@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from anonymizer.cells import Bytes, Places
 
 PADDING = 8
+WIDE = 3
+"""Bytes that UTF-8 takes for a code point up to U+FFFF, at the most."""
 _HIGH = range(0x80, 0x100)
 _TABLE = bytes(
     byte if byte in _HIGH else ord(chr(byte).lower()) if chr(byte).isalnum() else 0
@@ -120,37 +122,28 @@ def _fold_wide(text: Bytes) -> None:
             following = text[at + step]
             regular &= (following & 0xC0) == 0x80  # noqa: PLR2004
             points = points << 6 | (following & 0x3F)
-        _write(text, at[regular], folding()[points[regular]], size)
+        table = folding()[points[regular]]
+        for step in range(size):
+            text[at[regular] + step] = table[:, step]
     pictures = high[(text[high] == 0xF0) & (high + 4 <= len(text))]  # noqa: PLR2004
     pictures = pictures[text[pictures + 1] == 0x9F]  # noqa: PLR2004
     for step in range(4):
         text[pictures + step] = 0
 
 
-def _write(text: Bytes, at: Places, points: NDArray[np.int64], size: int) -> None:
-    """Write code points that take *size* bytes; 0 as that many zeros."""
-    first = {2: 0xC0, 3: 0xE0}[size]
-    for step in range(size):
-        bits = points >> 6 * (size - 1 - step)
-        marked = (bits & 0x3F) | 0x80 if step else bits | first
-        text[at + step] = np.where(points == 0, 0, marked).astype(np.uint8)
-
-
 @cache
-def folding() -> NDArray[np.int64]:
-    """Return for each code point up to U+FFFF the one that it is folded to, 0 for no letter."""
-    return np.array([_folded(point) for point in range(0x10000)], np.int64)
+def folding() -> Bytes:
+    """Return for each code point up to U+FFFF what UTF-8 writes once it is folded.
+
+    It has the size that the code point has itself; what is no letter is zeros.
+    """
+    joined = b"".join(_folded(chr(point)).ljust(WIDE, b"\0") for point in range(0x10000))
+    return np.frombuffer(joined, np.uint8).reshape(-1, WIDE)
 
 
-def _folded(point: int) -> int:
-    letter = chr(point)
+def _folded(letter: str) -> bytes:
     if not letter.isalnum() and not unicodedata.category(letter).startswith("M"):
-        return 0
-    lower = letter.lower()
-    same = len(lower) == 1 and _size(ord(lower)) == _size(point)
-    return ord(lower) if same else point
-
-
-def _size(point: int) -> int:
-    """Return how many bytes UTF-8 takes for a code point up to U+FFFF."""
-    return 1 + (point >= 0x80) + (point >= 0x800)  # noqa: PLR2004
+        return b""
+    written = letter.encode("utf-8", "surrogatepass")
+    others = (each.encode("utf-8", "surrogatepass") for each in (letter.casefold(), letter.lower()))
+    return next((each for each in others if len(each) == len(written)), written)

@@ -25,6 +25,8 @@ RUN = 1 << 21
 HELD = 1 << 22
 """Numbers, 40 MB, up to which a store stays in memory; more go to disk."""
 SLICES = 256
+LEAST_BITS, SPARSE = 13, 32
+"""Size of the smallest filter; of any, bits for each number."""
 NOTHING = np.uint16(0xFFFF)
 """Label of what is not in a store."""
 
@@ -141,16 +143,18 @@ class Filter:
 
     def add(self, numbers: Numbers) -> None:
         """Put *numbers* in, each of which is spread over all of its 64 bits."""
-        places = np.unique(numbers >> self._shift)
-        np.bitwise_or.at(self._bits, places >> np.uint64(3), _bit(places))
+        self._set(np.unique(numbers >> self._shift))
 
     def finish(self) -> None:
         """Make the filter as small as what is in it allows, for the processor's cache."""
-        filled = int(np.unpackbits(self._bits).sum())
-        while len(self._bits) > 1 << 10 and filled * 64 < len(self._bits) * 8:
-            pairs = self._bits.reshape(-1, 2)
-            self._bits = _halved(pairs[:, 0]) | (_halved(pairs[:, 1]) << np.uint8(4))
-            self._shift += np.uint64(1)
+        held = np.flatnonzero(self._bits)
+        bits = np.unpackbits(self._bits[held], bitorder="little").reshape(-1, 8)
+        places = (held[:, None] * 8 + np.arange(8))[bits != 0].astype(np.uint64)
+        size = max(LEAST_BITS, (len(places) * SPARSE).bit_length())
+        if size < self.BITS:
+            self._bits = np.zeros(1 << (size - 3), np.uint8)
+            self._shift = np.uint64(64 - size)
+            self._set(np.unique(places >> np.uint64(self.BITS - size)))
 
     def may_have(self, numbers: Numbers) -> NDArray[np.bool_]:
         """Return which of *numbers* may have been put in: all that were, and some others."""
@@ -158,13 +162,9 @@ class Filter:
         found: NDArray[np.bool_] = (self._bits[places >> np.uint64(3)] & _bit(places)) != 0
         return found
 
+    def _set(self, places: Numbers) -> None:
+        np.bitwise_or.at(self._bits, places >> np.uint64(3), _bit(places))
+
 
 def _bit(places: Numbers) -> NDArray[np.uint8]:
     return np.uint8(1) << (places & np.uint64(7)).astype(np.uint8)
-
-
-def _halved(bits: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return each two neighbours of the eight bits as one, in the lower four."""
-    joined = (bits | bits >> 1) & 0x55
-    joined = (joined | joined >> 1) & 0x33
-    return ((joined | joined >> 2) & 0x0F).astype(np.uint8)

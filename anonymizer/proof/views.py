@@ -33,8 +33,6 @@ _BLANK = frozenset(b"bfnrtvNZ0")
 _HEX = re.compile(rb"(?:0?x)?([0-9A-Fa-f]+)")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]+")
 _STANDARD = bytes.maketrans(b"-_", b"+/")
-_PLAIN = 11
-"""Of the first twelve bytes, how many must be plain ASCII to be taken for a text."""
 
 
 class View(NamedTuple):
@@ -123,25 +121,34 @@ def _begins_hex(text: Bytes, places: Places) -> Places:
     marked = (heads[:, 1] == ord("x")) & (heads[:, 0] == ord("0"))
     places = places + 2 * marked + ((heads[:, 0] == ord("x")) & ~marked)
     values = _HEX_VALUES[_heads(text, places)[:, :14]]
-    said: Bytes = values[:, 0::2] << 4 | values[:, 1::2]
-    return np.flatnonzero((values < 16).all(1) & _plain(said).all(1))  # noqa: PLR2004
+    said = (values[:, 0::2] << 4 | values[:, 1::2]).astype(np.uint8)
+    return np.flatnonzero((values < 16).all(1) & _are_texts(said))  # noqa: PLR2004
 
 
 def _begins_base64(text: Bytes, places: Places) -> Places:
-    """Return which of *places* begin with base64 that writes a text, nearly all plain."""
+    """Return which of *places* begin with base64 that writes a text."""
     values = _BASE64_VALUES[_heads(text, places)]
     a, b, c, d = (values[:, each::4] for each in range(4))
-    said = np.concatenate([a << 2 | b >> 4, b << 4 | c >> 2, c << 6 | d], axis=1)
-    return np.flatnonzero((values < 64).all(1) & (_plain(said).sum(1) >= _PLAIN))  # noqa: PLR2004
+    said = np.stack([a << 2 | b >> 4, b << 4 | c >> 2, c << 6 | d], axis=2).reshape(len(values), 12)
+    return np.flatnonzero((values < 64).all(1) & _are_texts(said))  # noqa: PLR2004
 
 
 def _heads(text: Bytes, places: Places) -> Bytes:
     return Cells(data=text, starts=places, ends=np.minimum(places + RUN, text.size)).heads(RUN)
 
 
-def _plain(said: Bytes) -> NDArray[np.bool_]:
-    found: NDArray[np.bool_] = (said >= 0x20) & (said < 0x7F)  # noqa: PLR2004
-    return found | (said == ord("\n")) | (said == ord("\r"))
+def _are_texts(said: Bytes) -> NDArray[np.bool_]:
+    """Return which rows of *said* are printed ASCII and regular UTF-8, or the beginning of it."""
+    plain = (said >= 0x20) & (said < 0x7F)  # noqa: PLR2004
+    plain |= (said == ord("\n")) | (said == ord("\r"))
+    due = np.zeros(said.shape, np.bool_)
+    for size, low in ((2, 0xC2), (3, 0xE0), (4, 0xF0)):
+        leads = (said >= low) & (said <= 0xF4)  # noqa: PLR2004
+        due[:, size - 1 :] |= leads[:, : 1 - size]
+    following = (said & 0xC0) == 0x80  # noqa: PLR2004
+    leads = (said >= 0xC2) & (said <= 0xF4)  # noqa: PLR2004
+    found: NDArray[np.bool_] = ((following == due) & (plain | leads | following)).all(1)
+    return found
 
 
 def _hex(data: bytes, place: int, end: int) -> bytes:
