@@ -31,6 +31,10 @@ WORD, DECOY = 0x4000, 0x8000
 """What is added to a column's number for a value that proves little, and for a decoy."""
 NUMBER = 0x3FFF
 """Bits of a label that are the column's number."""
+MANY, ENOUGH = 4, 100_000
+"""Decoys of each value, and the number of values of a column from which one is enough."""
+SHARED, POOL, WIDEST = 3, 6, 64
+"""Digits that all numbers of a column may begin with; of how many names there may be; the most."""
 FEW, OFTEN = 100, 10
 """A column of at most FEW values, each OFTEN times in the mean, is a choice among them."""
 
@@ -47,6 +51,8 @@ class Secret:
     """How many values have each grade."""
     decoys: int = 0
     """How many decoys were made."""
+    width: int = WIDEST
+    """A mask draws from 10 to the power of it different values, or more."""
 
     @property
     def name(self) -> str:
@@ -104,8 +110,10 @@ class Gathered:
         number = np.uint16(secret.number)
         self._add(squeezed.cells.take(graded == Grade.STRONG), number)
         self._add(squeezed.cells.take(graded == Grade.WORD), number | np.uint16(WORD))
-        for decoys in _decoys(squeezed, graded):
+        each = MANY if secret.decoys < MANY * ENOUGH else 1
+        for decoys, width in _decoys(squeezed, graded, each):
             secret.decoys += len(decoys)
+            secret.width = min(secret.width, width)
             self._add(decoys.take(decoys.lengths >= LEAST), number | np.uint16(DECOY))
 
     def _add(self, values: Cells, label: np.uint16) -> None:
@@ -133,36 +141,38 @@ def _secrets(plan: Known) -> Iterator[Secret]:
         raise PolicyError(f"{number} masked columns, expected {NUMBER} at the most")
 
 
-def _decoys(values: Squeezed, graded: NDArray[np.uint8]) -> Iterator[Cells]:
+def _decoys(values: Squeezed, graded: NDArray[np.uint8], each: int) -> Iterator[tuple[Cells, int]]:
     """Yield values that are not there, and as likely to be found by chance as those that are.
 
-    A number with another last digit, and a name with another's first word: what they are found
-    for is no survival, so the same number of real finds is none either.
+    Numbers with another last digit, and names with another's first word, as many as *each* of
+    a value: that they are found is no survival, so as many real finds are none either. With
+    them comes the power of ten of how many values of that form there are.
     """
     strong = graded == Grade.STRONG
     which = np.flatnonzero(strong & numbers(values))
-    if len(which):
-        yield _other_digit(values.cells.take(which))
+    for number in range(each if len(which) else 0):
+        found = values.cells.take(which)
+        yield _other_digit(found, number + 1), int(found.lengths.min()) - SHARED
     which = np.flatnonzero(strong & names(values))
-    if len(which) > 1:
-        yield _other_name(values, which)
+    for number in range(min(each, len(which) - 1)):
+        yield _other_name(values, which, number + 1), POOL
 
 
-def _other_digit(values: Cells) -> Cells:
+def _other_digit(values: Cells, step: int) -> Cells:
     data, bounds = contiguous(values)
     data = data.copy()
     last = bounds[1:] - 1
-    data[last] = (data[last] - ord("0") + 3) % 10 + ord("0")
+    data[last] = (data[last] - ord("0") + step) % 10 + ord("0")
     return Cells(data=data, starts=bounds[:-1], ends=bounds[1:])
 
 
-def _other_name(values: Squeezed, which: Places) -> Cells:
-    """Return each of *which* with the first word of the next."""
+def _other_name(values: Squeezed, which: Places, step: int) -> Cells:
+    """Return each of *which* with the first word of the one that is *step* before."""
     cells = values.cells.take(which)
     first = np.cumsum(values.words)[which] - values.words[which]
     rest = values.heads[first + 1]
     starts, ends = np.empty((2, len(which), 2), np.int64)
-    starts[:, 0], ends[:, 0] = np.roll(cells.starts, 1), np.roll(rest, 1)
+    starts[:, 0], ends[:, 0] = np.roll(cells.starts, step), np.roll(rest, step)
     starts[:, 1], ends[:, 1] = rest, cells.ends
     parts = Cells(data=values.letters, starts=starts.reshape(-1), ends=ends.reshape(-1))
     data, bounds = contiguous(parts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from math import sqrt
+from math import erfc, exp, sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,10 +22,15 @@ if TYPE_CHECKING:
     from anonymizer.proof.rows import Comparison
     from anonymizer.proof.scan import Found, Place, Scan
 
-TIMES, SIGMAS = 2.0, 4.0
-"""More than so many times what chance gives, and so many standard deviations: survival."""
-DENSE = 0.2
-"""Share of decoys that must not be values themselves, or chance cannot be measured."""
+TIMES = 2.0
+"""How far real finds may exceed decoys: people are not as mixed as decoys are."""
+RISK = 1e-3
+"""Chance at which so many finds are no longer taken for chance."""
+DENSE, TELLING = 0.2, 20
+"""Share of decoys that must not be values themselves, or chance cannot be measured; and of how
+many values it takes to say so."""
+MANY = 100.0
+"""Expected finds from which they are taken to be spread normally."""
 CLEAR = "null"
 """The mask after which every value is NULL."""
 
@@ -74,15 +79,12 @@ class Judge:
                 yield self._word(secret, place, found)
 
     def _strong(self, secret: Secret, place: Place, found: Found, held: Counter[int]) -> Sighting:
-        chance = len(found.decoys) / max(_openness(secret, held), 1e-9) if found.decoys else 0.0
-        if secret.is_choice:
-            why = "a choice among few values"
-            masked = self.scan.is_masked(place)
-            meaning = Meaning.CHANCE if masked else Meaning.POSSIBLE
-        elif _is_dense(secret, held):
-            meaning, why = Meaning.POSSIBLE, "its values lie too close together to tell from chance"
-        elif len(found.strong) <= TIMES * chance + SIGMAS * sqrt(chance):
-            meaning, why = Meaning.CHANCE, f"about {chance:,.0f} are found by chance"
+        chance = self._chance(secret, place, found, held)
+        if secret.is_choice or _is_dense(secret, held):
+            meaning = Meaning.CHANCE if self.scan.is_masked(place) else Meaning.POSSIBLE
+            why = "a choice among few" if secret.is_choice else "values too close together to tell"
+        elif tail(TIMES * chance, len(found.strong)) > RISK:
+            meaning, why = Meaning.CHANCE, f"about {chance:,.1f} are found by chance"
         else:
             meaning, why = Meaning.SURVIVED, "found again"
         return Sighting(
@@ -96,6 +98,20 @@ class Judge:
             spots=tuple(sorted(found.spots)),
             accepted=self._is_accepted(secret.name, str(place)),
         )
+
+    def _chance(self, secret: Secret, place: Place, found: Found, held: Counter[int]) -> float:
+        """Return how many values are expected to be found by chance in *place*.
+
+        That is measured by decoys. Where a mask draws from what the values are drawn from, and
+        so few are expected that no decoy is found, it is what the size of that gives.
+        """
+        each = _openness(secret, held)
+        if found.decoys and each:
+            return len(found.decoys) / each
+        if not secret.decoys or not self.scan.is_masked(place) or place.table is None:
+            return 0.0
+        pairs = held[secret.number] * self.scan.rows[place.table]
+        return min(pairs / 10.0**secret.width, 1 / max(each, 1.0))
 
     def _word(self, secret: Secret, place: Place, found: Found) -> Sighting:
         return Sighting(
@@ -192,12 +208,26 @@ def _held(gathered: Gathered) -> Counter[int]:
 
 
 def _openness(secret: Secret, held: Counter[int]) -> float:
-    """Return for how many of the column's values there is a decoy that is no value."""
-    return held[secret.number | DECOY] / max(1, min(secret.decoys, held[secret.number]))
+    """Return how many decoys that are no values there are for each value of a column."""
+    return held[secret.number | DECOY] / max(1, held[secret.number])
 
 
 def _is_dense(secret: Secret, held: Counter[int]) -> bool:
-    return bool(secret.decoys) and _openness(secret, held) < DENSE
+    """Return whether most decoys are values: chance cannot be measured by them."""
+    made = min(secret.decoys, held[secret.number])
+    return made > TELLING and held[secret.number | DECOY] < DENSE * made
+
+
+def tail(expected: float, found: int) -> float:
+    """Return the chance of *found* or more where *expected* are, if each comes by itself."""
+    if expected > MANY:
+        away = (found - 0.5 - expected) / sqrt(2 * expected)
+        return 0.5 * erfc(away)
+    term = below = exp(-expected) if found else 0.0
+    for number in range(1, found):
+        term *= expected / number
+        below += term
+    return max(0.0, 1.0 - below)
 
 
 def _note(secret: Secret, compared: Comparison | None, held: Counter[int]) -> str | None:

@@ -147,9 +147,9 @@ class Filter:
 
     def finish(self) -> None:
         """Make the filter as small as what is in it allows, for the processor's cache."""
-        held = np.flatnonzero(self._bits)
-        bits = np.unpackbits(self._bits[held], bitorder="little").reshape(-1, 8)
-        places = (held[:, None] * 8 + np.arange(8))[bits != 0].astype(np.uint64)
+        filled = np.flatnonzero(self._bits.view(np.uint64))
+        bits = np.unpackbits(self._bits.reshape(-1, 8)[filled], axis=1, bitorder="little")
+        places = (filled[:, None] * 64 + np.arange(64))[bits != 0].astype(np.uint64)
         size = max(LEAST_BITS, (len(places) * SPARSE).bit_length())
         if size < self.BITS:
             self._bits = np.zeros(1 << (size - 3), np.uint8)
