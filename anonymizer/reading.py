@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
@@ -143,23 +143,29 @@ def read_sqlite(path: Path, *, wanted: Wanted = everything, batch: int = BATCH) 
 
     Raises DumpError for a file that is no SQLite database, or a broken one.
     """
+    with _opened(path) as connection:
+        yield from _database(connection, wanted, batch)
+
+
+def free_pages(path: Path) -> int:
+    """Return the number of pages in a SQLite file that may still hold what was deleted."""
+    with _opened(path) as connection:
+        return int(connection.execute("PRAGMA freelist_count").fetchone()[0])
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+    """Give a connection to the SQLite file at *path*, which is not written to."""
+    place = f"{path.absolute().as_uri()}?mode=ro"
     try:
-        with closing(
-            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-        ) as connection:
+        with closing(sqlite3.connect(place, uri=True)) as connection:
             connection.text_factory = bytes
-            yield from _database(connection, wanted, batch)
+            yield connection
     except sqlite3.Error:
         raise DumpError(
             f"{path.name}: cannot be read as a SQLite database",
             hint="look at it: sqlite3 FILE 'PRAGMA integrity_check'",
         ) from None
-
-
-def free_pages(path: Path) -> int:
-    """Return the number of pages in a SQLite file that may still hold what was deleted."""
-    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-        return int(connection.execute("PRAGMA freelist_count").fetchone()[0])
 
 
 def _database(connection: sqlite3.Connection, wanted: Wanted, batch: int) -> Iterator[Part]:

@@ -30,18 +30,20 @@ def prove(  # noqa: PLR0913 - two sides, and how to judge them
     *,
     accept: Collection[str] = (),
     scaled: bool = False,
+    problems: Collection[Problem] = (),
     held: int = HELD,
 ) -> Proof:
     """Read *original* once, then *output* once, and say what of the one is in the other.
 
     *accept* names columns and places, as "users.city", that a person has looked at. Where the
-    output is *scaled*, its rows are not compared. Up to *held* fingerprints, ten bytes each,
-    stay in memory; more go to a temporary folder.
+    output is *scaled*, its rows are not compared. *problems* are what else is known to be wrong
+    with the output, as that a file holds pages of deleted rows. Up to *held* fingerprints, ten
+    bytes each, stay in memory; more go to a temporary folder.
     """
     gathered = gather(original, plan, held=held)
     try:
-        return Judge(
-            gathered=gathered, scan=scan(output, gathered), accept=accept, scaled=scaled
-        ).proof()
+        found = scan(output, gathered)
+        judge = Judge(gathered=gathered, scan=found, accept=accept, scaled=scaled)
+        return judge.proof(problems)
     finally:
         gathered.prints.close()

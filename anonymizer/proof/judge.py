@@ -16,7 +16,7 @@ from anonymizer.proof.result import Looked, Meaning, Problem, Proof, Sighting
 from anonymizer.proof.rows import compare
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from anonymizer.proof.gather import Gathered, Secret
     from anonymizer.proof.rows import Comparison
@@ -45,8 +45,8 @@ class Judge:
     scaled: bool = False
     """Whether the output has other rows than the original."""
 
-    def proof(self) -> Proof:
-        """Return the whole judgement."""
+    def proof(self, problems: Iterable[Problem] = ()) -> Proof:
+        """Return the whole judgement, with *problems* that others have found."""
         held = _held(self.gathered)
         comparisons = {each.number: self._comparison(each) for each in self.gathered.by_number}
         sightings = [
@@ -63,7 +63,7 @@ class Judge:
                 for each in self.gathered.by_number
             ),
             sightings=tuple(sorted(sightings, key=lambda each: (each.place, each.column))),
-            problems=tuple(self._problems(comparisons)),
+            problems=(*problems, *self._problems(comparisons)),
             rows=self.scan.rows.total(),
             bytes=self.scan.bytes,
             fingerprints=len(self.gathered.prints),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from anonymizer.column import Kind
-from anonymizer.proof import Meaning, Verdict, prove
+from anonymizer.proof import Meaning, Problem, Verdict, prove
 from anonymizer.reading import read_pieces
 from tests.anonymizer.planted import (
     MASKED,
@@ -189,6 +189,16 @@ def test_a_column_without_a_decision_is_a_problem() -> None:
     assert [(each.place, each.what) for each in proof.problems] == [
         ("public.extra.a", "a column without a decision")
     ]
+
+
+def test_what_others_know_to_be_wrong_is_a_problem() -> None:
+    pieces = [MASKED, notes("x")]
+    known = Problem(place="shop.db", what="3 pages of deleted rows")
+    first, second = read_pieces(original(), PLAN), read_pieces(pieces, PLAN)
+    proof = prove(first, second, PLAN, problems=[known])
+
+    assert proof.problems == (known,)
+    assert proof.verdict is Verdict.UNPROVED
 
 
 def test_a_column_that_is_missing_is_a_problem() -> None:

@@ -7,7 +7,7 @@ from tempfile import gettempdir
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anonymizer.proof.store import NOTHING, Filter, Store
@@ -53,6 +53,7 @@ def test_an_empty_store_has_nothing() -> None:
     assert (store.find(random(3)) == NOTHING).all()
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 2**64 - 1)), st.lists(st.integers(0, 2**64 - 1)))
 def test_a_filter_has_what_was_put_in(first: list[int], second: list[int]) -> None:
     made = Filter()
