@@ -80,7 +80,7 @@ class Prints:
         self._values.add(self.of(values), labels)
         self._filter.add(self._hashed(values.heads(8)))
         size = np.searchsorted(OPENINGS, values.lengths, "right") - 1
-        for number in np.unique(size):
+        for number in np.flatnonzero(np.bincount(size)):
             chosen = values.take(size == number)
             keys = np.unique(self._keys(chosen, int(number)) | chosen.lengths.astype(np.uint64))
             self._openings[number].add(keys, np.zeros(len(keys), np.uint16))

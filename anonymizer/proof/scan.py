@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain, islice
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,14 +15,15 @@ from typing_extensions import override
 
 from anonymizer.cells import Cells
 from anonymizer.proof.gather import DECOY, NUMBER, WORD
+from anonymizer.proof.grade import LEAST
 from anonymizer.proof.leaves import KEEP
 from anonymizer.proof.rows import Sample
 from anonymizer.proof.squeeze import contiguous, squeeze
 from anonymizer.proof.views import encoded, escaped
-from anonymizer.reading import Chunk, Text
+from anonymizer.reading import Chunk, Text, Values
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -95,7 +97,7 @@ class Found:
         elif label & WORD:
             known, kept = self.words, self.word_spots
         if len(known) < COUNTED:
-            known.update(np.unique(hits.prints).tolist())
+            known.update(hits.prints.tolist())
         if known is self.strong:
             self.times += len(hits.prints)
         kept.extend(islice(spots, max(0, SPOTS - len(kept))))
@@ -135,7 +137,7 @@ class Scan:
         self.rows[table] += chunk.count
 
     def _columns(self, chunk: Chunk, table: TableName) -> None:
-        held = [(name, values) for name, values in chunk.values.items() if len(values.cells)]
+        held = list(_long_enough(chunk))
         if not held:
             return
         arrays = [values.cells.to_arrow() for _, values in held]
@@ -143,12 +145,12 @@ class Scan:
         hits = self._hits(data.tobytes(), bounds)
         last = np.cumsum([len(each) for each in arrays])
         columns = np.searchsorted(last, hits.cells, "right")
-        for number in np.unique(columns).tolist():
+        for number in np.flatnonzero(np.bincount(columns)).tolist():
             name, values = held[number]
             chosen = hits.take(columns == number)
             rows = values.rows[chosen.cells - (last[number] - len(values.rows))]
             rows = rows + self.rows[table] + 1
-            self._count(Place(table, name), chosen, [Spot(row=row) for row in rows.tolist()])
+            self._count(Place(table, name), chosen, partial(_in_rows, rows))
         self.bytes += len(data)
 
     def _text(self, text: Text) -> None:
@@ -166,9 +168,7 @@ class Scan:
         hits = hits.take(np.array([each not in seen for each in found], np.bool_))
         lines = np.flatnonzero(np.frombuffer(whole.data, np.uint8) == ord("\n"))
         numbers = np.searchsorted(lines, hits.origins) + whole.line
-        bytes_ = (hits.origins + whole.byte).tolist()
-        spots = [Spot(line=a, byte=b) for a, b in zip(numbers.tolist(), bytes_, strict=True)]
-        self._count(Place(), hits, spots)
+        self._count(Place(), hits, partial(_in_text, numbers, hits.origins + whole.byte))
         line = whole.line + int(np.searchsorted(lines, cut))
         self._before = Text(data=whole.data[cut:], line=line, byte=whole.byte + cut)
         self.bytes += len(text.data)
@@ -188,14 +188,14 @@ class Scan:
         others = Hits(cells, origins, found.prints, found.labels)
         return _joined(hits, others.take(~np.isin(_keys(others), _keys(hits))))
 
-    def _count(self, place: Place, hits: Hits, spots: Sequence[Spot]) -> None:
+    def _count(self, place: Place, hits: Hits, spot: Callable[[int], Spot]) -> None:
         masked = self.is_masked(place)
-        for label in np.unique(hits.labels).tolist():
+        for label in np.flatnonzero(np.bincount(hits.labels)).tolist():
             if masked and label & WORD and not label & DECOY:
                 continue
             which = np.flatnonzero(hits.labels == label)
             found = self.found.setdefault((place, label & NUMBER), Found())
-            found.add(label, hits.take(which), (spots[each] for each in which.tolist()))
+            found.add(label, hits.take(which), map(spot, which.tolist()))
 
     def is_masked(self, place: Place) -> bool:
         """Return whether the plan masks the column that *place* is."""
@@ -230,6 +230,22 @@ def _one(texts: Sequence[Text]) -> Iterator[Text]:
     if texts:
         data = b"".join(each.data for each in texts)
         yield Text(data=data, line=texts[0].line, byte=texts[0].byte)
+
+
+def _long_enough(chunk: Chunk) -> Iterator[tuple[str, Values]]:
+    """Yield the values of each column that can be, or hold, what is looked for."""
+    for name, (cells, rows) in chunk.values.items():
+        which = np.flatnonzero(cells.lengths >= LEAST)
+        if len(which):
+            yield name, Values(cells.take(which), rows[which])
+
+
+def _in_rows(rows: Places, at: int) -> Spot:
+    return Spot(row=int(rows[at]))
+
+
+def _in_text(lines: Places, bytes_: Places, at: int) -> Spot:
+    return Spot(line=int(lines[at]), byte=int(bytes_[at]))
 
 
 def _joined(hits: Hits, others: Hits) -> Hits:

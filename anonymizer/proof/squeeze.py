@@ -51,7 +51,7 @@ class Squeezed:
     @property
     def starts(self) -> Places:
         """Where each cell begins in *letters*."""
-        return np.concatenate([np.zeros(1, np.int64), self.ends[:-1]])
+        return np.concatenate([np.zeros(1, np.int64), self.ends])[:-1]
 
     @property
     def cells(self) -> Cells:

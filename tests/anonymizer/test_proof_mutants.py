@@ -32,7 +32,7 @@ MUTANTS = [
     ("grade.grades", "digits > 0, MIXED", "digits > 0, 64.0"),
     ("grade.grades", "(found < Grade.STRONG) | _dates(values, lengths)", "True"),
     ("prints.Prints.add", "self._filter.add(self._hashed(values.heads(8)))", "pass"),
-    ("prints.Prints.add", "for number in np.unique(size):", "for number in [0]:"),
+    ("prints.Prints.add", "for number in np.flatnonzero(np.bincount(size)):", "for number in [0]:"),
     ("prints.Prints.add", '"right") - 1', '"left") - 1'),
     (
         "prints.Prints.look",

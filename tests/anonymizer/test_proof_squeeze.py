@@ -36,7 +36,7 @@ def slowly(text: str) -> bytes:
 def _letter(letter: str) -> bytes:
     written = letter.encode()
     if len(written) > 3:
-        return b"" if written[1] == 0x9F else written
+        return b"" if written.startswith(b"\xf0\x9f") else written
     if not (letter.isalnum() or unicodedata.category(letter).startswith("M")):
         return b""
     others = [letter.casefold().encode(), letter.lower().encode(), written]
