@@ -60,7 +60,7 @@ class Prf:
         found = np.zeros((len(values), BLOCK), np.uint8)
         blocks = (lengths + PREFIX + BLOCK - 1) // BLOCK
         short = lengths < LONG
-        for count in np.unique(blocks[short]):
+        for count in np.flatnonzero(np.bincount(blocks[short])):
             which = np.flatnonzero((blocks == count) & short)
             found[which] = self._short(values.take(which), int(count))
         for place in np.flatnonzero(~short):
