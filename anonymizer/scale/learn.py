@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from anonymizer.scale.prints import ABSENT
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -119,20 +121,29 @@ class Learner:
     def _joined(self, name: TableName) -> Words:
         """Return all that is held of a table, without what refers to rows that are known to go."""
         way = self._ways[name]
-        width = len(way.learnt) + len(_open(way))
         held, self._held[name] = self._held[name], []
-        joined = np.concatenate([np.zeros((0, width), np.uint64), *held])
-        held.clear()
-        return self._surviving(way, joined)
+        for at, prints in enumerate(held):
+            held[at] = self._surviving(way, prints)
+        width = len(way.learnt) + (0 if self._is_ready(way) else len(_open(way)))
+        return np.concatenate([np.zeros((0, width), np.uint64), *held])
 
     def _surviving(self, way: Way, prints: Words) -> Words:
-        """Return the rows of *prints* that do not refer to rows that are known to go."""
+        """Return the rows of *prints* that do not refer to rows that are known to go.
+
+        When nothing of what they refer to is unknown, their keys are all that is returned.
+        """
+        width = len(way.learnt)
+        if prints.shape[1] == width:
+            return prints
         rows = np.ones(len(prints), bool)
-        for place, link in enumerate(_open(way), len(way.learnt)):
+        for place, link in enumerate(_open(way), width):
             if link.table in self._decided:
-                refers = prints[:, place] != 0
+                refers = prints[:, place] != ABSENT
                 rows &= _found_in(self._kept[link.table, link.key], prints[:, place])[1] | ~refers
-        return prints if rows.all() else prints[rows]
+        return prints[rows, :width] if self._is_ready(way) else prints[rows]
+
+    def _is_ready(self, way: Way) -> bool:
+        return all(link.table in self._decided for link in _open(way))
 
     def _edges(
         self, held: Mapping[TableName, Words], alive: Mapping[TableName, Bools]
@@ -148,7 +159,7 @@ class Learner:
                     continue
                 parents = held[link.table][:, self._ways[link.table].learnt.index(link.key)]
                 order = np.argsort(parents)
-                rows = np.flatnonzero(prints[:, place])
+                rows = np.flatnonzero(prints[:, place] != ABSENT)
                 at, found = _found_in(parents[order], prints[rows, place])
                 alive[name][rows[~found]] = False
                 yield name, link.table, rows[found], order[at[found]]
@@ -163,6 +174,8 @@ def _found_in(kept: Words, prints: Words) -> tuple[Places, Bools]:
     """Return where each of *prints* is in *kept*, which is sorted, and whether it is there."""
     if not len(kept):
         return np.zeros(len(prints), np.int64), np.zeros(len(prints), bool)
-    at = np.searchsorted(kept, prints)
+    order = np.argsort(prints)  # neighbours are looked for one after the other: three times as fast
+    at = np.empty(len(prints), np.int64)
+    at[order] = np.searchsorted(kept, prints[order])
     np.minimum(at, len(kept) - 1, out=at)
     return at, kept[at] == prints

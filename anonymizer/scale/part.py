@@ -67,6 +67,13 @@ class Part:
         rows = np.flatnonzero(~self.nulls[name])
         return rows, self.values[name].take(rows)
 
+    def full(self, columns: Iterable[str]) -> Bools:
+        """Return which rows have a value in each of *columns*."""
+        found = np.ones(self.count, bool)
+        for name in columns:
+            found &= ~self.nulls[name]
+        return found
+
     def take(self, which: NDArray[np.generic]) -> Part:
         """Return the rows that *which*, numbers or a mask of booleans, chooses."""
         values = {name: cells.take(which) for name, cells in self.values.items()}

@@ -39,12 +39,9 @@ class Fingerprints:
 
     def of(self, part: Part, table: Table, columns: Sequence[str]) -> Words:
         """Return the fingerprint of *columns* in each row, ABSENT where one of them is NULL."""
-        null = np.zeros(part.count, bool)
-        for name in columns:
-            null |= part.nulls[name]
         found = self.of_rows(part, table, columns)
         np.maximum(found, np.uint64(1), out=found)
-        found[null] = ABSENT
+        found[~part.full(columns)] = ABSENT
         return found
 
     def of_rows(self, part: Part, table: Table, columns: Sequence[str]) -> Words:
@@ -56,8 +53,10 @@ class Fingerprints:
             rows, values = part.there(name)
             words[rows, place] = self._prf.words(self._same(values, column.kind))[:, 0]
         if len(columns) == 1:
-            return words[:, 0].copy()
-        joined = Cells.of_matrix(words.view(np.uint8).reshape(part.count, -1))
+            return words.reshape(-1)
+        joined = Cells.of_matrix(
+            words.view(np.uint8).reshape(part.count, words.itemsize * len(columns))
+        )
         return self._prf.words(joined)[:, 0].copy()
 
     def _same(self, values: Cells, kind: Kind) -> Cells:

@@ -77,55 +77,61 @@ class Sampler:
     def keep(self, name: TableName, part: Part, known: Known) -> Kept:
         """Return which rows of *part* stay, and where NULL is written."""
         way = self.ways[name]
-        if way.whole:
-            rows = np.ones(part.count, bool)
-        else:
-            rows, bound = self._free(way, part)
+        rows = np.ones(part.count, bool)
+        if not way.whole:
+            bound = np.zeros(part.count, bool)
             for link in way.follows:
                 stays, refers = self._stays(way, link, part, known)
                 rows &= stays | ~refers
                 bound |= refers
-            rows &= bound | self._drawn(way, part)
+            rows = self._drawn(way, part, rows, bound)
         emptied: dict[str, Bools] = {}
         for link in way.cuts:
             stays, refers = self._stays(way, link, part, known)
             for column in link.emptied:
-                emptied[column] = emptied.get(column, np.zeros(part.count, bool)) | (
-                    refers & ~stays
-                )
+                gone = refers & ~stays
+                emptied[column] = emptied[column] | gone if column in emptied else gone
         return Kept(rows=rows, emptied=emptied)
 
     def look(self, name: TableName, part: Part) -> Looked:
         """Return what has to be known of the rows of *part* that may stay."""
         way = self.ways[name]
-        rows, bound = self._free(way, part)
-        columns = [self._prints().of(part, way.table, key) for key in way.learnt]
+        rows, bound = np.ones(part.count, bool), np.zeros(part.count, bool)
+        referring = []
         for link in way.follows:
             if link.drawn:
-                refers = self._prints().of(part, way.table, link.columns) != ABSENT
+                refers = part.full(link.columns)
                 rows &= self._draws(link.table, way.table, part, link.columns) | ~refers
             else:
-                columns.append(self._referring(way, link, part))
-                refers = columns[-1] != ABSENT
+                referring.append(self._referring(way, link, part))
+                refers = referring[-1] != ABSENT
             bound |= refers
-        rows &= bound | self._drawn(way, part)
-        return Looked(table=name, prints=np.stack(columns, axis=1)[rows])
+        rows = self._drawn(way, part, rows, bound)
+        chosen = part.take(rows)
+        keys = [self._prints().of(chosen, way.table, key) for key in way.learnt]
+        return Looked(
+            table=name, prints=np.stack([*keys, *(each[rows] for each in referring)], axis=1)
+        )
 
-    def _free(self, way: Way, part: Part) -> tuple[Bools, Bools]:
-        """Return which rows may stay so far, and which are bound to a row of another table."""
-        rows = self._drawn(way, part) if way.draws else np.ones(part.count, bool)
-        return rows, np.zeros(part.count, bool)
-
-    def _drawn(self, way: Way, part: Part) -> Bools:
-        return self._draws(way.table.name, way.table, part, way.identity)
+    def _drawn(self, way: Way, part: Part, rows: Bools, bound: Bools) -> Bools:
+        """Return which of *rows* stay when those that are not *bound* draw for themselves."""
+        drawing = np.flatnonzero(rows if way.draws else rows & ~bound)
+        if len(drawing):
+            chosen = part if len(drawing) == part.count else part.take(drawing)
+            rows[drawing] = self._draws(way.table.name, way.table, chosen, way.identity)
+        return rows
 
     def _stays(self, way: Way, link: Link, part: Part, known: Known) -> tuple[Bools, Bools]:
         """Return where the row that *link* refers to stays, and where there is one."""
+        if link.drawn and link.table != way.table.name:
+            stays = self._draws(link.table, way.table, part, link.columns)
+            return stays, part.full(link.columns)
         prints = self._referring(way, link, part)
-        refers = prints != ABSENT
         if link.drawn:
-            return self._draws(link.table, way.table, part, link.columns), refers
-        return known.holds(link.table, link.key, prints), refers
+            stays = self._draws(link.table, way.table, part, link.columns)
+        else:
+            stays = known.holds(link.table, link.key, prints)
+        return stays, prints != ABSENT
 
     def _referring(self, way: Way, link: Link, part: Part) -> Words:
         """Return the fingerprint of what each row refers to; a row itself is nothing else."""
