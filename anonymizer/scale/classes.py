@@ -41,6 +41,8 @@ class Move:
     """All of them, by table, that are in tables of which there are copies."""
     measured: frozenset[Place]
     """Those that have to be measured: keys. The others refer to them."""
+    binary: bool
+    """Whether they hold bytes, and no text."""
     bits: int
     """Size of the smallest of them, when they are numbers."""
     room: int | None
@@ -237,6 +239,7 @@ def _moves(
             rule=rule,
             columns=columns,
             measured=frozenset(place for place, _ in members if place in keys),
+            binary=all(column.kind is Kind.BINARY for _, column in members),
             bits=min((column.bits or 64 for _, column in members), default=64),
             room=min(rooms, default=None),
         )

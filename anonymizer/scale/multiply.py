@@ -17,9 +17,9 @@ from anonymizer.scale.rekey import (
     MOST_DIGITS,
     SUFFIX,
     Extent,
+    Rekey,
     extent_of,
     mask_key,
-    rekeyed,
 )
 
 if TYPE_CHECKING:
@@ -99,8 +99,16 @@ class Multiplier:
             extent = extents.get(move.name, Extent())
             for column in move.columns.get(name, ()):
                 rows, values = part.there(column)
+                rekey = Rekey(
+                    rule=move.rule,
+                    key=self.key,
+                    copy=copy,
+                    extent=extent,
+                    binary=move.binary,
+                    strict=(name, column) in move.measured,
+                )
                 with _placed(name, column):
-                    new = rekeyed(move.rule, values, copy=copy, key=self.key, extent=extent)
+                    new = rekey(values)
                 found[column] = spread(new, rows, part.count)
         return found
 

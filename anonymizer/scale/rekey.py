@@ -84,27 +84,55 @@ def extent_of(rule: str, values: Cells) -> Extent:
     )
 
 
-def rekeyed(rule: str, values: Cells, *, copy: int, key: Key, extent: Extent) -> Cells:
-    """Return what *values*, none of them NULL, are in *copy*, counted from 0 for the original."""
-    if copy == 0 or rule == "mask" or not len(values):
-        return values
-    if rule == "uuid":
-        return _flipped(values, _constant(key, copy))
-    if rule == "suffix":
-        return _suffixed(values, suffix(key, copy))
-    numbers = numbers_of(values)
-    if (
-        extent.most is None
-        or int(numbers.max()) > extent.most
-        or int(numbers.min()) < (extent.least or 0)
-    ):
-        raise DumpError(
-            "a number refers to a row that is not there, or was not when the keys were read",
-            hint="mend the reference, or let both readings be of the same data",
-        )
-    moved = numbers + np.int64(copy * extent.stride)
-    written = _text_of(moved)
-    return written if rule == "shift" else _filled(written, values.lengths)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rekey:
+    """What makes the values of a column those of one copy."""
+
+    rule: str
+    key: Key
+    copy: int
+    """Counted from 0 for the original."""
+    extent: Extent
+    binary: bool = False
+    """Whether values are bytes, and no text."""
+    strict: bool = True
+    """Whether each value is of a key. In a column that refers, by a foreign key or without one,
+    a value that no key can have stays as it is: it refers to nothing."""
+
+    def __call__(self, values: Cells) -> Cells:
+        """Return what *values*, none of them NULL, are in the copy."""
+        if self.copy == 0 or self.rule == "mask" or not len(values):
+            return values
+        if self.rule == "suffix":
+            return _suffixed(values, suffix(self.key, self.copy))
+        if self.rule == "uuid":
+            return self._flipped(values)
+        return self._shifted(values)
+
+    def _shifted(self, values: Cells) -> Cells:
+        numbers = numbers_of(values)
+        least, most = self.extent.least or 0, self.extent.most or 0
+        inside = (numbers >= least) & (numbers <= most)
+        if self.strict and not inside.all():
+            raise DumpError(
+                "a key was not there when the keys were read first",
+                hint="let both readings be of the same data",
+            )
+        moved = numbers + np.int64(self.copy * self.extent.stride)
+        written = _text_of(np.where(inside, moved, numbers))
+        return written if self.rule == "shift" else _filled(written, values.lengths)
+
+    def _flipped(self, values: Cells) -> Cells:
+        uuids = _are_uuids(values, binary=self.binary)
+        if uuids.all():
+            return _flipped(values, _constant(self.key, self.copy))
+        if self.strict:
+            raise DumpError(
+                "a value is not a UUID", hint="say another rule for the column: suffix or mask"
+            )
+        rows = [np.flatnonzero(uuids), np.flatnonzero(~uuids)]
+        flipped = _flipped(values.take(rows[0]), _constant(self.key, self.copy))
+        return _merged([flipped, values.take(rows[1])], rows, len(values))
 
 
 def mask_key(key: bytes, copy: int) -> bytes:
@@ -169,14 +197,21 @@ def _constant(key: Key, copy: int) -> Bytes:
     return np.frombuffer((number or 1).to_bytes(8), np.uint8)
 
 
+def _are_uuids(values: Cells, *, binary: bool) -> NDArray[np.bool_]:
+    """Return which of *values* are of one of the forms of a UUID."""
+    lengths = values.lengths
+    found: NDArray[np.bool_] = (lengths == _BINARY) & binary
+    for length, digits in _LAST.items():
+        rows = np.flatnonzero(lengths == length)
+        lower = values.take(rows).heads(length)[:, digits] | np.uint8(0x20)
+        found[rows] = np.isin(lower, _HEX).all(axis=1)
+    return found
+
+
 def _flipped(values: Cells, constant: Bytes) -> Cells:
     """Return UUIDs with bits of their last eight bytes flipped: time and version stay in front."""
     found, lengths = [], values.lengths
     rows = [np.flatnonzero(lengths == length) for length in _FORMS]
-    if sum(map(len, rows)) != len(values):
-        raise DumpError(
-            "a value is not a UUID", hint="say another rule for the column: suffix or mask"
-        )
     for which, length in zip(rows, _FORMS, strict=True):
         matrix = values.take(which).heads(length)
         if length == _BINARY:
@@ -191,10 +226,6 @@ def _flipped_digits(digits: Bytes, constant: Bytes) -> Bytes:
     """Return hexadecimal *digits*, sixteen a row, with bits flipped; capitals stay capitals."""
     lower = digits | np.uint8(0x20)
     letters: NDArray[np.bool_] = np.greater_equal(lower, ord("a"))
-    if not np.isin(lower, _HEX).all():
-        raise DumpError(
-            "a value is not a UUID", hint="say another rule for the column: suffix or mask"
-        )
     nibbles = np.where(letters, lower - (ord("a") - 10), lower - ord("0")).astype(np.uint8)
     halves = np.stack([constant >> 4, constant & 15], axis=1).reshape(-1)
     flipped = _HEX[nibbles ^ halves]

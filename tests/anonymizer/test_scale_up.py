@@ -34,6 +34,7 @@ from tests.anonymizer.test_scale_down import ORDERS, PARTS, USERS, refers, shop,
 
 NOBODY = Wishes(small=-1)
 EMAIL = Decision(mask="email")
+TOKEN = b"018f4e2a-7b3c-7d1e-8a2b-0123456789ab"
 
 
 def up(sample: Sample, factor: float, **more: Any) -> Size:
@@ -203,12 +204,28 @@ def test_columns_of_one_domain_move_together_without_a_reference():
     assert out[log] == [(b"1",), (b"1",), (b"2",), (b"2",)]
 
 
+def test_what_refers_to_nothing_stays_as_it_is():
+    users, log = users_of([b"5"], kind=Kind.INTEGER, domain="person").tables[0], name_of("log")
+    entries = Table(name=log, columns=(column("who", domain="person"),))
+    sample = Sample(tables=(users, entries), rows={USERS: [(b"5",)], log: [(b"0",), (b"5",)]})
+    assert scaled(sample, scaler_of(sample, up(sample, 2)))[log][2:] == [(b"0",), (b"6",)]
+
+
+def test_what_is_no_uuid_and_refers_to_nothing_stays_as_it_is():
+    users, log = users_of([TOKEN], kind=Kind.UUID, domain="token").tables[0], name_of("log")
+    entries = Table(name=log, columns=(column("who", Kind.UUID, domain="token"),))
+    rows = {USERS: [(TOKEN,)], log: [(b"",), (TOKEN,), (b"nobody",)]}
+    sample = Sample(tables=(users, entries), rows=rows)
+    out = scaled(sample, scaler_of(sample, up(sample, 2)))
+    assert out[log][3:] == [(b"",), out[USERS][1], (b"nobody",)]
+
+
 def test_key_that_was_not_there_in_the_first_reading_is_an_error_without_the_value():
     sample = users_of([b"1", b"5"], kind=Kind.INTEGER)
     scaler = scaler_of(sample, up(sample, 2))
     seen = seen_of(scaler, sample)
     late = Part.of([(b"918273",)], ["email"])
-    with pytest.raises(DumpError, match="table users: column email: a number refers") as caught:
+    with pytest.raises(DumpError, match="table users: column email: a key was not there") as caught:
         scaler.columns(USERS, 1, late, seen)
     assert "918273" not in str(caught.value)
 
@@ -220,6 +237,7 @@ def test_key_that_was_not_there_in_the_first_reading_is_an_error_without_the_val
         (Kind.INTEGER, b"18446744073709551615", "a key is not a whole number"),
         (Kind.UUID, b"12 apples", "a value is not a UUID"),
         (Kind.UUID, b"0123456789abcdef0123456789abcdeg", "a value is not a UUID"),
+        (Kind.UUID, b"sixteen letters.", "a value is not a UUID"),
     ],
 )
 def test_values_that_are_none_of_their_kind_are_not_shown(kind, value, said):
@@ -287,3 +305,13 @@ def test_null_stays_null_in_every_copy():
 def test_every_factor_serves_every_schema(sample, factor):
     out = scaled(sample, scaler_of(sample, up(sample, factor)), size=50)
     assert not violations(sample, out)
+
+
+@FEW
+@given(st.lists(st.binary(min_size=16, max_size=16), unique=True))
+def test_uuids_of_bytes_stay_distinct(values):
+    sample = users_of(values, kind=Kind.BINARY)
+    size = up(sample, 3, rules={(USERS, "email"): "uuid"})
+    out = [row[0] for row in scaled(sample, scaler_of(sample, size))[USERS]]
+    assert len(set(out)) == 3 * len(values)
+    assert all(len(value) == 16 for value in out)
