@@ -87,6 +87,17 @@ def moves_of(
     return tuple(_moves(tables, classes, moving))
 
 
+def crowded(tables: Sequence[Table], once: Collection[TableName]) -> set[TableName]:
+    """Return tables of *once* that other tables have keys of alone: there is no room for copies."""
+    classes = _Classes(tables, once)
+    found: set[TableName] = set()
+    for table in tables:
+        for key in keys_of(table) if table.name not in once else ():
+            fixed = [classes.fixed.get(classes.of[table.name, name]) for name in key]
+            found.update(each for each in fixed if each is not None and None not in fixed)
+    return found
+
+
 class _Classes:
     """Columns, each with one of its class that stands for all."""
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from anonymizer.cells import Cells
+from anonymizer.errors import PolicyError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -49,7 +50,16 @@ class Part:
         columns: Sequence[str],
         wanted: Iterable[str],
     ) -> Part:
-        """Return the *wanted* ones of the *columns* that *block* has fields of."""
+        """Return the *wanted* ones of the *columns* that *block* has fields of.
+
+        Raises PolicyError when one of them is not among those.
+        """
+        wanted = tuple(wanted)
+        if absent := [each for each in wanted if each not in columns]:
+            raise PolicyError(
+                f"{table.name} is scaled by {absent[0]!r}, which the data does not have",
+                hint="dump the column as well",
+            )
         values, nulls = {}, {}
         for name in wanted:
             place, column = columns.index(name), table.column(name)

@@ -8,6 +8,9 @@
         kept = scaler.keep(name, copy, part, seen)
         values = scaler.columns(name, copy, part, seen)
 
+Who knows the factor and counts the rows knows how many there were: say a factor to nobody
+from whom the size is to be hidden.
+
 The source is read twice when `looks` names a table, and once when not. `look`, `keep` and
 `columns` are functions of their arguments alone: they run in any process, for parts of any
 size. `First.add` and `First.seen` run in one process, on what is small.
@@ -22,7 +25,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from anonymizer.errors import PolicyError
-from anonymizer.scale.classes import moves_of
+from anonymizer.scale.classes import crowded, moves_of
 from anonymizer.scale.learn import Known, Learner
 from anonymizer.scale.multiply import Multiplier, united
 from anonymizer.scale.roles import Roles, Wishes, roles_of, whole_tables
@@ -102,7 +105,8 @@ class Scaler:
             raise PolicyError(f"a factor of {size.factor}, expected more than 0 and up to {MOST}")
         exact = Fraction(str(size.factor))
         share = exact % 1
-        once = frozenset(whole_tables(tables, size.rows, size.wishes))
+        once = _once(tables, size)
+        copies = int(exact) + bool(share)
         roles, sampler = None, None
         if share:
             # What is there once is not in a further copy: nothing becomes of references to it.
@@ -110,7 +114,6 @@ class Scaler:
             roles = roles_of(left, size.rows, _of(left, size.wishes))
             ways = ways_of(left, size.rows, roles)
             sampler = Sampler(ways=ways, share=float(share), key=key, fold=size.fold)
-        copies = int(exact) + bool(share)
         moves = (
             moves_of(tables, once=once, rules=size.rules, distinct=distinct) if copies > 1 else ()
         )
@@ -193,6 +196,14 @@ class First:
         self._multiplier.check(self._extents)
         known = self._learner.settle() if self._learner else Known()
         return Seen(extents=self._extents, known=known)
+
+
+def _once(tables: Sequence[Table], size: Size) -> frozenset[TableName]:
+    """Return the tables of which there is one copy: small ones, where that leaves room."""
+    once = whole_tables(tables, size.rows, size.wishes)
+    while more := crowded(tables, once) - size.wishes.whole:
+        once -= more
+    return once
 
 
 def _of(tables: Sequence[Table], wishes: Wishes) -> Wishes:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from anonymizer.column import Kind, Table
 from anonymizer.dumps.copy import CopyText
+from anonymizer.errors import PolicyError
 from anonymizer.scale import Part, Size, Wishes
 from anonymizer.scale.prints import ABSENT, Fingerprints
 from tests.anonymizer.schemas import FEW, column, name_of, names, parts_of, scaler_of, seen_of
@@ -96,6 +97,18 @@ def test_part_is_read_from_a_block_as_it_was_written(rows):
     assert list(read) == rows
     few = part.take(np.arange(part.count) % 2 == 0)
     assert values_of(few, "c0") == [row[0] for row in rows[::2]]
+
+
+def test_column_that_the_data_has_not_is_named():
+    codec = CopyText()
+    with pytest.raises(PolicyError, match="things is scaled by 'c1', which the data does not have"):
+        Part.read(
+            codec.parse(b"1\n", 1),
+            codec,
+            table=things(Kind.TEXT, Kind.TEXT),
+            columns=["c0"],
+            wanted=["c1"],
+        )
 
 
 def written(value: bytes | None) -> bytes:

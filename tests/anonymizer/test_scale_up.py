@@ -106,6 +106,25 @@ def test_small_tables_are_there_once_and_all_copies_refer_to_them():
     assert not violations(sample, out)
 
 
+def test_small_tables_are_copied_when_a_key_is_made_of_them_alone():
+    members = Table(
+        name=ORDERS,
+        columns=(column("who"), column("part")),
+        keys=(("who", "part"),),
+        references=(
+            Reference(columns=("who",), table=USERS, to=("id",)),
+            Reference(columns=("part",), table=PARTS, to=("id",)),
+        ),
+    )
+    few = [(b"%d" % each,) for each in range(10)]
+    rows: Rows = {USERS: few, PARTS: few, ORDERS: [(*a, *b) for a in few for b in few]}
+    sample = Sample(tables=(members, table_of(USERS), table_of(PARTS)), rows=rows)
+    for factor in (2, 2.5):
+        out = scaled(sample, scaler_of(sample, up(sample, factor, wishes=Wishes(small=10))))
+        assert not violations(sample, out)
+        assert 200 <= len(out[ORDERS]) <= 300
+
+
 def test_what_is_there_once_may_refer_to_copies():
     sample = shop()
     once = Wishes(small=-1, whole=frozenset({ORDERS}))
