@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 Place: TypeAlias = "tuple[TableName, str]"
 """A column: its table and its name."""
 KEEP, CLEAR = "keep", "null"
+_ALIKE = frozenset({"uuid", "mask", "suffix"})
+"""Rules that do the same to every class."""
 _EASE = ("shift", "uuid", "mask", "digits", "suffix")
 """Rules, the one first that changes least."""
 
@@ -215,7 +217,7 @@ def _cleared(table: Table, name: str) -> bool:
 
 
 def _along(copied: Sequence[Table], classes: _Classes, moving: Mapping[Place, str]) -> None:
-    """Let columns move along that share the domain of one class that moves, and of no other.
+    """Let columns move along that share the domain of what moves, where it is clear how.
 
     They refer to it without a foreign key; or else to move them does no harm.
     """
@@ -228,8 +230,14 @@ def _along(copied: Sequence[Table], classes: _Classes, moving: Mapping[Place, st
             found = domains.get((column.domain, column.kind), set())
             own = classes.of[table.name, column.name]
             alone = len(classes.members(own)) == 1
-            if len(found) == 1 and alone and own not in moving and own not in classes.fixed:
-                classes.join(own, next(iter(found)))
+            if alone and own not in moving and own not in classes.fixed and _agree(found, moving):
+                classes.join(own, min(found))
+
+
+def _agree(found: Collection[Place], moving: Mapping[Place, str]) -> bool:
+    """Return whether all classes of *found* move alike; numbers move as far as theirs go."""
+    rules = {moving[each] for each in found}
+    return len(found) == 1 or (len(rules) == 1 and rules <= _ALIKE)
 
 
 def _moves(

@@ -186,6 +186,27 @@ def test_root_between_leaves_what_it_refers_to_whole():
     assert not violations(sample, out)
 
 
+def test_root_below_a_root_draws_as_well():
+    sample = shop(2000)
+    wishes = Wishes(roots=frozenset({USERS, ORDERS}))
+    out = scaled(sample, scaler_of(sample, down(sample, 0.5, wishes=wishes)))
+    assert 0.45 < len(out[USERS]) / 2000 < 0.55
+    assert 0.22 < len(out[ORDERS]) / 4000 < 0.28
+    assert not violations(sample, out)
+
+
+def test_circle_that_cannot_be_cut_is_drawn_from_one_of_its_tables():
+    users = table_of(USERS, refers("account", PARTS))
+    accounts = table_of(PARTS, refers("owner", USERS))
+    pairs = [(b"%d" % each, b"%d" % each) for each in range(2000)]
+    sample = Sample(tables=(users, accounts), rows={USERS: pairs, PARTS: pairs})
+    scaler = scaler_of(sample, down(sample, 0.3))
+    out = scaled(sample, scaler)
+    assert set(scaler.looks) == {USERS, PARTS}
+    assert 0.25 < len(out[USERS]) / 2000 < 0.35
+    assert out[USERS] == out[PARTS]
+
+
 def test_table_that_shares_children_with_a_larger_root_stays_whole():
     roles = roles_of(shop().tables, shop().counts, ALL)
     assert roles.roots == {USERS}

@@ -223,6 +223,22 @@ def test_columns_of_one_domain_move_together_without_a_reference():
     assert out[log] == [(b"1",), (b"1",), (b"2",), (b"2",)]
 
 
+def test_columns_of_a_domain_with_several_keys_move_where_all_move_alike():
+    keys = [users_of([b"a"], decision=EMAIL, domain="email").tables[0] for _ in range(2)]
+    keys[1] = replace(keys[1], name=PARTS)
+    log = column("email", Kind.TEXT, decision=EMAIL, domain="email")
+    tables = (*keys, Table(name=ORDERS, columns=(log,)))
+    sample = Sample(tables=tables, rows={each.name: [(b"a",)] for each in tables})
+    scaler = scaler_of(sample, up(sample, 2))
+    key = scaler.mask_key(USERS, "email", 1, bytes(32))
+    assert [scaler.mask_key(each.name, "email", 1, bytes(32)) for each in tables] == [key] * 3
+    numbers = [replace(each, columns=(column("email", unique=True),)) for each in keys]
+    told = Sample(tables=(*numbers, tables[2]), rows=sample.rows)
+    assert ORDERS not in {
+        name for move in scaler_of(told, up(told, 2)).multiplier.moves for name in move.columns
+    }
+
+
 def test_what_refers_to_nothing_stays_as_it_is():
     users, log = users_of([b"5"], kind=Kind.INTEGER, domain="person").tables[0], name_of("log")
     entries = Table(name=log, columns=(column("who", domain="person"),))
