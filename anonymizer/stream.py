@@ -43,7 +43,7 @@ class Rewriter:
         """
         place = rows.table, rows.columns
         if place not in self._maskers:
-            self._maskers[place] = self.engine.masker(*place)
+            self._maskers[place] = self.engine.masker(*place, part_of=rows.part_of)
         masker = self._maskers[place]
         if masker is None:
             return rows.data, {}

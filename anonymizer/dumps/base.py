@@ -64,6 +64,8 @@ class Rows:
     """Line of the dump's plain text on which *data* begins, counted from 1."""
     byte: int
     """Its place in the dump's plain text, counted from 0."""
+    part_of: TableName | None = None
+    """The table whose partition *table* is."""
 
 
 Piece: TypeAlias = bytes | Rows

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
 
 from anonymizer.dumps.base import Rows
 from anonymizer.dumps.copy import CopyText
+from anonymizer.dumps.dialect import POSTGRESQL
+from anonymizer.dumps.inserts import Inserts
 from anonymizer.dumps.pg_inserts import InsertReading, inserted_rows, is_insert
 from anonymizer.dumps.pg_schema import Described, learn
 from anonymizer.dumps.pg_split import BLOCK, Script
@@ -32,6 +35,10 @@ _MARK = re.compile(rb"^-- PostgreSQL database (cluster )?dump( complete)?\r?$", 
 _TRUNCATED = "it is truncated: copy it or make it again"
 
 
+INSERTS = InsertReading(header=POSTGRESQL.header, codec=partial(Inserts, dialect=POSTGRESQL))
+"""How INSERT statements of PostgreSQL are read."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlainPostgreSQL:
     """The format of pg_dump without -F, and of pg_dumpall.
@@ -41,7 +48,7 @@ class PlainPostgreSQL:
 
     name: str = "postgresql"
     codec: Codec = field(default_factory=CopyText)
-    inserts: InsertReading | None = None
+    inserts: InsertReading | None = INSERTS
     """How INSERT statements are read; None refuses them."""
     keep: frozenset[str] = frozenset()
     """What passes as it is although it holds data: of `pg_statement.KEEPABLE`."""
@@ -76,7 +83,8 @@ class PlainPostgreSQL:
         statement = script.statement()
         if copy := copied(statement, known.default):
             yield statement + _line_end(script)
-            yield from copied_rows(script, *copy, codec=self.codec)
+            whole = known.whole(copy[0])
+            yield from copied_rows(script, *copy, codec=self.codec, part_of=whole)
             return
         if self.inserts and is_insert(statement):
             yield from inserted_rows(script, statement, self.inserts, known)
@@ -90,7 +98,12 @@ class PlainPostgreSQL:
 
 
 def copied_rows(
-    script: Script, table: TableName, columns: tuple[str, ...], *, codec: Codec
+    script: Script,
+    table: TableName,
+    columns: tuple[str, ...],
+    *,
+    codec: Codec,
+    part_of: TableName | None = None,
 ) -> Iterator[Piece]:
     """Yield the rows that begin here, and the line that ends them.
 
@@ -102,7 +115,8 @@ def copied_rows(
         if end is None:
             end = script.data.rfind(b"\n", script.at) + 1
         if end > script.at and (last or script.ended or end - script.at >= _ENOUGH):
-            yield _rows(script, end, table, columns, codec)
+            rows = _rows(script, end, table, columns, codec)
+            yield replace(rows, part_of=part_of) if isinstance(rows, Rows) else rows
         if last:
             yield script.take(end + len(END))
             return
