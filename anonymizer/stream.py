@@ -60,6 +60,13 @@ class Tally:
     columns: dict[TableName, dict[str, Count]] = field(default_factory=dict)
     """Columns that were masked."""
 
+    def join(self, other: Tally) -> None:
+        """Count what *other* has counted as well."""
+        self.read += other.read
+        self.written += other.written
+        for table, counts in other.columns.items():
+            self.add(table, counts)
+
     def add(self, table: TableName, counts: Counts) -> None:
         """Count what was done to rows of *table*."""
         known = self.columns.setdefault(table, {})

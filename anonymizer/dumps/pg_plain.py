@@ -12,7 +12,7 @@ from anonymizer.dumps.copy import CopyText
 from anonymizer.dumps.dialect import POSTGRESQL
 from anonymizer.dumps.inserts import Inserts
 from anonymizer.dumps.pg_inserts import InsertReading, inserted_rows, is_insert
-from anonymizer.dumps.pg_schema import Described, learn
+from anonymizer.dumps.pg_schema import Described, described, learn
 from anonymizer.dumps.pg_split import BLOCK, Script
 from anonymizer.dumps.pg_statement import copied, refusal_of, turns_escapes
 from anonymizer.errors import DumpError
@@ -63,6 +63,10 @@ class PlainPostgreSQL:
         Raises DumpError, with line and byte, for what is truncated or could hold data.
         """
         yield from self.script_pieces(Script(source), Described())
+
+    def schema(self, source: BinaryIO) -> Described:
+        """Return the tables that *source* creates or fills, with types, keys and partitions."""
+        return described(self.pieces(source))
 
     def script_pieces(self, script: Script, known: Described) -> Iterator[Piece]:
         """Yield all of *script* as `pieces` does; *known* knows tables, and learns of more."""
