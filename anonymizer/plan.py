@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +63,7 @@ class Plan:
     @property
     def digest(self) -> str:
         """SHA-256 of everything that is decided, in hexadecimal: the same in every process."""
-        tables = sorted((_plain(asdict(each)) for each in self.tables), key=_named)
+        tables = sorted((_plain(each) for each in self.tables), key=_named)
         for table in tables:
             table["columns"].sort(key=_named)
         content = {"version": VERSION, "tables": tables}
@@ -147,6 +147,8 @@ def _named(value: Mapping[str, Any]) -> str:
 
 def _plain(value: Any) -> Any:
     """Return *value* as JSON can write it, alike in every process."""
+    if is_dataclass(value):
+        value = {each.name: getattr(value, each.name) for each in fields(value)}
     if isinstance(value, Mapping):
         return {str(key): _plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from anonymizer.errors import PolicyError
@@ -58,6 +59,7 @@ def options_of(decision: Decision) -> dict[str, Any]:
     }
 
 
+@cache
 def _usual(name: str) -> Mapping[str, Any]:
     word = WORDS.get(name)
     if word is None:
