@@ -72,7 +72,8 @@ def facts_of(given: TypeEngine[Any], dialect: sa.Dialect | None = None) -> Facts
         scale, precision = getattr(found, "scale", None), getattr(found, "precision", None)
         is_exact = not isinstance(found, sa.Float)
         return Facts(kind=kind, scale=scale, precision=precision if is_exact else None)
-    folds = isinstance(found, postgresql.CITEXT)
+    collation = str(getattr(found, "collation", None) or "").lower()
+    folds = isinstance(found, postgresql.CITEXT) or collation.endswith(("_ci", "nocase"))
     has_length = not values and not isinstance(found, mysql.SET)
     length = getattr(found, "length", None) if has_length else None
     return Facts(kind=kind, length=length, values=values, folds_case=folds)

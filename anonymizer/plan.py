@@ -17,7 +17,7 @@ from anonymizer.decisions import Decisions
 from anonymizer.errors import PolicyError
 from anonymizer.finding import Finding, in_order
 from anonymizer.gather import Gatherer
-from anonymizer.links import normal
+from anonymizer.links import Spot, normal
 from anonymizer.models import Models
 
 if TYPE_CHECKING:
@@ -79,6 +79,11 @@ class Outline:
     drafts: tuple[DraftTable, ...]
     decider: Decider
     findings: tuple[Finding, ...]
+
+    def root(self, spot: Spot) -> str:
+        """Return the name of the column where the values of *spot* come from."""
+        root = self.decider.links.root(spot)
+        return str(Spot(normal(root.table, self.plan.default_schema), root.column))
 
 
 def make_plan(
