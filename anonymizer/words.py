@@ -36,7 +36,7 @@ def markup_of(written: object) -> Markup:
         written = {"mask": written}
     if not isinstance(written, Mapping):
         raise PolicyError(
-            f"a {type(written).__name__}, expected a decision",
+            f"{type(written).__name__}, expected a decision",
             hint='write {mask = "email"} or {public = "why"}',
         )
     if isinstance(written.get(INFO), Decision):
