@@ -201,7 +201,7 @@ def test_noise_brings_what_is_outside_to_the_bounds() -> None:
     assert found == [b"0.50", b"0.50", b"9.75", b"0.00"]
 
 
-@pytest.mark.parametrize("bits", [8, 16, 32])
+@pytest.mark.parametrize("bits", [8, 16, 32, 64])
 def test_noise_fits_the_type(bits: int) -> None:
     most = (1 << bits - 1) - 1
     numbers = [most, -most, most - 1, 2 * most + 1]
