@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import io
+import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
@@ -8,21 +10,24 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from typing_extensions import override
 
-from anonymizer.column import TableName
+from anonymizer.cells import Cells
+from anonymizer.column import Kind, TableName
 from anonymizer.dumps.base import Rows
+from anonymizer.dumps.copy import CopyText
+from anonymizer.dumps.pg_inserts import InsertReading
 from anonymizer.dumps.pg_plain import PlainPostgreSQL
 from anonymizer.dumps.pg_schema import described
 from anonymizer.dumps.pg_split import statements_in
 from anonymizer.dumps.pg_statement import KEEPABLE
 from anonymizer.errors import DumpError
 from tests.databases import fresh
-from tests.dumped import NASTY, damaged, dump, fill, restore, rows_of
+from tests.dumped import STRINGS, damaged, dump, fill, restore, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from anonymizer.dumps.base import Piece
+    from anonymizer.dumps.base import Block, Piece
     from tests.databases import Database, Servers
 
 PLAIN = PlainPostgreSQL()
@@ -63,7 +68,22 @@ def test_the_pieces_are_the_dump(database: Database) -> None:
         TableName("public", 'Mixed "Case'),
         TableName('Odd "schema', "t.t"),
     }
-    assert rows(dumped)[TableName('Odd "schema', "t.t")].count(b"\n") == len(NASTY)
+
+
+def test_the_values_are_those_of_the_database(database: Database) -> None:
+    found = [each for each in pieces(dump(database)) if isinstance(each, Rows)]
+    blocks = [each.codec.parse(each.data, len(each.columns)) for each in found]
+    values = [
+        each.codec.decode(first(block), Kind.TEXT)
+        for each, block in zip(found, blocks, strict=True)
+        if each.table.name == "t.t"
+    ]
+
+    assert [value.decode() for each in values for value in each.to_list()] == list(STRINGS)
+
+
+def first(block: Block) -> Cells:
+    return Cells(data=block.data, starts=block.starts[:, 0], ends=block.ends[:, 0])
 
 
 def test_what_is_written_restores(database: Database, servers: Servers, tmp_path: Path) -> None:
@@ -309,3 +329,53 @@ def test_much_damage_is_an_error_or_nothing(database: Database) -> None:
     dumped = dump(database, "--exclude-table-data", '"Odd*".*')
     for each in damaged(dumped, 20_000):
         outcome(io.BytesIO(each))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statements(CopyText):
+    """A codec in name only: what it is made for is looked at."""
+
+    header: bytes = b""
+
+
+HEADER = rb'INSERT INTO (?P<table>(?:[\w.]+|"[^"]+"|"")+) (?P<columns>\([^)]*\) )?VALUES\s*(?=\()'
+READING = PlainPostgreSQL(inserts=InsertReading(header=re.compile(HEADER), codec=Statements))
+
+
+@pytest.mark.parametrize("option", ["--inserts", "--column-inserts", "--rows-per-insert=7"])
+def test_inserts_are_read_with_a_codec_of_their_own(database: Database, option: str) -> None:
+    dumped = dump(database, option)
+    found = pieces(dumped, READING)
+    parts = [each for each in found if isinstance(each, Rows) and each.table.name == "parts_1"]
+
+    assert b"".join(map(text, found)) == dumped
+    assert [each.columns for each in parts] == [("id", "at")]
+    assert parts[0].data.count(b"'2020-") == 365
+    assert isinstance(parts[0].codec, Statements)
+    assert parts[0].data.startswith(parts[0].codec.header)
+    assert dumped[parts[0].byte :].startswith(parts[0].data)
+    assert dumped[: parts[0].byte].count(b"\n") == parts[0].line - 1
+    with pytest.raises(DumpError, match="INSERT"):
+        pieces(dumped)
+
+
+def test_inserts_without_columns_need_the_table() -> None:
+    insert = b"INSERT INTO t VALUES (1, 'secret');\n"
+
+    with pytest.raises(DumpError, match="columns"):
+        pieces(insert, READING)
+    found = pieces(b"CREATE TABLE t (\n    a integer,\n    b text\n);\n" + insert, READING)
+    assert [each.columns for each in found if isinstance(each, Rows)] == [("a", "b")]
+
+
+def test_old_dumps_say_the_schema_once() -> None:
+    dumped = (
+        b"SET search_path = one, pg_catalog;\nCREATE TABLE t (a integer);\n"
+        b'SET search_path = "Two", pg_catalog;\nCOPY t (b) FROM stdin;\n1\n\\.\n'
+    )
+
+    assert rows(dumped) == {TableName("Two", "t"): b"1\n"}
+    assert described(pieces(dumped)).tables == {
+        TableName("one", "t"): {"a": "integer"},
+        TableName("Two", "t"): {"b": None},
+    }
