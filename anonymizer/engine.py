@@ -199,9 +199,21 @@ class Engine:
                     "does not have",
                     hint="dump the column as well",
                 )
-            key = self.key.derive(f"domain {column.domain}")
-            bound = mask.bind(Setting(column=column, key=key))
-            yield Masked(column=column, replace=bound, needs=mask.needs)
+            setting = Setting(
+                column=column,
+                key=self.domain_key(column.domain),
+                keys={
+                    each.name: self.domain_key(each.domain)
+                    for each in table.columns
+                    if each.name in mask.needs
+                },
+                domains=self.domain_key,
+            )
+            yield Masked(column=column, replace=mask.bind(setting), needs=mask.needs)
+
+    def domain_key(self, domain: str) -> bytes:
+        """Return the key by which values of *domain* are masked."""
+        return self.key.derive(f"domain {domain}")
 
 
 def _fields(block: Block, place: int) -> Cells:

@@ -1,0 +1,123 @@
+"""Masking dumps: MB of input a second, beside `cat`, plain Python and other tools."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from benchmarks import people
+from benchmarks.measure import ROOT, head, row
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+ROW_BYTES = 160
+MB = 1_000_000
+
+PLAIN = """
+import hashlib, sys
+key, copying = bytes(32), False
+def word(value, keyed=hashlib.blake2b(key=key, digest_size=8)):
+    h = keyed.copy(); h.update(value); return h.hexdigest().encode()
+write = sys.stdout.buffer.write
+for line in sys.stdin.buffer:
+    if copying and line != b"\\\\.\\n":
+        cells = line.split(b"\\t")
+        for at in (1, 2, 3):
+            if cells[at] != b"\\\\N":
+                cells[at] = word(cells[at])
+        line = b"\\t".join(cells)
+    elif line.startswith(b"COPY "):
+        copying = True
+    else:
+        copying = copying and line != b"\\\\.\\n"
+    write(line)
+"""
+"""What a programmer writes in ten minutes: three columns, a keyed hash for each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One process from beginning to end."""
+
+    seconds: float
+    cpu_seconds: float
+    peak_mb: float
+
+
+def run(command: Sequence[str], *, stdin: Path, stdout: Path) -> Run:
+    """Run *command* over a file; raise when it fails."""
+    started = time.perf_counter()
+    with stdin.open("rb") as source, stdout.open("wb") as target:
+        child = subprocess.Popen(list(command), cwd=ROOT, stdin=source, stdout=target)
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        raise RuntimeError(f"{' '.join(command)} exited with {child.returncode}")
+    return Run(
+        seconds=time.perf_counter() - started,
+        cpu_seconds=usage.ru_utime + usage.ru_stime,
+        peak_mb=usage.ru_maxrss / 1024,
+    )
+
+
+def masking(models: str, secret: Path, *more: str) -> list[str]:
+    """Return the command that masks a dump from stdin to stdout."""
+    command = [sys.executable, "-m", "anonymizer", "mask", "-", "-", "--models", models]
+    return [*command, "--secret", str(secret), *more]
+
+
+def compare(folder: Path, megabytes: int, runs: int) -> None:
+    """Print a table for each kind of dump."""
+    folder.mkdir(parents=True, exist_ok=True)
+    secret = folder / "secret"
+    secret.write_text(secrets.token_hex(32))
+    secret.chmod(0o600)
+    count = megabytes * MB // ROW_BYTES
+    three = masking("benchmarks.people:Base", secret)
+    ten = masking("benchmarks.people:Every", secret)
+    streams: dict[str, tuple[Callable[[Path, int], None], Mapping[str, list[str]]]] = {
+        "COPY text": (
+            people.write_copy,
+            {
+                "cat": ["cat"],
+                "plain Python, 3 of 10 columns": [sys.executable, "-c", PLAIN],
+                "anonymizer mask, 3 of 10 columns": three,
+                "anonymizer mask, 10 of 10 columns": ten,
+                "anonymizer mask --jobs 2, 3 of 10 columns": [*three, "--jobs", "2"],
+            },
+        ),
+        "mysqldump": (
+            people.write_inserts,
+            {
+                "cat": ["cat"],
+                "anonymizer mask, 3 of 10 columns": three,
+                "anonymizer mask, 10 of 10 columns": ten,
+            },
+        ),
+    }
+    for title, (write, commands) in streams.items():
+        dump = folder / "dump.sql"
+        write(dump, count)
+        print(f"\n### {title}, {dump.stat().st_size / MB:.0f} MB\n")
+        _table(commands, dump, folder / "masked.sql", runs)
+        dump.unlink()
+
+
+def _table(commands: Mapping[str, list[str]], dump: Path, target: Path, runs: int) -> None:
+    megabytes = dump.stat().st_size / MB
+    taken: dict[str, list[Run]] = {name: [] for name in commands}
+    for _ in range(runs):
+        for name, command in commands.items():
+            taken[name].append(run(command, stdin=dump, stdout=target))
+    head("way", "MB/s", "MB/s of one core's time", "peak MB of memory")
+    for name, all_ in taken.items():
+        best = min(all_, key=lambda each: each.seconds)
+        speed, core = megabytes / best.seconds, megabytes / max(best.cpu_seconds, 1e-3)
+        row(name, f"{speed:.0f}", f"{core:.0f}", f"{best.peak_mb:.0f}")
