@@ -72,12 +72,12 @@ def checked_contents(source: BinaryIO, keep: frozenset[str]) -> Contents:
 def readings(contents: Contents, plain: PlainPostgreSQL) -> Iterator[DataReading]:
     """Yield how the data of each entry of *contents* is read that has rows."""
     escapes = contents.escapes
-    # Only a dump without COPY has to know tables.
-    tables = contents.schema().tables if plain.inserts else {}
-    for each in contents.entries:
-        if each.has_data and each.kind not in BLOBS:
-            known = Described(tables={each.table: tables.get(each.table, {})})
-            yield DataReading(entry=each, plain=plain, escapes=escapes, known=known)
+    entries = [each for each in contents.entries if each.has_data and each.kind not in BLOBS]
+    # Only rows that no COPY loads may not say their columns.
+    tables = {} if all(each.copy for each in entries) else contents.schema().tables
+    for each in entries:
+        known = Described(tables={each.table: tables.get(each.table, {})})
+        yield DataReading(entry=each, plain=plain, escapes=escapes, known=known)
 
 
 def refuse_tar(head: bytes) -> None:

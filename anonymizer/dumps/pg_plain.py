@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from anonymizer.dumps.base import Rows
 from anonymizer.dumps.copy import CopyText
-from anonymizer.dumps.pg_inserts import InsertReading, inserted_rows, is_insert
-from anonymizer.dumps.pg_schema import Described, learn
+from anonymizer.dumps.pg_inserts import inserted_rows, is_insert
+from anonymizer.dumps.pg_schema import Described, described, learn
 from anonymizer.dumps.pg_split import BLOCK, Script
 from anonymizer.dumps.pg_statement import copied, refusal_of, turns_escapes
 from anonymizer.errors import DumpError
@@ -41,8 +41,6 @@ class PlainPostgreSQL:
 
     name: str = "postgresql"
     codec: Codec = field(default_factory=CopyText)
-    inserts: InsertReading | None = None
-    """How INSERT statements are read; None refuses them."""
     keep: frozenset[str] = frozenset()
     """What passes as it is although it holds data: of `pg_statement.KEEPABLE`."""
 
@@ -56,6 +54,10 @@ class PlainPostgreSQL:
         Raises DumpError, with line and byte, for what is truncated or could hold data.
         """
         yield from self.script_pieces(Script(source), Described())
+
+    def schema(self, source: BinaryIO) -> Described:
+        """Return the tables that *source* makes or fills; it is read to its end."""
+        return described(self.pieces(source))
 
     def script_pieces(self, script: Script, known: Described) -> Iterator[Piece]:
         """Yield all of *script* as `pieces` does; *known* knows tables, and learns of more."""
@@ -78,8 +80,8 @@ class PlainPostgreSQL:
             yield statement + _line_end(script)
             yield from copied_rows(script, *copy, codec=self.codec)
             return
-        if self.inserts and is_insert(statement):
-            yield from inserted_rows(script, statement, self.inserts, known)
+        if is_insert(statement):
+            yield from inserted_rows(script, statement, known)
             return
         if refusal := refusal_of(statement, self.keep):
             raise DumpError(refusal.problem, line=line, byte=byte, hint=refusal.hint)

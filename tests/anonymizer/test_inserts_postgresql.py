@@ -18,7 +18,7 @@ from anonymizer.dumps.inserts import Inserts
 from anonymizer.dumps.window import Window
 from tests.anonymizer.dumping import anew, read
 from tests.databases import Database, Servers, fresh
-from tests.servers.postgresql import _program
+from tests.servers.postgresql import program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,7 +64,7 @@ def database(servers: Servers, tmp_path: Path) -> Iterator[Database]:
 
 def dump(database: Database, *options: str) -> bytes:
     url = sa.make_url(database.url).set(drivername="postgresql")
-    command = [_program("pg_dump"), f"--dbname={url.render_as_string(hide_password=False)}"]
+    command = [program("pg_dump"), f"--dbname={url.render_as_string(hide_password=False)}"]
     return subprocess.run([*command, *options], check=True, stdout=subprocess.PIPE).stdout
 
 

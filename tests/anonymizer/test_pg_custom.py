@@ -128,7 +128,15 @@ def test_large_objects_are_refused_unless_kept(servers: Servers, tmp_path: Path)
         assert restored(written, servers, tmp_path) == plain
 
 
-@pytest.mark.parametrize("options", [("--schema-only",), ("--data-only",), ("--section=pre-data",)])
+PARTS = [
+    ("--schema-only",),
+    ("--data-only",),
+    ("--section=pre-data",),
+    ("--inserts", "--rows-per-insert=100"),
+]
+
+
+@pytest.mark.parametrize("options", PARTS)
 def test_a_part_of_a_dump_is_read(
     database: Database, tmp_path: Path, options: tuple[str, ...]
 ) -> None:
