@@ -10,7 +10,13 @@ from anonymizer.dumps.pg_contents import Contents, Entry, read_contents
 from anonymizer.dumps.pg_plain import PlainPostgreSQL, copied_rows
 from anonymizer.dumps.pg_schema import Described
 from anonymizer.dumps.pg_split import Script, statements_in
-from anonymizer.dumps.pg_statement import LARGE_OBJECTS, LARGE_OBJECTS_REFUSED, copied, refusal_of
+from anonymizer.dumps.pg_statement import (
+    LARGE_OBJECTS,
+    LARGE_OBJECTS_REFUSED,
+    Refusal,
+    copied,
+    refusal_of,
+)
 from anonymizer.errors import DumpError
 
 if TYPE_CHECKING:
@@ -21,6 +27,8 @@ if TYPE_CHECKING:
 BLOBS = ("BLOB", "BLOBS", "BLOB METADATA")
 ROWS = "TABLE DATA"
 """Kinds of entries that have data: large objects, and the rows of a table."""
+
+_PLAIN = "make a plain dump of it, with pg_restore --file, or with pg_dump"
 
 Mask: TypeAlias = "Callable[[Iterator[Piece]], Iterable[bytes | memoryview]]"
 """Gives one text for each piece, in their order."""
@@ -65,14 +73,13 @@ def checked_contents(source: BinaryIO, keep: frozenset[str]) -> Contents:
 def readings(contents: Contents, plain: PlainPostgreSQL) -> Iterator[DataReading]:
     """Yield how the data of each entry of *contents* is read that has rows."""
     escapes = contents.escapes
+    entries = [each for each in contents.entries if each.has_data and each.kind not in BLOBS]
     schema = contents.schema()
-    for each in contents.entries:
-        if each.has_data and each.kind not in BLOBS:
-            known = Described(
-                tables={each.table: schema.tables.get(each.table, {})},
-                partitions=schema.partitions,
-            )
-            yield DataReading(entry=each, plain=plain, escapes=escapes, known=known)
+    for each in entries:
+        known = Described(
+            tables={each.table: schema.tables.get(each.table, {})}, partitions=schema.partitions
+        )
+        yield DataReading(entry=each, plain=plain, escapes=escapes, known=known)
 
 
 def refuse_tar(head: bytes) -> None:
@@ -87,15 +94,15 @@ def refuse_tar(head: bytes) -> None:
 
 def _check(entry: Entry, keep: frozenset[str], *, escapes: bool) -> None:
     """Raise DumpError when *entry* could hold data, other than the rows of a table."""
-    problem, hint = None, None
-    if entry.kind in BLOBS:
-        if LARGE_OBJECTS in keep:
-            return
-        problem, hint = LARGE_OBJECTS_REFUSED.problem, LARGE_OBJECTS_REFUSED.hint
-    elif entry.has_data and entry.kind != ROWS:
-        problem, hint = "data of a kind that is not known", "dump with --format=plain"
-    for statement in statements_in(entry.definition + b"\n" + entry.drop, escapes=escapes):
-        if refusal := refusal_of(statement, keep):
-            problem, hint = refusal.problem, refusal.hint
-    if problem:
-        raise DumpError(f"entry {entry.number} of the archive: {problem}", hint=hint)
+    if refusal := _refusal(entry, keep, escapes=escapes):
+        problem = f"entry {entry.number} of the archive: {refusal.problem}"
+        raise DumpError(problem, hint=refusal.hint)
+
+
+def _refusal(entry: Entry, keep: frozenset[str], *, escapes: bool) -> Refusal | None:
+    if entry.kind in BLOBS:  # its definition may be no statement, but a list of identifiers
+        return None if LARGE_OBJECTS in keep else LARGE_OBJECTS_REFUSED
+    if entry.has_data and entry.kind != ROWS:
+        return Refusal(problem="it has data of a kind that is not known", hint=_PLAIN)
+    statements = statements_in(entry.definition + b"\n" + entry.drop, escapes=escapes)
+    return next(filter(None, (refusal_of(each, keep) for each in statements)), None)

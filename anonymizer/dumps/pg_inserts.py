@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from anonymizer.dumps.base import Rows
+from anonymizer.dumps.dialect import POSTGRESQL
+from anonymizer.dumps.inserts import Inserts
 from anonymizer.dumps.pg_split import BLOCK
 from anonymizer.dumps.pg_statement import NAME, name_of
 from anonymizer.errors import DumpError
@@ -14,30 +15,15 @@ from anonymizer.errors import DumpError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from anonymizer.dumps.base import Codec, Piece
+    from anonymizer.dumps.base import Piece
     from anonymizer.dumps.pg_schema import Described
     from anonymizer.dumps.pg_split import Script
 
+_HEADER = POSTGRESQL.header
 _BEGIN = re.compile(rb"INSERT\s+INTO\s", re.IGNORECASE)
 _EMPTY = re.compile(rb"INSERT\s+INTO\s[^'();]*\sDEFAULT\s+VALUES\s*;", re.IGNORECASE)
 _SPACE = re.compile(rb"\s*+")
 _EACH_NAME = re.compile(NAME)
-
-
-class MakeCodec(Protocol):
-    """Makes the codec of statements that all begin with *header*: INSERT INTO … VALUES."""
-
-    def __call__(self, *, header: bytes) -> Codec:
-        """Return the codec."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InsertReading:
-    """How INSERT statements are read: picklable, as the codecs are."""
-
-    header: re.Pattern[bytes]
-    """What a statement begins with, up to its first row: groups *table* and *columns*."""
-    codec: MakeCodec
 
 
 def is_insert(statement: bytes) -> bool:
@@ -45,9 +31,7 @@ def is_insert(statement: bytes) -> bool:
     return _BEGIN.match(statement) is not None
 
 
-def inserted_rows(
-    script: Script, statement: bytes, how: InsertReading, known: Described
-) -> Iterator[Piece]:
+def inserted_rows(script: Script, statement: bytes, known: Described) -> Iterator[Piece]:
     """Yield the rows of *statement*, which is taken, and of those behind it that are alike.
 
     A piece is about 1 MiB; *known* knows the columns where a statement does not say them.
@@ -57,11 +41,10 @@ def inserted_rows(
     if _EMPTY.fullmatch(statement):
         yield statement
         return
-    found = how.header.match(statement)
-    if not found:
-        raise DumpError(
-            "an INSERT without VALUES", line=line, byte=byte, hint="make the dump with pg_dump"
-        )
+    found = _HEADER.match(statement)
+    if not found or script.escapes:
+        problem = "an INSERT without VALUES, or whose strings have escapes"
+        raise DumpError(problem, line=line, byte=byte, hint="make the dump with pg_dump")
     table = known.named(found["table"])
     named = tuple(map(name_of, _EACH_NAME.findall(found["columns"] or b"")))
     columns = named or tuple(known.tables.get(table, ()))
@@ -74,7 +57,7 @@ def inserted_rows(
             hint="dump with --column-inserts, or without --data-only",
         )
     data = statement + b"".join(_alike(script, found[0], BLOCK - len(statement)))
-    codec = how.codec(header=found[0])
+    codec = Inserts(dialect=POSTGRESQL, header=found[0])
     yield Rows(
         table=table,
         columns=columns,

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
 
 from anonymizer.dumps.base import Rows
 from anonymizer.dumps.copy import CopyText
-from anonymizer.dumps.dialect import POSTGRESQL
-from anonymizer.dumps.inserts import Inserts
-from anonymizer.dumps.pg_inserts import InsertReading, inserted_rows, is_insert
+from anonymizer.dumps.pg_inserts import inserted_rows, is_insert
 from anonymizer.dumps.pg_schema import Described, described, learn
 from anonymizer.dumps.pg_split import BLOCK, Script
 from anonymizer.dumps.pg_statement import copied, refusal_of, turns_escapes
@@ -35,10 +32,6 @@ _MARK = re.compile(rb"^-- PostgreSQL database (cluster )?dump( complete)?\r?$", 
 _TRUNCATED = "it is truncated: copy it or make it again"
 
 
-INSERTS = InsertReading(header=POSTGRESQL.header, codec=partial(Inserts, dialect=POSTGRESQL))
-"""How INSERT statements of PostgreSQL are read."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlainPostgreSQL:
     """The format of pg_dump without -F, and of pg_dumpall.
@@ -48,8 +41,6 @@ class PlainPostgreSQL:
 
     name: str = "postgresql"
     codec: Codec = field(default_factory=CopyText)
-    inserts: InsertReading | None = INSERTS
-    """How INSERT statements are read; None refuses them."""
     keep: frozenset[str] = frozenset()
     """What passes as it is although it holds data: of `pg_statement.KEEPABLE`."""
 
@@ -65,7 +56,7 @@ class PlainPostgreSQL:
         yield from self.script_pieces(Script(source), Described())
 
     def schema(self, source: BinaryIO) -> Described:
-        """Return the tables that *source* creates or fills, with types, keys and partitions."""
+        """Return the tables that *source* makes or fills; it is read to its end."""
         return described(self.pieces(source))
 
     def script_pieces(self, script: Script, known: Described) -> Iterator[Piece]:
@@ -90,8 +81,8 @@ class PlainPostgreSQL:
             whole = known.whole(copy[0])
             yield from copied_rows(script, *copy, codec=self.codec, part_of=whole)
             return
-        if self.inserts and is_insert(statement):
-            yield from inserted_rows(script, statement, self.inserts, known)
+        if is_insert(statement):
+            yield from inserted_rows(script, statement, known)
             return
         if refusal := refusal_of(statement, self.keep):
             raise DumpError(refusal.problem, line=line, byte=byte, hint=refusal.hint)

@@ -8,11 +8,12 @@ import pytest
 from typing_extensions import override
 
 from anonymizer.column import TableName
-from anonymizer.dumps import pg_custom
+from anonymizer.dumps import pg_archive, pg_custom
 from anonymizer.dumps.base import Rows
 from anonymizer.dumps.pg_archive import refuse_tar
-from anonymizer.dumps.pg_contents import IN_HEADER, Contents, read_contents
+from anonymizer.dumps.pg_contents import IN_HEADER, Contents, Entry, read_contents
 from anonymizer.dumps.pg_plain import PlainPostgreSQL
+from anonymizer.dumps.pg_statement import LARGE_OBJECTS_REFUSED
 from anonymizer.errors import DumpError
 from tests.databases import fresh
 from tests.dumped import as_it_is, damaged, dump, fill, libpq_url, rows_of, run, with_large_objects
@@ -127,7 +128,15 @@ def test_large_objects_are_refused_unless_kept(servers: Servers, tmp_path: Path)
         assert restored(written, servers, tmp_path) == plain
 
 
-@pytest.mark.parametrize("options", [("--schema-only",), ("--data-only",), ("--section=pre-data",)])
+PARTS = [
+    ("--schema-only",),
+    ("--data-only",),
+    ("--section=pre-data",),
+    ("--inserts", "--rows-per-insert=100"),
+]
+
+
+@pytest.mark.parametrize("options", PARTS)
 def test_a_part_of_a_dump_is_read(
     database: Database, tmp_path: Path, options: tuple[str, ...]
 ) -> None:
@@ -165,6 +174,17 @@ def packed(dumped: bytes, method: Method) -> bytes:
         writer.write(entry, piece if isinstance(piece, bytes) else piece.data)
     writer.finish()
     return target.getvalue()
+
+
+def test_an_entry_that_is_a_list_of_large_objects_is_no_statement() -> None:
+    """PostgreSQL 17 and newer write them so."""
+    name = TableName("", "BLOB METADATA")
+    entry = Entry(
+        number=1, kind="BLOB METADATA", table=name, definition=b"7\n8\n", drop=b"", copy=b""
+    )
+
+    assert pg_archive._refusal(entry, frozenset(), escapes=False) == LARGE_OBJECTS_REFUSED
+    assert pg_archive._refusal(entry, KEEPING.keep, escapes=False) is None
 
 
 def with_method(contents: Contents, method: Method) -> Contents:

@@ -8,21 +8,21 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from typing_extensions import override
 
-from anonymizer.column import TableName
+from anonymizer.cells import Cells
+from anonymizer.column import Kind, TableName
 from anonymizer.dumps.base import Rows
 from anonymizer.dumps.pg_plain import PlainPostgreSQL
-from anonymizer.dumps.pg_schema import described
 from anonymizer.dumps.pg_split import statements_in
 from anonymizer.dumps.pg_statement import KEEPABLE
 from anonymizer.errors import DumpError
 from tests.databases import fresh
-from tests.dumped import NASTY, damaged, dump, fill, restore, rows_of
+from tests.dumped import STRINGS, damaged, dump, fill, restore, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from anonymizer.dumps.base import Piece
+    from anonymizer.dumps.base import Block, Piece
     from tests.databases import Database, Servers
 
 PLAIN = PlainPostgreSQL()
@@ -63,7 +63,22 @@ def test_the_pieces_are_the_dump(database: Database) -> None:
         TableName("public", 'Mixed "Case'),
         TableName('Odd "schema', "t.t"),
     }
-    assert rows(dumped)[TableName('Odd "schema', "t.t")].count(b"\n") == len(NASTY)
+
+
+def test_the_values_are_those_of_the_database(database: Database) -> None:
+    found = [each for each in pieces(dump(database)) if isinstance(each, Rows)]
+    blocks = [each.codec.parse(each.data, len(each.columns)) for each in found]
+    values = [
+        each.codec.decode(first(block), Kind.TEXT)
+        for each, block in zip(found, blocks, strict=True)
+        if each.table.name == "t.t"
+    ]
+
+    assert [value.decode() for each in values for value in each.to_list()] == list(STRINGS)
+
+
+def first(block: Block) -> Cells:
+    return Cells(data=block.data, starts=block.starts[:, 0], ends=block.ends[:, 0])
 
 
 def test_what_is_written_restores(database: Database, servers: Servers, tmp_path: Path) -> None:
@@ -89,7 +104,7 @@ def test_a_dump_of_all_databases_is_read(database: Database) -> None:
 
 
 def test_schema(database: Database) -> None:
-    found = described(pieces(dump(database)))
+    found = PLAIN.schema(io.BytesIO(dump(database)))
     kinds = found.tables[TableName("public", "kinds")]
 
     assert kinds.items() >= {
@@ -211,6 +226,7 @@ def test_backslashes_escape_where_the_dump_says_so() -> None:
 
 REFUSED = {
     b"DELETE FROM t;": "DELETE",
+    b"INSERT INTO t SELECT 'secret';": "INSERT",
     b"SELECT pg_catalog.lowrite(0, '\\x00');": "large objects",
     b"SELECT pg_catalog.lo_create('1');": "large objects",
     b"SELECT pg_catalog.pg_restore_attribute_stats('most_common_vals', '{secret}');": "values",
@@ -309,3 +325,46 @@ def test_much_damage_is_an_error_or_nothing(database: Database) -> None:
     dumped = dump(database, "--exclude-table-data", '"Odd*".*')
     for each in damaged(dumped, 20_000):
         outcome(io.BytesIO(each))
+
+
+INSERTS = ["--inserts", "--column-inserts", "--rows-per-insert=7", "--on-conflict-do-nothing"]
+
+
+@pytest.mark.parametrize("option", INSERTS)
+def test_inserts_are_rows(database: Database, option: str) -> None:
+    dumped = dump(database, "--inserts", option)
+    found = pieces(dumped)
+    parts = [each for each in found if isinstance(each, Rows) and each.table.name == "parts_1"]
+    counts = [
+        len(each.codec.parse(each.data, len(each.columns)).starts)
+        for each in found
+        if isinstance(each, Rows)
+    ]
+
+    assert b"".join(map(text, found)) == dumped
+    assert sum(counts) == 1004 + len(STRINGS)
+    assert [each.columns for each in parts] == [("id", "at")]
+    assert dumped[parts[0].byte :].startswith(parts[0].data)
+    assert dumped[: parts[0].byte].count(b"\n") == parts[0].line - 1
+
+
+def test_inserts_without_columns_need_the_table() -> None:
+    insert = b"INSERT INTO t VALUES (1, 'secret');\n"
+
+    with pytest.raises(DumpError, match="columns"):
+        pieces(insert)
+    found = pieces(b"CREATE TABLE t (\n    a integer,\n    b text\n);\n" + insert)
+    assert [each.columns for each in found if isinstance(each, Rows)] == [("a", "b")]
+
+
+def test_old_dumps_say_the_schema_once() -> None:
+    dumped = (
+        b"SET search_path = one, pg_catalog;\nCREATE TABLE t (a integer);\n"
+        b'SET search_path = "Two", pg_catalog;\nCOPY t (b) FROM stdin;\n1\n\\.\n'
+    )
+
+    assert rows(dumped) == {TableName("Two", "t"): b"1\n"}
+    assert PLAIN.schema(io.BytesIO(dumped)).tables == {
+        TableName("one", "t"): {"a": "integer"},
+        TableName("Two", "t"): {"b": None},
+    }
