@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from anonymizer.engine import Masker
     from anonymizer.stream import Tally
 
-ROWS = 2048
+ROWS = 8192
 """Rows that are masked at once, at the most."""
-BYTES = 2 << 20
+BYTES = 4 << 20
 """Memory of what is read of them; when it is reached no more are read."""
 _STEP, _SAMPLE = 32, 8
 """Rows that are read at once; one of so many is weighed."""
