@@ -60,12 +60,13 @@ def mask(request: Request) -> Tally:
 
     Raises DumpError for what cannot be read, PolicyError for what is not decided.
     """
+    to_path = request.target is not None and "://" not in request.target
+    if request.target is not None and to_path and request.target != PIPE:
+        refuse_existing(Path(request.target), force=request.force)
     found = container(request.source)
     if request.target is None:
         with tempfile.TemporaryDirectory() as folder:
             return _masked(request, found, str(Path(folder) / "output"))
-    if "://" not in request.target and request.target != PIPE:
-        refuse_existing(Path(request.target), force=request.force)
     return _masked(request, found, request.target)
 
 
