@@ -32,6 +32,8 @@ class Asked:
     nullable: bool = True
     is_key: bool = False
     """Whether it is the primary key, or a part of it."""
+    is_unique: bool = False
+    """Whether no two rows may have the same value in it."""
     sample: Sequence[str] = ()
     """Some values, which are counted and never shown."""
 
