@@ -66,6 +66,8 @@ class Detector:
     """Whether values say enough when the name says nothing."""
     certain: float = 0.7
     """How much the name says by itself."""
+    telling: float = 0.9
+    """How much the values say by themselves, when all of them fit."""
     tables: str = ""
     """Words of tables in which the names say it; empty for all."""
 
@@ -89,7 +91,7 @@ class Detector:
     def _unnamed(self, share: float | None) -> float | None:
         if share is None or share < MOST or not self.alone:
             return None
-        return round(0.9 * share, 2)
+        return round(self.telling * share, 2)
 
     def _look(self, sample: Sequence[str]) -> tuple[float | None, tuple[str, ...]]:
         values = [each.strip() for each in sample if each.strip()]

@@ -66,6 +66,7 @@ DETECTORS = (
         names=_TEXTS,
         is_value=lambda value: value.count(" ") >= SPACES_IN_TEXT,
         certain=0.6,
+        telling=0.5,
     ),
     Detector(
         what="the moment when a row was written",

@@ -338,6 +338,8 @@ def test_sizes_within_a_domain() -> None:
         sa.Column("big", sa.BigInteger, info=mask.integer(domain="users.id")),
         text("mail", mask.email(), length=20),
         text("other", mask.email(), length=200),
+        text("first", mask.first_name(subject="id"), length=20),
+        text("whole", mask.name(subject="id"), length=50),
     ]
     found = warnings(check(table(*parts)))
 
