@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ExcludeConstraint
 
-from anonymizer.domains import OF_THE_WORD, UNMASKED
-from anonymizer.draft import named_in
 from anonymizer.finding import Finding
+from anonymizer.plan.domains import OF_THE_WORD, UNMASKED
+from anonymizer.plan.draft import named_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from anonymizer.check.context import Context
     from anonymizer.column import Column, Table
-    from anonymizer.draft import DraftTable
     from anonymizer.finding import Severity
+    from anonymizer.plan.draft import DraftTable
 
 _AMPLE = 64
 """Characters that are enough for every word but free text."""

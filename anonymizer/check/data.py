@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from anonymizer.draft import Draft
 from anonymizer.finding import Finding
-from anonymizer.kinds import facts_of_name, is_alike
-from anonymizer.links import normal
+from anonymizer.plan.draft import Draft
+from anonymizer.plan.kinds import facts_of_name, is_alike
+from anonymizer.plan.links import normal
 from anonymizer.suggest import suggest_for
 from anonymizer.suggest.render import toml_table
 

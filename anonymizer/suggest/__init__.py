@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
-from anonymizer.draft import COMPUTED
-from anonymizer.links import Spot, normal
+from anonymizer.plan.draft import COMPUTED
+from anonymizer.plan.links import Spot, normal
 from anonymizer.suggest import money, network, people, places, rest, secret
 from anonymizer.suggest.alike import keys_by_name, named_key
 from anonymizer.suggest.detector import Asked, Suggestion
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from anonymizer.column import TableName
-    from anonymizer.draft import Draft, DraftTable
     from anonymizer.plan import Outline
+    from anonymizer.plan.draft import Draft, DraftTable
 
 DETECTORS = (
     *money.DETECTORS,

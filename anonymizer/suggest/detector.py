@@ -14,8 +14,8 @@ from anonymizer.markup import INFO
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from anonymizer.kinds import Facts
     from anonymizer.markup import Decision, Markup
+    from anonymizer.plan.kinds import Facts
 
 TEXTS = frozenset({Kind.TEXT, Kind.OTHER})
 NUMBERS = frozenset({Kind.INTEGER, Kind.NUMBER})

@@ -8,8 +8,8 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from anonymizer.column import Kind
-from anonymizer.kinds import Facts
 from anonymizer.markup import INFO, Markup, mask
+from anonymizer.plan.kinds import Facts
 from anonymizer.suggest.detector import Asked, Suggestion
 
 if TYPE_CHECKING:

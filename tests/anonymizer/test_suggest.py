@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from anonymizer import mask
 from anonymizer.column import Column, Kind, TableName
-from anonymizer.decide import spell
-from anonymizer.draft import Draft
-from anonymizer.kinds import Facts
 from anonymizer.markup import INFO, Decision
 from anonymizer.masks.base import Distinct
 from anonymizer.masks.find import mask_of
 from anonymizer.plan import make_plan, outline
+from anonymizer.plan.decide import spell
+from anonymizer.plan.draft import Draft
+from anonymizer.plan.kinds import Facts
 from anonymizer.policy import parse
 from anonymizer.suggest import propose, suggest, suggest_for
 from anonymizer.suggest.detector import Asked, is_named, words_of
