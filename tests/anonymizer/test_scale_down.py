@@ -287,6 +287,13 @@ def test_wishes_that_cannot_be_are_refused(wishes, said):
     assert caught.value.hint
 
 
+@pytest.mark.parametrize("factor", [0.5, 2, 2.5])
+def test_table_that_is_not_there_is_refused_whatever_the_factor(factor):
+    with pytest.raises(PolicyError, match="cannot be scaled as said") as caught:
+        scaler_of(shop(), down(shop(), factor, wishes=Wishes(whole=frozenset({name_of("usrs")}))))
+    assert caught.value.problems == ("there is no table usrs",)
+
+
 def test_roots_are_not_guessed_without_counts():
     with pytest.raises(PolicyError) as caught:
         roles_of(shop().tables, {USERS: 1})
