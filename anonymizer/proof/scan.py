@@ -17,7 +17,7 @@ from anonymizer.cells import Cells
 from anonymizer.proof.gather import DECOY, NUMBER, WORD
 from anonymizer.proof.grade import LEAST
 from anonymizer.proof.leaves import KEEP
-from anonymizer.proof.rows import Sample
+from anonymizer.proof.rows import Sample, in_sample
 from anonymizer.proof.squeeze import contiguous, squeeze
 from anonymizer.proof.views import encoded, escaped
 from anonymizer.reading import Chunk, Text, Values
@@ -131,8 +131,10 @@ class Scan:
         self.columns.setdefault(table, chunk.columns)
         for name, values in chunk.values.items():
             if sample := self.samples.get((table, name)):
-                prints = self._gathered.prints.of(values.cells)
-                sample.add(self.rows[table], chunk.count, values, prints)
+                which = np.flatnonzero(in_sample(self.rows[table] + values.rows))
+                some = Values(values.cells.take(which), values.rows[which])
+                prints = self._gathered.prints.of(some.cells)
+                sample.add(self.rows[table], chunk.count, some, prints)
         self._columns(chunk, table)
         self.rows[table] += chunk.count
 

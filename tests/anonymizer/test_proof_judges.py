@@ -109,6 +109,17 @@ def test_short_values_are_compared_row_by_row() -> None:
     assert proof.columns[0].comparison.rows == 1000
 
 
+def test_of_a_long_table_some_rows_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("anonymizer.proof.rows.WHOLE", 10)
+    before = [str(number) for number in range(100)]
+    after = [*before[:50], *(f"{each}x" for each in before[50:])]
+    compared = proved([users(after), notes()], before=[users(before), notes()]).columns[0]
+
+    assert (compared.values, compared.distinct) == (100, 100)
+    assert compared.comparison is not None
+    assert (compared.comparison.rows, compared.comparison.same) == (13, 11)  # 32, 64 and 96
+
+
 @pytest.mark.parametrize("value", ["yes", "42", "Berlin", "2024-05-06"])
 def test_short_values_that_were_not_masked_are_found(value: str) -> None:
     before = [value, "no", "40", "Rome", "2023-01-01"] * 20
