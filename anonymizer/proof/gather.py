@@ -77,19 +77,14 @@ class Gathered:
         self.secrets = {(secret.table, secret.column.name): secret for secret in _secrets(plan)}
         self.by_number = [*self.secrets.values()]
 
-    def wants(self, table: TableName, column: str) -> bool:
-        """Return whether the values of a column have to be read."""
-        known = self.plan.find(table)
-        return known is not None and (known.name, column) in self.secrets
-
     def add(self, chunk: Chunk) -> None:
         """Take the fingerprints of what is sensitive in *chunk*."""
         known = self.plan.find(chunk.table)
         table = known.name if known else chunk.table
         self.columns.setdefault(table, chunk.columns)
-        for name, values in chunk.values.items():
+        for name in chunk.values:
             if secret := self.secrets.get((table, name)):
-                self._take(secret, self.rows[table], chunk.count, values)
+                self._take(secret, self.rows[table], chunk.count, chunk.values[name])
         self.rows[table] += chunk.count
 
     def _take(self, secret: Secret, first: int, count: int, values: Values) -> None:

@@ -217,15 +217,22 @@ def scan(parts: Iterable[Part], gathered: Gathered) -> Scan:
 def _whole(parts: Iterable[Part]) -> Iterator[Part]:
     """Yield *parts*, texts that follow one another joined while they are small."""
     waiting: list[Text] = []
+    size = 0
     for part in parts:
-        if isinstance(part, Text) and sum(len(each.data) for each in waiting) < JOINED:
+        follows = isinstance(part, Text) and bool(waiting) and part.byte == _end(waiting[-1])
+        if not follows or size >= JOINED:
+            yield from _one(waiting)
+            waiting, size = [], 0
+        if isinstance(part, Text):
             waiting.append(part)
-            continue
-        yield from _one(waiting)
-        waiting = [part] if isinstance(part, Text) else []
-        if isinstance(part, Chunk):
+            size += len(part.data)
+        else:
             yield part
     yield from _one(waiting)
+
+
+def _end(text: Text) -> int:
+    return text.byte + len(text.data)
 
 
 def _one(texts: Sequence[Text]) -> Iterator[Text]:
