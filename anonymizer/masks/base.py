@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, ClassVar, Protocol, TypeAlias
 
@@ -35,6 +35,10 @@ class Setting:
     column: Column
     key: bytes
     """32 bytes, derived from the secret for the column's domain."""
+    keys: Mapping[str, bytes] = field(default_factory=dict)
+    """The same for the domain of each column that the mask needs, by its name."""
+    domains: Callable[[str], bytes] | None = None
+    """Gives the key of another domain, for what is masked inside a value."""
 
 
 class Mask(Protocol):
