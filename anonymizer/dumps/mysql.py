@@ -126,7 +126,10 @@ class _Reader:
         if first.startswith(b"SET "):
             self._see_set(_MARKS.sub(b" ", text), window)
         elif first.startswith(b"USE "):
-            self._schema = _named(parts(text.split(maxsplit=1)[1], self._session.dialect)[0])
+            names = parts(text.strip()[4:], self._session.dialect)
+            if len(names) != 1:
+                raise window.error("a USE that does not name one schema")
+            self._schema = _named(names[0])
         elif first == b"CREATE":
             self._see_create(text)
         elif first == b"ALTER " and not _KEYS.match(line):
