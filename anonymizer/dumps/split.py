@@ -36,7 +36,7 @@ class Cut(NamedTuple):
     """Whether there is an INSERT of another table in it, as one byte that is wrong can do."""
 
 
-def rows(window: Window, header: bytes, *, backslash: bool, table: str) -> Iterator[bytes]:
+def rows(window: Window, header: bytes, *, backslash: bool, table: str | None) -> Iterator[bytes]:
     """Yield the statement at the begin of *window*, and those like it behind it, in pieces.
 
     A piece holds whole rows. All the statements begin with *header*. Raises DumpError when the

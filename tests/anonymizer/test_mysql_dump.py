@@ -94,6 +94,7 @@ OPTIONS = {
         "--skip-quote-names",
         "--ignore-table={}.every.ty`pe",
         "--ignore-table={}.it's (a",
+        "--ignore-table={}.seen",
     ),
 }
 UTF8 = "--default-character-set=utf8mb4"
