@@ -189,7 +189,10 @@ class _Reader:
         *table* is None where no CREATE TABLE says its name: that of a damaged dump may hold rows.
         """
         character_set = self._session.character_set
-        if not self._awaited or self._delimiter != b";":
+        hint: str | None = None
+        if self._delimiter != b";":
+            message = "rows in a statement that a semicolon does not end"
+        elif not self._awaited:
             message = "rows outside of the head and the end of a dump: none would miss the rest"
             hint = "dump without --compact"
         elif not self._session.is_told:
