@@ -105,7 +105,10 @@ class _Bound:
 
 def _tokens(prf: Prf, values: Cells, has: NDArray[np.bool_]) -> Cells:
     """Return the token of those *values* that have one, empty ones for others."""
-    return Cells.of_matrix(tokens(prf.words(values)[:, 0]), np.where(has, LENGTH, 0))
+    which = np.flatnonzero(has)
+    written = np.zeros((len(values), LENGTH), np.uint8)
+    written[which] = tokens(prf.words(values.take(which))[:, 0])
+    return Cells.of_matrix(written, np.where(has, LENGTH, 0))
 
 
 def _cut(values: Cells, room: Places) -> Cells:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -22,6 +22,9 @@ from anonymizer.masks.name import FirstName, LastName, Name
 from anonymizer.masks.user_name import UserName
 from anonymizer.stream import Rewriter
 from tests.anonymizer.masking import KEY, OTHER_KEY, column, masked
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 IDS = {"id": [b"%d" % each for each in range(200)]}
 PEOPLE = [b"Person %d" % each for each in range(200)]
@@ -150,6 +153,16 @@ def test_a_name_that_is_too_long_is_another_one() -> None:
     whole, short = masked(Name(), PEOPLE), masked(Name(), PEOPLE, length=13)
     assert max(map(len, short)) == 13
     assert all(other == one for one, other in zip(whole, short, strict=True) if len(one) <= 13)
+
+
+def test_no_name_becomes_itself(tmp_path: Path) -> None:
+    for kind, words in (("first_name", "Ann\nBo\n"), ("last_name", "Fox\nRay\n")):
+        (tmp_path / f"{kind}.txt").write_text(words)
+    names = [b"Ann Fox", b"Ann Ray", b"Bo Fox", b"Bo Ray"]
+    for key in range(20):
+        made = masked(Name(locale=str(tmp_path)), names, key=bytes([key]) * 32, length=10)
+        assert {*made} <= {*names}
+        assert not any(old == new for old, new in zip(names, made, strict=True))
 
 
 def test_last_names_come_first_where_they_do() -> None:
