@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 from anonymizer.cells import Cells
@@ -19,6 +20,7 @@ from anonymizer.masks.base import Setting
 from anonymizer.masks.email import Email
 from anonymizer.masks.handle import slug
 from anonymizer.masks.name import FirstName, LastName, Name
+from anonymizer.masks.token import recased, tokens
 from anonymizer.masks.user_name import UserName
 from anonymizer.stream import Rewriter
 from tests.anonymizer.masking import KEY, OTHER_KEY, column, masked
@@ -103,6 +105,14 @@ def test_case_alone_stays_case_alone() -> None:
     assert len({lower, upper, mixed}) == 3
     assert lower == upper.lower() == mixed.lower()
     assert masked(Name(), [b"ann fox"]) == masked(Name(), [b"Ann Fox"])
+
+
+def test_upper_case_is_never_lost() -> None:
+    numbers = np.arange(50, dtype=np.uint64) * np.uint64(2**57 - 1)
+    lower = tokens(numbers)
+    upper = recased(lower, np.zeros(50, np.uint64))
+    assert (upper != lower).any(axis=1).all()
+    assert (upper | 0x20 == lower).all()
 
 
 def test_mail_goes_nowhere() -> None:
