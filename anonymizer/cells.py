@@ -33,7 +33,7 @@ class Cells:
         """Return *values* one after the other in a buffer of their own."""
         listed = list(values)
         bounds = np.zeros(len(listed) + 1, np.int64)
-        np.cumsum([len(each) for each in listed], out=bounds[1:])
+        np.cumsum(np.fromiter(map(len, listed), np.int64, len(listed)), out=bounds[1:])
         data = np.frombuffer(b"".join(listed), np.uint8)
         return cls(data=data, starts=bounds[:-1], ends=bounds[1:])
 

@@ -161,12 +161,15 @@ class Engine:
     plan: Decided
     key: Key
 
-    def masker(self, name: TableName, columns: Sequence[str]) -> Masker | None:
+    def masker(
+        self, name: TableName, columns: Sequence[str], *, part_of: TableName | None = None
+    ) -> Masker | None:
         """Return what masks rows of *columns*; None when all of them stay as they are.
 
-        Raises PolicyError for a table or a column on which nothing is decided.
+        On a partition, *part_of* another table, counts what is decided on that one. Raises
+        PolicyError for a table or a column on which nothing is decided.
         """
-        table = self.plan.find(name)
+        table = self.plan.find(name) or (part_of and self.plan.find(part_of))
         if table is None:
             raise PolicyError(
                 f"table {name} is in the data, and no decision is made on it",
@@ -199,13 +202,21 @@ class Engine:
                     "does not have",
                     hint="dump the column as well",
                 )
-            keys = {each: self._key_of(table.column(each)) for each in (name, *mask.needs)}
-            bound = mask.bind(Setting(column=column, key=keys[name], keys=keys))
-            yield Masked(column=column, replace=bound, needs=mask.needs)
+            setting = Setting(
+                column=column,
+                key=self.domain_key(column.domain),
+                keys={
+                    each.name: self.domain_key(each.domain)
+                    for each in table.columns
+                    if each.name in mask.needs
+                },
+                domains=self.domain_key,
+            )
+            yield Masked(column=column, replace=mask.bind(setting), needs=mask.needs)
 
-    def _key_of(self, column: Column | None) -> bytes:
-        assert column is not None  # noqa: S101 - looked for before
-        return self.key.derive(f"domain {column.domain}")
+    def domain_key(self, domain: str) -> bytes:
+        """Return the key by which values of *domain* are masked."""
+        return self.key.derive(f"domain {domain}")
 
 
 def _fields(block: Block, place: int) -> Cells:

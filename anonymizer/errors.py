@@ -73,6 +73,13 @@ class DumpError(AnonymizerError):
 
 
 class LeakError(AnonymizerError):
-    """Something sensitive would have been, or was, left in the output."""
+    """Something sensitive would have been, or was, left in the output.
+
+    *value* is the place of the first that a mask cannot serve, among those it was given.
+    """
 
     exit_code = 3
+
+    def __init__(self, message: str, *, value: int | None = None, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.value = value

@@ -28,24 +28,31 @@ def refuse_existing(target: Path, *, force: bool) -> None:
 
 
 @contextmanager
-def written_aside(target: Path) -> Iterator[BinaryIO]:
-    """Give a file beside *target* that takes its place when the body ends, and goes if it fails.
+def path_aside(target: Path) -> Iterator[Path]:
+    """Give the path of an empty file that takes the place of *target* when the body ends.
 
-    Until then its name ends in `.partial`, and only its owner may read it.
+    Until then its name ends in `.partial`, and only its owner may read it; it goes if the body
+    fails.
     """
     handle, name = tempfile.mkstemp(SUFFIX, f".{target.name}.", target.parent)
+    os.close(handle)
     aside = Path(name)
     try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
+        yield aside
+        _settle(aside)
         aside.chmod(0o666 & ~_umask())
         aside.replace(target)
     except BaseException:
         aside.unlink(missing_ok=True)
         raise
     _settle(target.parent)
+
+
+@contextmanager
+def written_aside(target: Path) -> Iterator[BinaryIO]:
+    """Give a file beside *target* that takes its place when the body ends, as `path_aside`."""
+    with path_aside(target) as aside, aside.open("wb") as file:
+        yield file
 
 
 def _umask() -> int:
@@ -55,9 +62,9 @@ def _umask() -> int:
     return mask
 
 
-def _settle(folder: Path) -> None:
-    """Have the new name in *folder* on the disk."""
-    handle = os.open(folder, os.O_RDONLY)
+def _settle(path: Path) -> None:
+    """Have what is in a file, or the names in a folder, on the disk."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

@@ -37,6 +37,8 @@ class Setting:
     """32 bytes, derived from the secret for the column's domain."""
     keys: Mapping[str, bytes] = field(default_factory=dict)
     """The same for the domain of each column that the mask needs, by its name."""
+    domains: Callable[[str], bytes] | None = None
+    """Gives the key of another domain, for what is masked inside a value."""
 
 
 class Mask(Protocol):

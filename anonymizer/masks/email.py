@@ -15,8 +15,8 @@ from anonymizer.cells import Cells
 from anonymizer.masks.base import Distinct
 from anonymizer.masks.draw import choose, joined, packed
 from anonymizer.masks.handle import Handles
+from anonymizer.masks.tag import LENGTH
 from anonymizer.masks.textual import NAMES, PersonMask
-from anonymizer.masks.token import LENGTH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

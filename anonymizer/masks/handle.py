@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from anonymizer.cells import Cells
 from anonymizer.masks.draw import FIRST, LAST, Seeds, choose, folded, packed, subkey
-from anonymizer.masks.token import LENGTH, recased, tokens
+from anonymizer.masks.tag import LENGTH, recased, tokens
 from anonymizer.pool import find_pool
 from anonymizer.prf import Prf
 

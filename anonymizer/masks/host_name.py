@@ -11,8 +11,8 @@ from anonymizer.cells import Cells
 from anonymizer.masks.base import Distinct
 from anonymizer.masks.draw import folded, joined, packed, subkey
 from anonymizer.masks.handle import uppers
+from anonymizer.masks.tag import LENGTH, recased, tokens
 from anonymizer.masks.textual import TextMask
-from anonymizer.masks.token import LENGTH, recased, tokens
 from anonymizer.prf import Prf
 
 if TYPE_CHECKING:

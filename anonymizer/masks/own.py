@@ -26,7 +26,7 @@ from anonymizer.column import Kind
 from anonymizer.errors import AnonymizerError, PolicyError
 from anonymizer.masks.base import Distinct
 from anonymizer.masks.draw import subkey
-from anonymizer.masks.noise import Noise
+from anonymizer.noise import Noise
 from anonymizer.prf import Prf
 
 if TYPE_CHECKING:

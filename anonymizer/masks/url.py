@@ -12,9 +12,9 @@ from anonymizer.masks.base import Distinct
 from anonymizer.masks.draw import choose, joined, packed, subkey
 from anonymizer.masks.host_name import LEAST as LEAST_HOST
 from anonymizer.masks.host_name import Hosts
+from anonymizer.masks.tag import LENGTH, tokens
 from anonymizer.masks.tape import tape_of_digits, tape_of_words
 from anonymizer.masks.textual import TextMask
-from anonymizer.masks.token import LENGTH, tokens
 from anonymizer.masks.uri import PORT, SCHEME, Parts, Segments, overwrite
 from anonymizer.prf import Prf
 

@@ -10,8 +10,8 @@ import numpy as np
 from anonymizer.masks.base import Distinct
 from anonymizer.masks.draw import joined
 from anonymizer.masks.handle import Handles
+from anonymizer.masks.tag import LENGTH
 from anonymizer.masks.textual import NAMES, PersonMask
-from anonymizer.masks.token import LENGTH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

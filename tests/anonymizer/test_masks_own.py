@@ -21,7 +21,7 @@ from anonymizer.masks import own
 from anonymizer.masks.base import Distinct
 from anonymizer.masks.find import mask_of
 from anonymizer.masks.own import Noise, Own, OwnMask
-from tests.anonymizer.masking import KEY, NASTY, OTHER_KEY, column, masked
+from tests.anonymizer.wording import KEY, NASTY, OTHER_KEY, column, masked
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -23,7 +23,7 @@ from anonymizer.masks.name import FirstName, LastName, Name
 from anonymizer.masks.token import recased, tokens
 from anonymizer.masks.user_name import UserName
 from anonymizer.stream import Rewriter
-from tests.anonymizer.masking import KEY, OTHER_KEY, column, masked
+from tests.anonymizer.wording import KEY, OTHER_KEY, column, masked
 
 if TYPE_CHECKING:
     from pathlib import Path

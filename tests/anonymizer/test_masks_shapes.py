@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anonymizer.masks.phone import Phone, Postcode
-from tests.anonymizer.masking import masked
+from tests.anonymizer.wording import masked
 
 characters = st.text(st.sampled_from("0123456789abzAZ +-().£é日😀\u0301"), max_size=50)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from anonymizer.masks.text import WHOLE, Text
 from anonymizer.pool import find_pool
-from tests.anonymizer.masking import masked
+from tests.anonymizer.wording import masked
 
 LOCALES = ["en_US", "de_DE", "ru_RU", "ja_JP"]
 

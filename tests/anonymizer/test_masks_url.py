@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from anonymizer.masks.host_name import HostName
 from anonymizer.masks.url import LEAST, Url
-from tests.anonymizer.masking import masked
+from tests.anonymizer.wording import masked
 
 HOSTS = [b"www.acme.com", b"db1.acme.com", b"acme.com", b"acme.org", b"WWW.acme.com", b"db1"]
 DRAWN = "[A-Za-z2-7]{13}"

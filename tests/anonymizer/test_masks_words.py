@@ -24,7 +24,7 @@ from anonymizer.masks.phone import Phone, Postcode
 from anonymizer.masks.text import Text
 from anonymizer.masks.url import Url
 from anonymizer.masks.user_name import UserName
-from tests.anonymizer.masking import KEY, NASTY, OTHER_KEY, column, masked
+from tests.anonymizer.wording import KEY, NASTY, OTHER_KEY, column, masked
 
 WORDS: list[Mask] = [
     City(),

@@ -41,7 +41,7 @@ class PostgreSQL(Server):
     @override
     @classmethod
     def private(cls, options: Sequence[str] = ()) -> Self:
-        initdb, postgres = _program("initdb"), _program("postgres")
+        initdb, postgres = program("initdb"), program("postgres")
         process = PrivateServer("postgresql", user="postgres")
         data, folder = process.folder / "data", process.folder
         login = ("--username=migrator", "--auth=trust")
@@ -69,7 +69,7 @@ class PostgreSQL(Server):
         connection.exec_driver_sql(f"DROP DATABASE IF EXISTS {quoted} WITH (FORCE)")
 
 
-def _program(name: str) -> str:
+def program(name: str) -> str:
     """Return the path of *name*; Debian keeps servers out of PATH, the newest is the best."""
     found = DEBIAN.glob("*/bin")
     newest = sorted(found, key=lambda folder: float(folder.parent.name), reverse=True)

@@ -1,0 +1,1 @@
+"""SQLite files: schema, rows, values, virtual tables, one a module."""

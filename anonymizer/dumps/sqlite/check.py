@@ -1,0 +1,99 @@
+"""Checks of a new SQLite file, and what SQLite's errors may say."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from anonymizer.dumps.sqlite.schema import read_entries
+from anonymizer.dumps.sqlite.virtual import shadows
+from anonymizer.errors import DumpError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from anonymizer.dumps.sqlite.schema import Entry
+
+
+def compare(connection: sqlite3.Connection, entries: Sequence[Entry]) -> None:
+    """Raise DumpError when the new schema is not that of *entries*."""
+    own = shadows(entries)
+    old = {(each.type, each.name): each.sql for each in entries if each.table not in own}
+    made = read_entries(connection, "main")
+    new = {(each.type, each.name): each.sql for each in made if each.table not in own}
+    for kind, name in sorted(old.keys() | new.keys()):
+        if old.get((kind, name), "") != new.get((kind, name), ""):
+            raise DumpError(
+                f"the {kind} {name} cannot be made again as it is",
+                hint="its text was written by hand into the schema, or by another SQLite",
+            )
+
+
+def look(connection: sqlite3.Connection) -> Iterator[str]:
+    """Yield what is wrong in both files; raise DumpError for what is in the new one only."""
+    for name, look in (("quick_check", _problems), ("foreign_key_check", _violations)):
+        new = look(connection, "main")
+        if not new:
+            continue
+        old = look(connection, "source")
+        for problem, count in new.items():
+            if count > old[problem]:
+                raise DumpError(
+                    f"{problem}, and was not in the original",
+                    hint="let the columns of a key share one mask, and keep it unique",
+                )
+        yield f"{name} is as in the original: {next(iter(new))}"
+
+
+def _problems(connection: sqlite3.Connection, database: str) -> Counter[str]:
+    found = connection.execute(f"PRAGMA {database}.quick_check")
+    return Counter(text for (text,) in found if text != "ok")
+
+
+def _violations(connection: sqlite3.Connection, database: str) -> Counter[str]:
+    try:
+        found = connection.execute(f"PRAGMA {database}.foreign_key_check")
+        return Counter(f"a row of {table} refers to no row of {to}" for table, _, to, _ in found)
+    except sqlite3.OperationalError as error:
+        return Counter([str(error).replace(f"{database}.", "")])
+
+
+@contextmanager
+def explained(table: str | None = None) -> Iterator[None]:
+    """Turn an error of SQLite into ours, without what may be of a row."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
+            raise KeyboardInterrupt from None
+        raise DumpError(_message(error), table=table, hint=_hint(error)) from None
+
+
+def _message(error: sqlite3.Error) -> str:
+    """Return what *error* says, where that can only be names of the schema."""
+    code: int | None = getattr(error, "sqlite_errorcode", None)
+    text = str(error)
+    if code is None:  # Python's own, which may hold a value
+        return f"SQLite's answer cannot be read: {type(error).__name__}"
+    if code & 0xFF == sqlite3.SQLITE_ERROR and not text.startswith("no such "):
+        return f"a statement failed: {error.sqlite_errorname}"
+    return text
+
+
+def _hint(error: sqlite3.Error) -> str | None:
+    code: int = getattr(error, "sqlite_errorcode", 0)
+    return _HINTS.get(code & 0xFF)
+
+
+_HINTS = {
+    sqlite3.SQLITE_BUSY: "somebody writes to it without an end; try again, or use a copy",
+    sqlite3.SQLITE_CANTOPEN: "one in WAL mode needs a folder that may be written to; or copy it"
+    " together with its -wal file",
+    sqlite3.SQLITE_CONSTRAINT: "choose masks that keep what the table promises",
+    sqlite3.SQLITE_CORRUPT: "the original is damaged; see PRAGMA integrity_check",
+    sqlite3.SQLITE_ERROR: "what the application adds to SQLite is not here: use a file without it",
+    sqlite3.SQLITE_FULL: "make room on the disk",
+    sqlite3.SQLITE_READONLY: "it has to be recovered first: open it once with its application",
+}

@@ -1,0 +1,115 @@
+"""Schema: the tables and columns that a database or a dump turned out to have."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import sqlalchemy as sa
+from sqlalchemy.engine.reflection import ObjectKind, ObjectScope
+
+from anonymizer.column import TableName
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from sqlalchemy.engine import Connection
+    from sqlalchemy.engine.reflection import Inspector
+
+Keys: TypeAlias = "tuple[tuple[str, ...], ...]"
+
+_OF_THE_SYSTEM = frozenset(
+    {"information_schema", "mysql", "performance_schema", "pg_catalog", "pg_toast", "sys"}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schema:
+    """What was found; a type is as the database writes it, None where it is not known."""
+
+    tables: Mapping[TableName, Mapping[str, str | None]]
+    generated: Mapping[TableName, frozenset[str]] = field(default_factory=dict)
+    """Columns that the database computes."""
+    keys: Mapping[TableName, Keys] = field(default_factory=dict)
+    """Columns that are unique together."""
+    partitions: Mapping[TableName, TableName] = field(default_factory=dict)
+    """A part of a table → the table."""
+    default: str | None = None
+    """The schema that is meant where none is said."""
+
+
+def read_schema(connection: Connection) -> Schema:
+    """Return the schema of the database behind *connection*; no row is read."""
+    inspector = sa.inspect(connection)
+    tables: dict[TableName, Mapping[str, str | None]] = {}
+    generated: dict[TableName, frozenset[str]] = {}
+    keys: dict[TableName, Keys] = {}
+    for schema in _schemas(connection, inspector):
+        found = inspector.get_multi_columns(
+            schema=schema, kind=ObjectKind.TABLE, scope=ObjectScope.DEFAULT
+        )
+        for (_, table), columns in found.items():
+            name = TableName(schema, table)
+            tables[name] = {each["name"]: _written(each["type"], connection) for each in columns}
+            generated[name] = frozenset(each["name"] for each in columns if each.get("computed"))
+        for name, each in _keys(inspector, schema):
+            keys[name] = (*keys.get(name, ()), each)
+    return Schema(
+        tables=tables,
+        generated={name: each for name, each in generated.items() if each},
+        keys={name: tuple(dict.fromkeys(each)) for name, each in keys.items()},
+        partitions=dict(_partitions(connection)),
+        default=_default(connection, inspector),
+    )
+
+
+def _schemas(connection: Connection, inspector: Inspector) -> list[str | None]:
+    """Return the schemas to look at: of PostgreSQL all, elsewhere the one of the URL."""
+    if connection.dialect.name != "postgresql":
+        return [None]
+    names = inspector.get_schema_names()
+    return [each for each in names if each not in _OF_THE_SYSTEM and each[:3] != "pg_"]
+
+
+def _default(connection: Connection, inspector: Inspector) -> str | None:
+    return inspector.default_schema_name if connection.dialect.name == "postgresql" else None
+
+
+def _written(given: sa.types.TypeEngine[Any], connection: Connection) -> str | None:
+    try:
+        return given.compile(connection.dialect)
+    except sa.exc.CompileError:
+        return None
+
+
+def _keys(inspector: Inspector, schema: str | None) -> Iterator[tuple[TableName, tuple[str, ...]]]:
+    """Yield the columns of every primary key, unique constraint and unique index."""
+    for (_, table), primary in inspector.get_multi_pk_constraint(schema=schema).items():
+        if primary["constrained_columns"]:
+            yield TableName(schema, table), tuple(primary["constrained_columns"])
+    for (_, table), uniques in inspector.get_multi_unique_constraints(schema=schema).items():
+        for unique in uniques:
+            yield TableName(schema, table), tuple(unique["column_names"])
+    for (_, table), indexes in inspector.get_multi_indexes(schema=schema).items():
+        for index in indexes:
+            names = [each for each in index["column_names"] if each is not None]
+            if index["unique"] and len(names) == len(index["column_names"]):
+                yield TableName(schema, table), tuple(names)
+
+
+_PARTITIONS = sa.text(
+    "SELECT part_of.nspname, part.relname, whole_of.nspname, whole.relname"
+    " FROM pg_catalog.pg_class AS part"
+    " JOIN pg_catalog.pg_inherits AS inherits ON inherits.inhrelid = part.oid"
+    " JOIN pg_catalog.pg_class AS whole ON whole.oid = inherits.inhparent"
+    " JOIN pg_catalog.pg_namespace AS part_of ON part_of.oid = part.relnamespace"
+    " JOIN pg_catalog.pg_namespace AS whole_of ON whole_of.oid = whole.relnamespace"
+    " WHERE part.relispartition AND part.relkind IN ('r', 'p')"
+)
+
+
+def _partitions(connection: Connection) -> Iterable[tuple[TableName, TableName]]:
+    if connection.dialect.name != "postgresql":
+        return
+    for part_of, part, whole_of, whole in connection.execute(_PARTITIONS):
+        yield TableName(part_of, part), TableName(whole_of, whole)
