@@ -20,7 +20,7 @@ from anonymizer.masks.base import Setting
 from anonymizer.masks.email import Email
 from anonymizer.masks.handle import slug
 from anonymizer.masks.name import FirstName, LastName, Name
-from anonymizer.masks.token import recased, tokens
+from anonymizer.masks.tag import recased, tokens
 from anonymizer.masks.user_name import UserName
 from anonymizer.stream import Rewriter
 from tests.anonymizer.wording import KEY, OTHER_KEY, column, masked
