@@ -143,6 +143,12 @@ def test_members_items_and_names_in_quotes() -> None:
     assert re.sub(rb'(?<=")[A-Za-z0-9]+(?="[],} ])', b"x", found) == shape
 
 
+def test_scalars_side_by_side_are_values_of_their_own() -> None:
+    texts = [b"1", b"2", b"3", b"true", b'"s"', b"4", b"null", b"5"]
+    found = masked(Json(paths={"$": decided("constant", value=7)}), texts, of=JSON)
+    assert found == [b"7", b"7", b"7", b"7", b'"7"', b"7", b"null", b"7"]
+
+
 def test_numbers_stay_exact_and_in_their_order() -> None:
     text = b'{"z":1.10,"a":12345678901234567890.123456789,"e":1E400,"z":0.10,"n":-0}'
     paths = {"$.a": decided("noise")}
