@@ -254,6 +254,17 @@ def test_public_and_null_are_for_all_that_is_under_a_path() -> None:
     assert b"Anna" not in found
 
 
+def test_a_path_that_masks_goes_before_one_that_keeps() -> None:
+    ways = {"$.a": public("shown"), "$.*": DIGITS}, {"$.*": DIGITS, "$.a": public("shown")}
+    for paths in ways:
+        (found,) = masked(Json(paths=paths), [b'{"a": "123456", "b": "123456"}'], of=JSON)
+        assert b"123456" not in found
+    first = Json(
+        paths={"$.*": decided("constant", value="1"), "$.a": decided("constant", value="2")}
+    )
+    assert masked(first, [b'{"a": "x"}'], of=JSON) == [b'{"a": "1"}']
+
+
 def test_bytes_that_are_not_utf_8_are_masked_and_kept() -> None:
     text = b'{"kept": "\xe9t\xe9", "a": "12 \\u00e9"}'
     (found,) = masked(Json(paths={"$.a": DIGITS}, other="keep"), [text], of=JSON)
