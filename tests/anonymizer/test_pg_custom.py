@@ -245,7 +245,7 @@ def test_damage_is_an_error_or_nothing(database: Database, method: Method) -> No
 @pytest.mark.parametrize("method", list(IN_HEADER))
 def test_much_damage_is_an_error_or_nothing(database: Database, method: Method) -> None:
     dumped = packed(dump(database, "-Fc", "-Z0", "--exclude-table-data", '"Odd*".*'), method)
-    for each in damaged(dumped, 20_000):
+    for each in damaged(dumped, 5_000):
         refused(each)
 
 

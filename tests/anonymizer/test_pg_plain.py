@@ -349,7 +349,7 @@ def test_damage_is_an_error_or_nothing(database: Database) -> None:
 @pytest.mark.slow
 def test_much_damage_is_an_error_or_nothing(database: Database) -> None:
     dumped = dump(database, "--exclude-table-data", '"Odd*".*')
-    for each in damaged(dumped, 20_000):
+    for each in damaged(dumped, 5_000):
         outcome(io.BytesIO(each))
 
 
