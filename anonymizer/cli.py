@@ -16,8 +16,12 @@ from anonymizer.errors import AnonymizerError, PolicyError
 from anonymizer.settings import load_settings
 
 COMMANDS = {
+    "check": "Look whether every column has a decision that can be carried out.",
+    "diff": "Show some rows before and after.",
     "key": "Make a secret.",
     "mask": "Mask a dump or a database.",
+    "prove": "Look for masked values of the original in the output.",
+    "suggest": "Propose decisions.",
 }
 """Name → help in one line: listing the commands imports none of them."""
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from anonymizer.decisions import TableDecisions
 
 
-_COMPUTED = Said(
+COMPUTED = Said(
     decision=Decision(mask="null", why="the database computes it again"), place="the model"
 )
 
@@ -88,7 +88,7 @@ def columns_of(
             name=column.name,
             facts=facts_of(column.type, dialect),
             nullable=bool(column.nullable) or computed,
-            said=_COMPUTED if computed else said.get(column.name),
+            said=COMPUTED if computed else said.get(column.name),
         )
 
 
@@ -219,4 +219,4 @@ def listed_column(name: str, table: TableDecisions, found: Mapping[str, str | No
 
 def computed_column(name: str) -> Draft:
     """Return the draft of a column that only the data has, and that the database computes."""
-    return Draft(name=name, facts=Facts(kind=Kind.OTHER), said=_COMPUTED)
+    return Draft(name=name, facts=Facts(kind=Kind.OTHER), said=COMPUTED)

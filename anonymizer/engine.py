@@ -161,12 +161,15 @@ class Engine:
     plan: Decided
     key: Key
 
-    def masker(self, name: TableName, columns: Sequence[str]) -> Masker | None:
+    def masker(
+        self, name: TableName, columns: Sequence[str], *, part_of: TableName | None = None
+    ) -> Masker | None:
         """Return what masks rows of *columns*; None when all of them stay as they are.
 
-        Raises PolicyError for a table or a column on which nothing is decided.
+        On a partition, *part_of* another table, counts what is decided on that one. Raises
+        PolicyError for a table or a column on which nothing is decided.
         """
-        table = self.plan.find(name)
+        table = self.plan.find(name) or (part_of and self.plan.find(part_of))
         if table is None:
             raise PolicyError(
                 f"table {name} is in the data, and no decision is made on it",

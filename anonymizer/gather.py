@@ -65,9 +65,15 @@ class Gatherer:
                 continue
             seen[name] = source
             tables.append(self._modelled(source, findings))
+        said: dict[TableName, TableDecisions] = {}
         for written, listed in self.decisions.tables.items():
-            if normal(written, self.default_schema) not in seen:
+            name = normal(written, self.default_schema)
+            if name in said:
+                message = f"{listed.place}: it is there already, at {said[name].place}"
+                findings.append(Finding(rule="unknown", table=written, message=message))
+            elif name not in seen:
                 tables.append(self._listed(written, listed, findings))
+            said.setdefault(name, listed)
         findings += unused(tables, self.decisions)
         return Gathered(tables=tuple(tables), findings=tuple(findings))
 

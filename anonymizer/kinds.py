@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -62,7 +63,8 @@ def facts_of(given: TypeEngine[Any], dialect: sa.Dialect | None = None) -> Facts
         # Where a database has none it is written as the moment so long after 1970.
         return Facts(kind=Kind.OTHER)
     found = _bare(given, dialect)
-    kind = next((kind for types, kind in _KINDS if isinstance(found, types)), Kind.OTHER)
+    made: Any = type(found)
+    kind = _kind_of(made)
     values = tuple(found.enums) if isinstance(found, sa.Enum) else ()
     if kind is Kind.INTEGER:
         return Facts(kind=kind, bits=next((b for t, b in _BITS if isinstance(found, t)), 32))
@@ -70,10 +72,16 @@ def facts_of(given: TypeEngine[Any], dialect: sa.Dialect | None = None) -> Facts
         scale, precision = getattr(found, "scale", None), getattr(found, "precision", None)
         is_exact = not isinstance(found, sa.Float)
         return Facts(kind=kind, scale=scale, precision=precision if is_exact else None)
-    folds = isinstance(found, postgresql.CITEXT)
+    collation = str(getattr(found, "collation", None) or "").lower()
+    folds = isinstance(found, postgresql.CITEXT) or collation.endswith(("_ci", "nocase"))
     has_length = not values and not isinstance(found, mysql.SET)
     length = getattr(found, "length", None) if has_length else None
     return Facts(kind=kind, length=length, values=values, folds_case=folds)
+
+
+@cache
+def _kind_of(given: type) -> Kind:
+    return next((kind for types, kind in _KINDS if issubclass(given, types)), Kind.OTHER)
 
 
 def _bare(given: TypeEngine[Any], dialect: sa.Dialect | None) -> TypeEngine[Any]:

@@ -300,5 +300,5 @@ def _decision(markup: Markup) -> Decision:
     try:
         found: Decision = markup[INFO]
     except (KeyError, TypeError):
-        raise TypeError(f"a {type(markup).__name__}, expected mask.…() or public(…)") from None
+        raise TypeError(f"{type(markup).__name__}, expected mask.…() or public(…)") from None
     return found

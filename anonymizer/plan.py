@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from anonymizer.decisions import Decisions
 from anonymizer.errors import PolicyError
 from anonymizer.finding import Finding, in_order
 from anonymizer.gather import Gatherer
-from anonymizer.links import normal
+from anonymizer.links import Spot, normal
 from anonymizer.models import Models
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Plan:
     @property
     def digest(self) -> str:
         """SHA-256 of everything that is decided, in hexadecimal: the same in every process."""
-        tables = sorted((_plain(asdict(each)) for each in self.tables), key=_named)
+        tables = sorted((_plain(each) for each in self.tables), key=_named)
         for table in tables:
             table["columns"].sort(key=_named)
         content = {"version": VERSION, "tables": tables}
@@ -79,6 +79,11 @@ class Outline:
     drafts: tuple[DraftTable, ...]
     decider: Decider
     findings: tuple[Finding, ...]
+
+    def root(self, spot: Spot) -> str:
+        """Return the name of the column where the values of *spot* come from."""
+        root = self.decider.links.root(spot)
+        return str(Spot(normal(root.table, self.plan.default_schema), root.column))
 
 
 def make_plan(
@@ -147,6 +152,8 @@ def _named(value: Mapping[str, Any]) -> str:
 
 def _plain(value: Any) -> Any:
     """Return *value* as JSON can write it, alike in every process."""
+    if is_dataclass(value):
+        value = {each.name: getattr(value, each.name) for each in fields(value)}
     if isinstance(value, Mapping):
         return {str(key): _plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):

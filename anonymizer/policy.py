@@ -133,15 +133,16 @@ class _Reader:
             place=self._place(path),
             columns=self._decisions(said.get("columns", {}), (*path, "columns")),
             types={column: str(each) for column, each in types.items()},
-            keys=tuple(self._columns(key, (*path, "keys")) for key in said.get("keys", ())),
+            keys=tuple(
+                self._columns(each, (*path, "keys"))
+                for each in self._list(said.get("keys", ()), (*path, "keys"))
+            ),
             references=tuple(self._references(said.get("references", ()), (*path, "references"))),
         )
 
     def _references(self, value: object, path: Path_) -> list[Reference]:
-        if not isinstance(value, Sequence) or isinstance(value, str):
-            self._problem(path, "expected a list of {columns, table, to}")
-            return []
-        return [found for each in value if (found := self._reference(each, path)) is not None]
+        listed = self._list(value, path)
+        return [found for each in listed if (found := self._reference(each, path)) is not None]
 
     def _reference(self, value: object, path: Path_) -> Reference | None:
         said = self._mapping(value, path, _REFERENCE)
@@ -161,10 +162,16 @@ class _Reader:
         return Reference(columns=columns, table=table, to=to)
 
     def _columns(self, value: object, path: Path_) -> tuple[str, ...]:
-        if not isinstance(value, Sequence) or isinstance(value, str):
-            self._problem(path, "expected a list of columns")
-            return ()
-        return tuple(str(each) for each in value)
+        found = tuple(str(each) for each in self._list(value, path))
+        if not found:
+            self._problem(path, "a list without a column")
+        return found
+
+    def _list(self, value: object, path: Path_) -> Sequence[object]:
+        if isinstance(value, Sequence) and not isinstance(value, str):
+            return value
+        self._problem(path, f"{type(value).__name__}, expected a list")
+        return ()
 
     def _decisions(self, value: object, path: Path_) -> dict[Any, Said]:
         found = {}
@@ -180,7 +187,7 @@ class _Reader:
     def _mapping(self, value: object, path: Path_, known: Sequence[str] = ()) -> Mapping[Any, Any]:
         """Return *value*, which should be a table; only with *known* keys, where they are given."""
         if not isinstance(value, Mapping):
-            self._problem(path, f"a {type(value).__name__}, expected a table")
+            self._problem(path, f"{type(value).__name__}, expected a table")
             return {}
         for key in value:
             if known and key not in known:

@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from rich.progress import Progress, TaskID
 
 
 @contextmanager
@@ -16,26 +18,40 @@ def shown(source: BinaryIO, *, size: int | None, title: str) -> Iterator[BinaryI
 
     Nothing is written where stderr is no terminal.
     """
+    with _bar(size, title) as bar:
+        if bar is None:
+            yield source
+        else:
+            progress, task = bar
+            yield progress.wrap_file(source, task_id=task)
+
+
+@contextmanager
+def ticking(size: int, *, title: str) -> Iterator[Callable[[int], None]]:
+    """Give what is told how many of *size* bytes are done, and shows that."""
+    with _bar(size, title) as bar:
+        if bar is None:
+            yield lambda _done: None
+        else:
+            progress, task = bar
+            yield lambda done: progress.update(task, completed=done)
+
+
+@contextmanager
+def _bar(size: int | None, title: str) -> Iterator[tuple[Progress, TaskID] | None]:
     if not sys.stderr.isatty():
-        yield source
+        yield None
         return
+    # It takes longer to import than most of what is masked without a terminal.
+    from rich import progress
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        DownloadColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )
 
     columns = (
-        TextColumn("{task.description}"),
-        BarColumn(None),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(None),
+        progress.DownloadColumn(),
+        progress.TransferSpeedColumn(),
+        progress.TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(title, total=size)
-        yield progress.wrap_file(source, task_id=task)
+    with progress.Progress(*columns, console=Console(stderr=True), transient=True) as shown_:
+        yield shown_, shown_.add_task(title, total=size)

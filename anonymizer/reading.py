@@ -50,6 +50,7 @@ class Chunk:
     """Some rows of one table, read."""
 
     table: TableName
+    """As the plan names it; a partition that it does not name is its table."""
     columns: tuple[str, ...]
     count: int
     """Number of rows."""
@@ -97,12 +98,14 @@ def read_pieces(
 
 
 def _chunk(rows: Rows, plan: Known, wanted: Wanted) -> Chunk:
+    known = plan.find(rows.table) or (plan.find(rows.part_of) if rows.part_of else None)
+    table = known.name if known else rows.table
     try:
         block = rows.codec.parse(rows.data, len(rows.columns))
         values = {
-            name: _decoded(rows, block, place, kind_of(plan, rows.table, name))
+            name: _decoded(rows, block, place, _kind(known, name))
             for place, name in enumerate(rows.columns)
-            if wanted(rows.table, name)
+            if wanted(table, name)
         }
     except DumpError as error:
         raise DumpError(
@@ -113,7 +116,7 @@ def _chunk(rows: Rows, plan: Known, wanted: Wanted) -> Chunk:
             hint=error.hint,
         ) from error
     return Chunk(
-        table=rows.table,
+        table=table,
         columns=rows.columns,
         count=len(block.starts),
         values=values,
@@ -131,11 +134,10 @@ def _decoded(rows: Rows, block: Block, place: int, kind: Kind) -> Values:
     return Values(rows.codec.decode(fields.take(valid), kind), valid)
 
 
-def kind_of(plan: Known, name: TableName, column: str) -> Kind:
-    """Return what the values of a column are: TEXT where *plan* does not know it."""
-    table = plan.find(name)
-    known = table.column(column) if table else None
-    return known.kind if known else Kind.TEXT
+def _kind(table: Table | None, name: str) -> Kind:
+    """Return what the values of a column are: TEXT where nobody knows it."""
+    column = table.column(name) if table else None
+    return column.kind if column else Kind.TEXT
 
 
 def read_sqlite(path: Path, *, wanted: Wanted = everything, batch: int = BATCH) -> Iterator[Part]:

@@ -43,7 +43,7 @@ class Rewriter:
         """
         place = rows.table, rows.columns
         if place not in self._maskers:
-            self._maskers[place] = self.engine.masker(*place)
+            self._maskers[place] = self.engine.masker(*place, part_of=rows.part_of)
         masker = self._maskers[place]
         if masker is None:
             return rows.data, {}
@@ -59,6 +59,13 @@ class Tally:
     written: int = 0
     columns: dict[TableName, dict[str, Count]] = field(default_factory=dict)
     """Columns that were masked."""
+
+    def join(self, other: Tally) -> None:
+        """Count what *other* has counted as well."""
+        self.read += other.read
+        self.written += other.written
+        for table, counts in other.columns.items():
+            self.add(table, counts)
 
     def add(self, table: TableName, counts: Counts) -> None:
         """Count what was done to rows of *table*."""

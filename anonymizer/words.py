@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from anonymizer.errors import PolicyError
@@ -35,7 +36,7 @@ def markup_of(written: object) -> Markup:
         written = {"mask": written}
     if not isinstance(written, Mapping):
         raise PolicyError(
-            f"a {type(written).__name__}, expected a decision",
+            f"{type(written).__name__}, expected a decision",
             hint='write {mask = "email"} or {public = "why"}',
         )
     if isinstance(written.get(INFO), Decision):
@@ -58,6 +59,7 @@ def options_of(decision: Decision) -> dict[str, Any]:
     }
 
 
+@cache
 def _usual(name: str) -> Mapping[str, Any]:
     word = WORDS.get(name)
     if word is None:

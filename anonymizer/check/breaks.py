@@ -111,12 +111,17 @@ def _sizes(context: Context) -> Iterator[Finding]:
 def _bits(
     context: Context, domain: str, columns: Sequence[tuple[Table, Column]]
 ) -> Iterator[Finding]:
+    """Yield the columns that are smaller than others, whose large numbers do not fit."""
+    sizes = {}
     for table, column in columns:
         draft = context.drafts.get(table.name)
         known = draft.column(column.name) if draft is not None else None
-        own = known.facts.bits if known is not None else None
-        if own is not None and column.bits is not None and own > column.bits:
-            message = f"others of its domain {domain!r} have {column.bits} bits and it {own}"
+        sizes[table.name, column.name] = known.facts.bits if known is not None else None
+    most = max((each for each in sizes.values() if each is not None), default=0)
+    for table, column in columns:
+        size = sizes[table.name, column.name]
+        if size is not None and size < most:
+            message = f"others of its domain {domain!r} have {most} bits and it {size}"
             yield _finding(table, column.name, f"{message}: larger numbers are refused")
 
 

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     import numpy as np
     from numpy.typing import NDArray
 
     from anonymizer.cells import Cells
     from anonymizer.column import Kind, TableName
+    from anonymizer.dumps.pg_schema import Described
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -64,6 +65,8 @@ class Rows:
     """Line of the dump's plain text on which *data* begins, counted from 1."""
     byte: int
     """Its place in the dump's plain text, counted from 0."""
+    part_of: TableName | None = None
+    """The table whose partition *table* is."""
 
 
 Piece: TypeAlias = bytes | Rows
@@ -86,3 +89,6 @@ class Format(Protocol):
         Raises DumpError for a dump that ends too early, and for a statement that is not
         known and could hold data.
         """
+
+    def schema(self, source: BinaryIO) -> Described | Mapping[TableName, tuple[str, ...]]:
+        """Return what *source* says of tables, or only the names of their columns."""

@@ -51,7 +51,8 @@ class DataReading:
         if copy is None:
             yield from self.plain.script_pieces(script, self.known)
             return
-        yield from copied_rows(script, *copy, codec=self.plain.codec)
+        whole = self.known.whole(copy[0])
+        yield from copied_rows(script, *copy, codec=self.plain.codec, part_of=whole)
         yield script.gap()
         if script.at < len(script.data):
             raise script.error("there is more than rows in the data of a table", table=str(copy[0]))
@@ -73,10 +74,11 @@ def readings(contents: Contents, plain: PlainPostgreSQL) -> Iterator[DataReading
     """Yield how the data of each entry of *contents* is read that has rows."""
     escapes = contents.escapes
     entries = [each for each in contents.entries if each.has_data and each.kind not in BLOBS]
-    # Only rows that no COPY loads may not say their columns.
-    tables = {} if all(each.copy for each in entries) else contents.schema().tables
+    schema = contents.schema()
     for each in entries:
-        known = Described(tables={each.table: tables.get(each.table, {})})
+        known = Described(
+            tables={each.table: schema.tables.get(each.table, {})}, partitions=schema.partitions
+        )
         yield DataReading(entry=each, plain=plain, escapes=escapes, known=known)
 
 

@@ -58,7 +58,15 @@ def inserted_rows(script: Script, statement: bytes, known: Described) -> Iterato
         )
     data = statement + b"".join(_alike(script, found[0], BLOCK - len(statement)))
     codec = Inserts(dialect=POSTGRESQL, header=found[0])
-    yield Rows(table=table, columns=columns, data=data, codec=codec, line=line, byte=byte)
+    yield Rows(
+        table=table,
+        columns=columns,
+        data=data,
+        codec=codec,
+        line=line,
+        byte=byte,
+        part_of=known.whole(table),
+    )
 
 
 def _alike(script: Script, header: bytes, room: int) -> Iterator[bytes]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, BinaryIO
 
 from anonymizer.dumps.base import Rows
@@ -78,7 +78,8 @@ class PlainPostgreSQL:
         statement = script.statement()
         if copy := copied(statement, known.default):
             yield statement + _line_end(script)
-            yield from copied_rows(script, *copy, codec=self.codec)
+            whole = known.whole(copy[0])
+            yield from copied_rows(script, *copy, codec=self.codec, part_of=whole)
             return
         if is_insert(statement):
             yield from inserted_rows(script, statement, known)
@@ -92,7 +93,12 @@ class PlainPostgreSQL:
 
 
 def copied_rows(
-    script: Script, table: TableName, columns: tuple[str, ...], *, codec: Codec
+    script: Script,
+    table: TableName,
+    columns: tuple[str, ...],
+    *,
+    codec: Codec,
+    part_of: TableName | None = None,
 ) -> Iterator[Piece]:
     """Yield the rows that begin here, and the line that ends them.
 
@@ -104,7 +110,8 @@ def copied_rows(
         if end is None:
             end = script.data.rfind(b"\n", script.at) + 1
         if end > script.at and (last or script.ended or end - script.at >= _ENOUGH):
-            yield _rows(script, end, table, columns, codec)
+            rows = _rows(script, end, table, columns, codec)
+            yield replace(rows, part_of=part_of) if isinstance(rows, Rows) else rows
         if last:
             yield script.take(end + len(END))
             return

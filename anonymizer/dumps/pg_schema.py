@@ -65,6 +65,14 @@ class Described:
     default: str | None = None
     """The schema that is meant where none is said."""
 
+    def whole(self, table: TableName) -> TableName | None:
+        """Return the table that *table* is a part, or a part of a part, of; None if of none."""
+        found, seen = self.partitions.get(table), {table}
+        while found in self.partitions and found not in seen:
+            seen.add(found)
+            found = self.partitions[found]
+        return found
+
     def named(self, text: bytes) -> TableName:
         """Return the table that is written as *text*."""
         return table_named(text, self.default)

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from anonymizer.column import TableName
 from anonymizer.dumps.sqlite import schema
+from anonymizer.dumps.sqlite.bare import create_bare, dress, may_be_bare
 from anonymizer.dumps.sqlite.check import compare, explained, look
 from anonymizer.dumps.sqlite.rows import copy_as_is, copy_masked
-from anonymizer.dumps.sqlite.virtual import SHADOWS, fill, shadows
+from anonymizer.dumps.sqlite.virtual import SHADOWS, fill, masker_of, shadows
 from anonymizer.errors import AnonymizerError, DumpError
 from anonymizer.output import path_aside, refuse_existing
 
@@ -22,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from anonymizer.dumps.sqlite.schema import Entry
-    from anonymizer.engine import Engine
+    from anonymizer.dumps.sqlite.schema import Entry, Shape
+    from anonymizer.engine import Engine, Masker
     from anonymizer.stream import Tally
 
 HEAD = b"SQLite format 3\0"
@@ -163,6 +165,17 @@ def _setting(connection: sqlite3.Connection, name: str) -> int | str:
     return found
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Job:
+    """A table that is to be made and filled."""
+
+    entry: Entry
+    shape: Shape
+    masker: Masker | None
+    """None where all stays as it is."""
+    indexes: Sequence[Entry]
+
+
 def _build(
     connection: sqlite3.Connection, entries: Sequence[Entry], engine: Engine, tally: Tally
 ) -> None:
@@ -170,44 +183,51 @@ def _build(
     own = shadows(entries)
     tables = [each for each in entries if each.holds_rows and each.name not in own]
     virtual = [each for each in entries if each.module in SHADOWS]
-    for each in tables:
-        with explained(each.name):
-            schema.create(connection, [each])
-    schema.insert(connection, [each for each in entries if each.type == "view"])
+    # What is not decided is seen before anything is copied.
+    jobs = [_job(connection, each, entries, engine) for each in tables]
+    maskers = [masker_of(connection, each, engine) for each in virtual]
     # What is written to others writes to the sequences too.
-    for each in sorted(tables, key=lambda table: table.name == schema.SEQUENCE):
-        indexes = [other for other in entries if other.type == "index" and other.table == each.name]
-        with explained(each.name):
-            _fill(connection, each.name, indexes, engine, tally)
+    for job in sorted(jobs, key=lambda job: job.entry.name == schema.SEQUENCE):
+        with explained(job.entry.name):
+            _do(connection, job, tally)
+    schema.insert(connection, [each for each in entries if each.type == "view"])
     # One may index another, which then stands before it.
-    for each in sorted(virtual, key=lambda entry: bool(entry.options.get("content"))):
+    pairs = zip(virtual, maskers, strict=True)
+    for each, masker in sorted(pairs, key=lambda pair: bool(pair[0].options.get("content"))):
         with explained(each.name):
-            fill(connection, each, engine, tally)
+            fill(connection, each, masker, tally)
     rest = [each for each in entries if each.module and each not in virtual]
     triggers = [each for each in entries if each.type == "trigger"]
     schema.insert(connection, [*rest, *triggers])
     schema.order(connection, entries)
 
 
-def _fill(
-    connection: sqlite3.Connection,
-    name: str,
-    indexes: Sequence[Entry],
-    engine: Engine,
-    tally: Tally,
-) -> None:
-    """Copy the rows of table *name* and make its *indexes*."""
-    shape = schema.read_shape(connection, name)
-    if name in {schema.SEQUENCE, schema.STATISTICS}:
-        # Numbers only. The first has lines already, of the rows that were copied.
-        connection.execute(f"DELETE FROM main.{name}")  # noqa: S608
-        copy_as_is(connection, name, shape)
-        return
-    masker = engine.masker(TableName(None, name), shape.columns)
-    if masker is None:
-        # Indexes that are there already are copied too, page by page.
-        schema.create(connection, indexes)
-        copy_as_is(connection, name, shape)
+def _job(
+    connection: sqlite3.Connection, entry: Entry, entries: Sequence[Entry], engine: Engine
+) -> _Job:
+    """Return what is to be done for the table *entry*: what ANALYZE and SQLite count is kept."""
+    with explained(entry.name):
+        shape = schema.read_shape(connection, entry.name)
+    counts = entry.name in {schema.SEQUENCE, schema.STATISTICS}
+    masker = None if counts else engine.masker(TableName(None, entry.name), shape.columns)
+    indexes = [each for each in entries if each.type == "index" and each.table == entry.name]
+    return _Job(entry=entry, shape=shape, masker=masker, indexes=indexes)
+
+
+def _do(connection: sqlite3.Connection, job: _Job, tally: Tally) -> None:
+    """Make the table of *job*, its rows and its indexes."""
+    keys = [each for each in job.indexes if each.sql is None]
+    bare = job.masker is not None and may_be_bare(job.entry, job.shape, keys)
+    if bare:
+        create_bare(connection, job.entry)
     else:
-        copy_masked(connection, name, shape, masker, tally)
-        schema.create(connection, indexes)
+        schema.create(connection, [job.entry])
+    if job.masker is None:
+        # Indexes that are there already are copied too, page by page.
+        schema.create(connection, job.indexes)
+        copy_as_is(connection, job.entry.name, job.shape)
+        return
+    copy_masked(connection, job.entry.name, job.shape, job.masker, tally)
+    if bare:
+        dress(connection, job.entry, keys)
+    schema.create(connection, job.indexes)

@@ -86,15 +86,17 @@ class Sample:
         """Take *values*, which stand in *rows* of the next *count* rows."""
         numbers = rows + self._next
         self._next += count
-        which = np.flatnonzero(_hash(numbers // RUN) < self._limit)
-        if not len(which):
-            return
-        self._rows.append(numbers[which])
-        self._values.append([each[:LONGEST] for each in values.take(which).to_list()])
-        self._runs.update((numbers[which] // RUN).tolist())
-        while len(self._runs) > RUNS:
+        runs = numbers // RUN
+        scores = _hash(runs)
+        which = np.flatnonzero(scores < self._limit)
+        while len(more := self._runs | set(runs[which].tolist())) > RUNS:
             self._limit /= 2
             self._thin()
+            which = which[scores[which] < self._limit]
+        if len(which):
+            self._runs = more
+            self._rows.append(numbers[which])
+            self._values.append([each[:LONGEST] for each in values.take(which).to_list()])
 
     def rows(self) -> NDArray[np.int64]:
         """Return the numbers of the rows that were chosen."""

@@ -53,7 +53,7 @@ class Digits(Alone):
             found = numbers != OTHER
             runs = Runs.of(text, found)
             if self.keep:
-                runs = runs.without(first=self.keep)
+                runs = runs.without(self.keep)
             _refuse(text, runs)
             strings.replace(numbers, runs)
             text.data[found] = numbers[found] + np.uint8(DIGITS[0])

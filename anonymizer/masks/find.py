@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from difflib import get_close_matches
+from functools import cache
 from typing import TYPE_CHECKING
 
 from anonymizer.errors import PolicyError
@@ -31,7 +32,7 @@ def mask_of(decision: Decision) -> Mask:
         hint = near(decision.mask, known)
         raise PolicyError(f"there is no mask {decision.mask!r}", hint=hint)
     made = known[decision.mask]
-    options = inspect.signature(made).parameters
+    options = _options(made)
     for option in decision.options:
         if option not in options:
             message = f"mask.{decision.mask} has no option {option!r}"
@@ -40,6 +41,11 @@ def mask_of(decision: Decision) -> Mask:
         return made(**decision.options)
     except (TypeError, ValueError) as error:
         raise PolicyError(f"mask.{decision.mask}: {error}") from error
+
+
+@cache
+def _options(made: type[Mask]) -> tuple[str, ...]:
+    return tuple(inspect.signature(made).parameters)
 
 
 def near(name: str, known: Iterable[str]) -> str:

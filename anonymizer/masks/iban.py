@@ -54,7 +54,7 @@ class Iban(Alone):
             text = compact(values)
             runs = _runs(text)
             off = _off(text, runs)
-            inner = runs.without(first=_HEAD)
+            inner = runs.without(_HEAD)
             inside = np.zeros(text.data.size, bool)
             inside[inner.places] = True
             for alphabet, strings in kinds:

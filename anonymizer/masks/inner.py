@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from anonymizer.column import Column
     from anonymizer.masks.base import Distinct, Mask, Replace, Setting
 
+_NUMBERS = (Kind.NUMBER, Kind.INTEGER)
 _KINDS = (
     Kind.TEXT,
-    Kind.NUMBER,
-    Kind.INTEGER,
+    *_NUMBERS,
     Kind.BOOLEAN,
     Kind.DATE,
     Kind.DATETIME,
@@ -56,8 +56,8 @@ class Inner:
         """Return the mask that is decided."""
         return mask_of(self.decision)
 
-    def column(self, column: Column) -> Column:
-        """Return the values at this place of *column*, as if they were one.
+    def column(self, column: Column, *, numbers: bool = False) -> Column:
+        """Return the values at this place of *column*, rather *numbers* or text, as if one.
 
         Raises PolicyError when the mask can serve no values in there.
         """
@@ -74,7 +74,7 @@ class Inner:
         )
         mask = self.mask
         reason = None
-        for kind in _KINDS:
+        for kind in (*_NUMBERS, *_KINDS) if numbers else _KINDS:
             taken = replace(bare, kind=kind)
             said = mask.refuses(taken)
             if said is None:
@@ -86,9 +86,9 @@ class Inner:
         """Return what becomes of distinct values at this place of *column*."""
         return self.mask.distinct(self.column(column))
 
-    def bind(self, setting: Setting) -> Replace:
+    def bind(self, setting: Setting, *, numbers: bool = False) -> Replace:
         """Return what replaces the values at this place, of the column of *setting*."""
-        column = self.column(setting.column)
+        column = self.column(setting.column, numbers=numbers)
         if self.decision.domain is None or setting.domains is None:
             key = subkey(setting.key, f"inside {self.decision.domain or self.place}")
         else:

@@ -86,7 +86,9 @@ class Json:
         masks = {each.place: each.decision.mask for each in self._inner}
         automaton = Automaton.of(masks, _OTHERS[self.other])
         bound = [
-            None if each.decision.mask in ("keep", "null") else each.bind(setting)
+            None
+            if each.decision.mask in ("keep", "null")
+            else (each.bind(setting), each.bind(setting, numbers=True))
             for each in self._inner
         ]
 
@@ -101,10 +103,13 @@ class Json:
             chosen = np.flatnonzero((actions >= 0) | (actions == Action.CLEAR))
             new = Cells.of([_NULL]).take(np.zeros(len(chosen), np.int64))
             parts = []
-            for number, mask in enumerate(bound):
-                which = np.flatnonzero(actions[chosen] == number)
-                if mask is not None and len(which):
-                    parts.append((which, _masked(text, leaves, chosen[which], mask, others)))
+            for number, masks in enumerate(bound):
+                for mask, is_string in zip(masks or (), (True, False), strict=False):
+                    at_path = (actions == number) & ((leaves.kinds == STRING) == is_string)
+                    which = np.flatnonzero(at_path[chosen])
+                    if len(which):
+                        new_ones = _masked(text, leaves, chosen[which], mask, others)
+                        parts.append((which, new_ones))
             starts, ends = leaves.starts[chosen], leaves.ends[chosen]
             return spliced(text, starts, ends, gathered(new, parts))
 
@@ -146,16 +151,14 @@ def _rows(text: Cells, places: Places) -> Places:
 def _masked(
     text: Cells, leaves: Leaves, which: Places, mask: Replace, others: Mapping[str, Cells]
 ) -> Cells:
-    """Return how the values *which*, all of one path, are written when they are masked."""
+    """Return how the values *which*, all strings or none, are written when they are masked."""
     spans = Cells(data=text.data, starts=leaves.starts[which], ends=leaves.ends[which])
-    strings = leaves.kinds[which] == STRING
-    at = np.flatnonzero(strings)
-    meant = gathered(spans, [(at, unquoted(spans.take(at)))])
+    strings = leaves.kinds[which[0]] == STRING
+    meant = unquoted(spans) if strings else spans
     new = masked(meant, _rows(text, spans.starts), mask, others)
     written = quoted(new)
-    if strings.all():
+    if strings:
         return written
-    bare = np.flatnonzero(~strings)
-    texts = new.take(bare).to_list()
+    texts = new.to_list()
     raw = [place for place, each in enumerate(texts) if _RAW.fullmatch(each)]
-    return gathered(written, [(bare[raw], Cells.of(texts[place] for place in raw))])
+    return gathered(written, [(np.array(raw, np.int64), Cells.of(texts[at] for at in raw))])

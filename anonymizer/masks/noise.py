@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 _DIGITS = 18
 """Of numbers that are handled all at once: sums and differences fit 64 bits with a sign."""
 _POWERS = 10 ** np.arange(_DIGITS + 1, dtype=np.int64)
-_WIDE = 60
-"""Bits of whole numbers that such ones always fit."""
+_MOST_ZEROS = 2
+"""Digits that a number of 64 bits may have beyond them."""
 _TEN = 10
 _SIGN, _POINT, _ZERO = b"-.0"
 _ODD = re.compile(rb"( *\+?)((?<!\+)-|)(?=\.?\d)0*(\d*)(\.\d*)?([eE][+-]?\d{1,4})?( *)")
@@ -105,13 +105,19 @@ class _Limits:
         most = far if self.high is None else _units(self.high, decimals, ROUND_FLOOR)
         return max(least, -far), min(most, far)
 
-    def sizes(self, size: NDArray[np.int64]) -> NDArray[np.int64]:
+    def sizes(self, size: NDArray[np.int64], decimals: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return up to which size each number may grow: to one of as many digits."""
         most: NDArray[np.int64] = _POWERS[np.searchsorted(_POWERS, size, side="right")] - 1
-        if self.bits is None or self.bits >= _WIDE:
+        if self.bits is None:
             return most
-        half = (1 << self.bits - 1) - 1
-        return np.minimum(most, np.where(size > half, 2 * half + 1, half))
+        zeros = np.clip(-decimals, 0, _MOST_ZEROS)
+        signed, unsigned = self._fits(self.bits - 1)[zeros], self._fits(self.bits)[zeros]
+        return np.minimum(most, np.where(size > signed, unsigned, signed))
+
+    def _fits(self, bits: int) -> NDArray[np.int64]:
+        """Return the greatest number of *bits* bits, less so many digits at its end."""
+        most = [((1 << bits) - 1) // 10**zeros for zeros in range(_MOST_ZEROS + 1)]
+        return np.array([min(each, 10**_DIGITS) for each in most])
 
 
 def _units(bound: float, decimals: int, rounding: str) -> int:
@@ -239,7 +245,7 @@ def _moved(
     far = np.maximum(np.minimum(far, most - least), 1)
     drawn = words % (2 * far)
     change = np.where(drawn < far, drawn - far, drawn - far + 1)
-    top = limits.sizes(size)
+    top = limits.sizes(size, figures.decimals)
     bad = _outside(signed, change, top, least, most)
     new = signed + np.where(bad, -change, change)
     new = np.clip(new, least, most)

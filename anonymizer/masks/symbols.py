@@ -93,14 +93,11 @@ class Runs:
         """The number of each value's first place."""
         return np.cumsum(self.counts) - self.counts
 
-    def without(self, *, first: int = 0, last: int = 0) -> Runs:
-        """Return these less so many of the first and the last of each value."""
+    def without(self, first: int) -> Runs:
+        """Return these less so many of the *first* of each value."""
         order = np.arange(len(self.places)) - np.repeat(self.firsts, self.counts)
-        left = np.repeat(self.counts, self.counts) - order
-        return Runs(
-            places=self.places[(order >= first) & (left > last)],
-            counts=np.maximum(self.counts - first - last, 0),
-        )
+        counts = np.maximum(self.counts - first, 0)
+        return Runs(places=self.places[order >= first], counts=counts)
 
     def matrix(self, which: Places, count: int) -> Places:
         """Return the places of the values *which* that have *count*: (values, count)."""

@@ -37,8 +37,8 @@ def prove(  # noqa: PLR0913 - two sides, and how to judge them
 
     *accept* names columns and places, as "users.city", that a person has looked at. Where the
     output is *scaled*, its rows are not compared. *problems* are what else is known to be wrong
-    with the output, as that a file holds pages of deleted rows. Up to *held* fingerprints, ten
-    bytes each, stay in memory; more go to a temporary folder.
+    with the output, as that a file holds pages of deleted rows. Up to *held* fingerprints,
+    about forty bytes each, stay in memory; more go to a temporary folder.
     """
     gathered = gather(original, plan, held=held)
     try:

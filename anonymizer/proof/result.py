@@ -6,7 +6,11 @@ from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from anonymizer.errors import LeakError, PolicyError
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from anonymizer.proof.rows import Comparison
     from anonymizer.proof.scan import Spot
 
@@ -122,6 +126,21 @@ class Proof:
         """0 clean, 1 not proved, 3 survivors."""
         return {Verdict.CLEAN: 0, Verdict.UNPROVED: 1, Verdict.SURVIVORS: 3}[self.verdict]
 
+    def require(self) -> None:
+        """Raise LeakError where something survived, PolicyError where something is left open."""
+        if self.survivors:
+            places = sorted({each.place for each in self.survivors})
+            raise LeakError(
+                f"sensitive values survived in {len(places)} places, the first is {places[0]}",
+                hint="anonymizer prove --show ORIGINAL OUTPUT says where exactly",
+            )
+        if self.verdict is Verdict.UNPROVED:
+            raise PolicyError(
+                "it is not proved that nothing sensitive survived",
+                problems=[*self._open()],
+                hint="look at each, mend it, or accept it: --accept TABLE.COLUMN",
+            )
+
     def as_json(self) -> dict[str, Any]:
         """Return the proof as `--json` shows it."""
         shown = asdict(self)
@@ -129,6 +148,16 @@ class Proof:
             sighting["meaning"] = sighting["meaning"].value
             sighting["spots"] = [each._asdict() for each in sighting["spots"]]
         return {"verdict": self.verdict.value, **shown}
+
+    def _open(self) -> Iterator[str]:
+        for seen in self.possible:
+            yield f"{seen.place}: {seen.values:,} values of {seen.column}: {seen.why}"
+        for looked in self.columns:
+            if looked.is_open:
+                yield f"{looked.column}: {looked.note}"
+        for problem in self.problems:
+            if not problem.accepted:
+                yield f"{problem.place}: {problem.what}"
 
     def _seen(self, meaning: Meaning) -> tuple[Sighting, ...]:
         return tuple(

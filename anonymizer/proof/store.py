@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     Numbers = NDArray[np.uint64]
     Labels = NDArray[np.uint16]
 
-RUN = 1 << 21
-"""Numbers that are held, unsorted, before they are put aside: 20 MB of them."""
-HELD = 1 << 22
-"""Numbers, 40 MB, up to which a store stays in memory; more go to disk."""
+RUN = 1 << 20
+"""Numbers that are held, unsorted, before they are put aside: 10 MB of them."""
+HELD = 1 << 21
+"""Numbers, 20 MB, up to which a store stays in memory; more go to disk."""
 SLICES = 256
 LEAST_BITS, SPARSE = 13, 32
 """Size of the smallest filter; of any, bits for each number."""

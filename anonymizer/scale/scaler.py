@@ -2,11 +2,15 @@
 
     scaler = Scaler.of(plan.tables, Size(factor=2.5, rows=counts), key=key, distinct=distinct)
     first = First(scaler)
-    …first.add(name, scaler.look(name, part))…     a first reading of the tables in scaler.looks
+    …first.add(scaler.look(name, part))…           a first reading of the tables in scaler.looks
     seen = first.seen()
     for copy in scaler.copies_of(name):            a second one, of all
         kept = scaler.keep(name, copy, part, seen)
-        values = scaler.columns(name, copy, part, seen)
+        values = {**part.values, **scaler.columns(name, copy, part, seen)}
+
+*values* are then masked, where `mask_key` says with another key, and what is in `kept.emptied`
+is NULL; rows that are not in `kept.rows` are left out. A key that moves and is not masked has to
+be written anew as well.
 
 Who knows the factor and counts the rows knows how many there were: say a factor to nobody
 from whom the size is to be hidden.

@@ -8,8 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
+from anonymizer.draft import COMPUTED
 from anonymizer.links import Spot, normal
 from anonymizer.suggest import money, network, people, places, rest, secret
+from anonymizer.suggest.alike import keys_by_name, named_key
 from anonymizer.suggest.detector import Asked, Suggestion
 from anonymizer.suggest.rest import by_type
 
@@ -61,13 +63,25 @@ def suggest(
     """
     default = made.plan.default_schema
     known = {normal(name, default): each for name, each in (samples or {}).items()}
-    return [
+    found = [
         proposal
         for table in made.drafts
-        for proposal in _of_table(
-            made, table, known.get(normal(table.name, default), {}), every=every
-        )
+        for proposal in _of_table(table, known.get(normal(table.name, default), {}))
     ]
+    proposed = {Spot(each.table, each.column): each.suggestion for each in found}
+    wanted = [each for each in found if _is_wanted(made, each, every=every)]
+    return list(_as_keys(made, wanted, proposed))
+
+
+def _as_keys(
+    made: Outline, wanted: Sequence[Proposal], proposed: Mapping[Spot, Suggestion]
+) -> Iterator[Proposal]:
+    """Yield the proposals, those of columns with the name of a key as that key is."""
+    tables, keys = {each.name: each for each in made.drafts}, keys_by_name(made)
+    for each in wanted:
+        column = made.decider.drafts[Spot(each.table, each.column)]
+        alike = named_key(made, tables[each.table], column, keys, proposed)
+        yield each if alike is None else replace(each, suggestion=alike)
 
 
 def suggest_for(
@@ -91,22 +105,18 @@ def suggest_for(
     ]
 
 
-def _of_table(
-    made: Outline, table: DraftTable, samples: Mapping[str, Sequence[str]], *, every: bool
-) -> Iterator[Proposal]:
-    links = made.decider.links
-    wanted = {
-        each.name
-        for each in table.columns
-        if Spot(table.name, each.name) not in links.to
-        and each.name not in table.generated
-        and (every or made.decider.said(Spot(table.name, each.name)) is None)
-    }
+def _of_table(table: DraftTable, samples: Mapping[str, Sequence[str]]) -> list[Proposal]:
     key = table.uniques[0].columns if table.uniques else ()
-    proposals = suggest_for(
-        table.name, table.columns, samples, key=key, in_model=table.source is not None
-    )
-    yield from (each for each in proposals if each.column in wanted)
+    in_model = table.source is not None
+    return suggest_for(table.name, table.columns, samples, key=key, in_model=in_model)
+
+
+def _is_wanted(made: Outline, proposal: Proposal, *, every: bool) -> bool:
+    """Return whether the column is to be decided on by itself, and with *every* even again."""
+    spot = Spot(proposal.table, proposal.column)
+    said = made.decider.said(spot)
+    is_computed = said is not None and said.place == COMPUTED.place
+    return spot not in made.decider.links.to and not is_computed and (every or said is None)
 
 
 def _asked(table: TableName, draft: Draft, key: Sequence[str], sample: Sequence[str]) -> Asked:

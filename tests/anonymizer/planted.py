@@ -7,6 +7,7 @@ import html
 import json
 from typing import TYPE_CHECKING
 from urllib.parse import quote
+from uuid import UUID
 
 from anonymizer.cells import Cells
 from anonymizer.column import Column, Kind, Table, TableName
@@ -72,6 +73,35 @@ WAYS: dict[str, Callable[[str], str]] = {
     "sql": lambda value: "'" + value.replace("\\", "\\\\").replace("'", "''") + "'",
 }
 """How a value may stand in another text."""
+
+
+def canary_of(kind: Kind, number: int) -> str:
+    """Return a value of *kind* that nobody else has, as COPY writes it."""
+    made = {
+        Kind.INTEGER: f"{7_310_000_000 + number * 7919}",
+        Kind.NUMBER: f"-73{number:04}519.25",
+        Kind.DATETIME: f"2031-07-09 11:22:33.{number:06}",
+        Kind.UUID: str(UUID(int=0x3F2504E04F8911D39A0C0305E82C3301 + number)),
+        Kind.BINARY: "\\x" + f"canary of bytes {number:04}".encode().hex(),
+        Kind.JSON: json.dumps({"who": [{"mail": f"canary{number:04}@example.com"}, 1]}),
+        Kind.ARRAY: f'{{x,"canary, the {number:04}th",NULL}}',
+    }
+    return made.get(kind, f"Canary Featherstone-{number:04}")
+
+
+def planted(plan: Plan, tables: Mapping[TableName, Sequence[Row]]) -> dict[TableName, Rows]:
+    """Return the rows of *tables*, before them one with a canary in each masked column."""
+    found = {}
+    for name, values in tables.items():
+        known = plan.find(name)
+        assert known is not None
+        first = tuple(
+            None if column.decision.mask == "keep" else canary_of(column.kind, number)
+            for number, column in enumerate(known.columns)
+        )
+        columns = [column.name for column in known.columns]
+        found[name] = rows(name, columns, [first, *values])
+    return found
 
 
 def table(name: TableName, decisions: Mapping[str, str]) -> Table:

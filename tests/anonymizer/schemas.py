@@ -211,7 +211,7 @@ def _made(plans: Sequence[_Plan], chance: Random) -> Sample:
 def _table(number: int, plan: _Plan, plans: Sequence[_Plan]) -> Table:
     columns, keys, references = [], [], []
     if plan.kind in {"number", "pair"}:
-        own = ["id"] if plan.kind == "number" else ["region", "number"]
+        own = ["id"] if plan.kind == "number" else ["area", "number"]
         columns += [column(f"{each}_{number}") for each in own]
         keys.append(tuple(f"{each}_{number}" for each in own))
     if plan.token:
@@ -241,14 +241,14 @@ def _to(number: int, plan: _Plan, *, by_token: bool) -> tuple[str, ...]:
     if plan.token and (by_token or plan.kind in {"child", "nothing"}):
         return (f"token_{number}",)
     if plan.kind == "pair":
-        return (f"number_{number}", f"region_{number}")
+        return (f"number_{number}", f"area_{number}")
     return (f"id_{number}",) if plan.kind == "number" else ()
 
 
 def _own(plan: _Plan, number: int, row: int, chance: Random) -> dict[str, bytes]:
     return {
         f"id_{number}": b"%d" % (row * 3 - 5),
-        f"region_{number}": b"%d" % (row % 3),
+        f"area_{number}": b"%d" % (row % 3),
         f"number_{number}": b"%d" % row,
         f"token_{number}": str(uuid.UUID(int=chance.getrandbits(128))).encode(),
         "line": b"%d" % (row if plan.token else row % 2),

@@ -333,7 +333,7 @@ def test_sizes_within_a_domain() -> None:
     found = warnings(check(table(*parts)))
 
     assert found == [
-        "users.big: others of its domain 'users.id' have 32 bits and it 64: "
+        "users.id: others of its domain 'users.id' have 64 bits and it 32: "
         "larger numbers are refused",
         "users.mail: others of its domain 'email' are longer than its 20: "
         "their pseudonyms may differ",

@@ -42,6 +42,10 @@ class Either(sa.TypeDecorator[Any]):
     ("given", "facts"),
     [
         (sa.String(20), Facts(kind=Kind.TEXT, length=20)),
+        (
+            sa.String(9, collation="utf8mb4_general_ci"),
+            Facts(kind=Kind.TEXT, length=9, folds_case=True),
+        ),
         (sa.SmallInteger(), Facts(kind=Kind.INTEGER, bits=16)),
         (sa.Integer(), Facts(kind=Kind.INTEGER, bits=32)),
         (sa.BigInteger(), Facts(kind=Kind.INTEGER, bits=64)),

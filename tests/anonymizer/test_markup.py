@@ -87,7 +87,7 @@ def test_what_is_inside_of_json_and_arrays_is_a_decision() -> None:
 
 
 def test_json_takes_nothing_but_markup() -> None:
-    with pytest.raises(TypeError, match="a str, expected mask"):
+    with pytest.raises(TypeError, match="str, expected mask"):
         mask.json(paths={"$.a": "email"})  # type: ignore[dict-item]
 
 

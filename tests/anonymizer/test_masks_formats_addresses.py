@@ -176,6 +176,18 @@ def test_where_a_network_goes_is_even_over_keys() -> None:
         assert is_uniform(np.bincount([int(each.split(b".")[part]) for each in found]))
 
 
+@pytest.mark.parametrize("address", ["0.0.0.0", "::1:0:0:1"])  # noqa: S104
+def test_what_turns_some_bits_does_not_turn_the_next_ones(address: str) -> None:
+    value = ipaddress.ip_address(address).packed
+    size = 8 * len(value)
+    same = 0
+    for each in range(200):
+        (found,) = masked(Ip(), [value], of=BYTES, key=b"%032d" % each)
+        bits = f"{int.from_bytes(found):0{size}b}"
+        same += bits[-14:-7] == bits[-21:-14]
+    assert same < 20  # one of 128 by chance
+
+
 def test_addresses_of_version_4_have_no_more_than_32_bits() -> None:
     assert masked(Ip(keep_prefix=48), [b"2001:db8:1::1"])[0].startswith(b"2001:db8:1:")
     with pytest.raises(Exception, match="keep_prefix=48 leaves nothing"):

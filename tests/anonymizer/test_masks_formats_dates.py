@@ -199,6 +199,15 @@ def test_a_date_at_the_end_of_the_calendar_is_refused_not_kept(value: bytes) -> 
     assert value not in found
 
 
+@pytest.mark.parametrize("key", [bytes([each]) * 32 for each in range(6)])
+def test_no_date_becomes_one_that_says_that_there_is_none(key: bytes) -> None:
+    moved = shifted(b"2024-01-01", key) or b""
+    shift = date.fromisoformat(moved.decode()) - date(2024, 1, 1)
+    end = date.max if shift > timedelta(0) else date.min
+    assert shifted(str(end - shift).encode(), key) is None
+    assert shifted(str(end - shift - shift).encode(), key) == str(end - shift).encode()
+
+
 def shifted(value: bytes, key: bytes) -> bytes | None:
     """Return what *value* becomes, None when there is no room for it in the calendar."""
     try:

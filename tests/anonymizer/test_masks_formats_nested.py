@@ -265,6 +265,15 @@ def test_masks_inside_see_the_columns_of_their_row() -> None:
     assert first[2] != first[5]
 
 
+def test_numbers_inside_are_taken_for_numbers() -> None:
+    mask = Json(paths={"$.at": decided("date")})
+    texts = [b'{"at": 1709210096}', b'{"at": "2024-02-29"}', b'{"at": 1709210096000}']
+    found = [json.loads(each)["at"] for each in masked(mask, texts, of=JSON)]
+    assert (found[0] - 1709210096) % 86_400 == 0
+    assert found[2] == found[0] * 1000
+    assert re.fullmatch(r"202[345]-\d\d-\d\d", found[1])
+
+
 def test_a_domain_inside_is_that_of_columns() -> None:
     mask = Json(paths={"$.a": decided("token", domain="login")})
     keys = {"login": OTHER_KEY}

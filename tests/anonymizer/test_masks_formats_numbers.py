@@ -36,6 +36,14 @@ def test_numbers_are_read_and_written(numbers: list[int]) -> None:
     assert write(found.size, found.negative).to_list() == texts(numbers)
 
 
+@pytest.mark.parametrize("above", [1, 2, 10**19, 10**20])
+def test_numbers_over_64_bits_are_not_cut_off(above: int) -> None:
+    most = (1 << 64) - 1
+    found = parse(Cells.of(texts([most, most + above])))
+    assert found.valid.tolist() == [True, False]
+    assert int(found.size[0]) == most
+
+
 @unhurried
 @given(st.lists(st.from_regex(rb"[ +-]?[0-9]{0,22}[x.]?", fullmatch=True), min_size=1))
 def test_what_is_no_plain_number_is_seen(values: list[bytes]) -> None:
@@ -201,7 +209,7 @@ def test_noise_brings_what_is_outside_to_the_bounds() -> None:
     assert found == [b"0.50", b"0.50", b"9.75", b"0.00"]
 
 
-@pytest.mark.parametrize("bits", [8, 16, 32])
+@pytest.mark.parametrize("bits", [8, 16, 32, 64])
 def test_noise_fits_the_type(bits: int) -> None:
     most = (1 << bits - 1) - 1
     numbers = [most, -most, most - 1, 2 * most + 1]

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from anonymizer.column import Column, Kind
 from anonymizer.errors import PolicyError
+from anonymizer.masks import MASKS
 from anonymizer.masks.base import Distinct, Setting
 from anonymizer.masks.category import Category
 from anonymizer.masks.constant import Constant
+from anonymizer.masks.find import mask_of
 from anonymizer.masks.keep import Keep
 from anonymizer.masks.null import Null
-from tests.anonymizer.masking import KEY, column, is_uniform, masked, refused
+from tests.anonymizer.masking import KEY, column, decided, is_uniform, masked, refused
+
+if TYPE_CHECKING:
+    from anonymizer.masks.base import Mask
 
 STATES = ["new", "paid", "sent", "lost", ""]
 
@@ -121,6 +127,34 @@ def test_constants_that_a_column_cannot_hold(value: Any, on: Column) -> None:
 
 def test_a_constant_may_be_as_long_as_the_column() -> None:
     assert Constant(value="äöü").refuses(column(length=3)) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "kind"),
+    [
+        ("array", {"of": decided("token")}, Kind.ARRAY),
+        ("category", {"values": ["a", "b", ""]}, Kind.TEXT),
+        ("date", {}, Kind.DATE),
+        ("date", {}, Kind.INTEGER),
+        ("date_time", {}, Kind.DATETIME),
+        ("integer", {}, Kind.INTEGER),
+        ("json", {"paths": {"$.a": decided("token")}}, Kind.JSON),
+        ("mac", {}, Kind.BINARY),
+        ("noise", {}, Kind.NUMBER),
+        ("uuid", {}, Kind.BINARY),
+    ],
+)
+def test_no_values_and_empty_ones(name: str, options: dict[str, Any], kind: Kind) -> None:
+    mask = mask_of(decided(name, **options))
+    assert masked(mask, [], of=column(kind)) == []
+    if name != "category":
+        assert masked(mask, [b"", b""], of=column(kind)) == [b"", b""]
+
+
+@pytest.mark.parametrize("mask", MASKS)
+def test_masks_are_named_and_sorted(mask: type[Mask]) -> None:
+    assert re.fullmatch("[a-z_]+", mask.name)
+    assert [each.__name__ for each in MASKS] == sorted(each.__name__ for each in MASKS)
 
 
 def test_null_is_for_columns_that_may_be_so() -> None:

@@ -440,6 +440,15 @@ def test_model_and_policy_do_not_differ() -> None:
     assert "p.toml: tables.public.users.columns.id" in found[0]
 
 
+def test_a_policy_names_a_table_once() -> None:
+    columns = {"columns": {"id": {"mask": "integer"}}}
+    found = problems(sa.MetaData(), {"tables": {"users": columns, "public.users": columns}})
+
+    assert found == [
+        "public.users: p.toml: tables.public.users: it is there already, at p.toml: tables.users"
+    ]
+
+
 def test_what_is_no_decision_is_a_problem() -> None:
     found = problems(tables(("users", [key(info={"anonymizer": "email"})])))
 

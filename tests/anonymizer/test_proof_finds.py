@@ -7,8 +7,23 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from anonymizer.column import Column, Kind, Table
+from anonymizer.markup import Decision
 from anonymizer.proof import Verdict
-from tests.anonymizer.planted import CANARIES, MASKED, NOTES, WAYS, notes, proved, rows, users
+from tests.anonymizer.planted import (
+    CANARIES,
+    MASKED,
+    NOTES,
+    PLAN,
+    WAYS,
+    Plan,
+    canary_of,
+    notes,
+    planted,
+    proved,
+    rows,
+    users,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,6 +119,36 @@ def test_what_is_found_does_not_depend_on_the_size_of_pieces(size: int) -> None:
 
     assert proved(pieces).as_json()["sightings"] == proved(whole).as_json()["sightings"]
     assert proved(pieces).sightings[0].values == len(CANARIES)
+
+
+ALL = Table(
+    name=NOTES._replace(name="all"),
+    columns=tuple(
+        Column(name=kind.value, kind=kind, decision=Decision(mask="x"), domain=kind.value)
+        for kind in Kind
+        if kind not in {Kind.BOOLEAN, Kind.DATE, Kind.TIME}
+    ),
+)
+LEFT = {
+    Kind.BINARY: "the canary of bytes {:04} sings",
+    Kind.JSON: "to CANARY{:04}@example.com.",
+    Kind.ARRAY: "the canary, the {:04}th, again",
+}
+
+
+@pytest.mark.parametrize("column", ALL.columns, ids=lambda column: column.name)
+def test_a_canary_in_a_column_of_any_kind_is_found(column: Column) -> None:
+    plan = Plan(ALL, *PLAN.tables)
+    before = planted(plan, {ALL.name: [(None,) * len(ALL.columns)]})[ALL.name]
+    nothing = (None,) * len(ALL.columns)
+    after = rows(ALL.name, before.columns, [nothing, nothing])
+    number = ALL.columns.index(column)
+    left = LEFT.get(column.kind, f"it was {canary_of(column.kind, number)}?").format(number)
+    proof = proved([after, notes("x", left)], before=[before, notes("x", "y")], plan=plan)
+
+    assert [(each.column, each.place) for each in proof.survivors] == [
+        (f"public.all.{column.name}", "public.notes.body")
+    ]
 
 
 def _parts(piece: Rows, size: int) -> Iterator[Rows]:

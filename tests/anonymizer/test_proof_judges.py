@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from anonymizer.column import Kind
+from anonymizer.errors import LeakError, PolicyError
 from anonymizer.proof import Meaning, Problem, Verdict, prove
 from anonymizer.reading import read_pieces
 from tests.anonymizer.planted import (
@@ -227,6 +228,25 @@ def test_dates_are_not_looked_for_but_moments_are() -> None:
     looked = proved([after], before=[before], plan=plan).columns[0]
 
     assert (looked.strong, looked.short) == (1, 1)
+
+
+def test_what_survived_can_be_refused() -> None:
+    with pytest.raises(LeakError, match=r"in 1 places, the first is public\.notes\.body"):
+        proved([MASKED, notes("to anna.kowalska@example.com")]).require()
+
+
+def test_what_is_not_proved_can_be_refused() -> None:
+    before = [users(["Kowalski"]), notes("x")]
+    with pytest.raises(PolicyError) as caught:
+        proved([users(["b", "c"]), notes("for Kowalski")], before=before).require()
+
+    assert [each.partition(":")[0] for each in caught.value.problems] == [
+        "public.notes.body",
+        "public.users.secret",
+        "public.users.other",
+        "public.users",
+    ]
+    proved([MASKED, notes("x")]).require()
 
 
 def test_no_value_is_in_what_a_proof_says() -> None:

@@ -97,6 +97,16 @@ def test_a_column_is_decoded_as_what_the_plan_says() -> None:
     assert listed(read_pieces([rows], plan)) == [("public.users", {"secret": {0: b"AB"}})]
 
 
+def test_partitions_are_read_as_their_table() -> None:
+    part = replace(users(["x"]), table=USERS._replace(name="users_2026"))
+    parts = read_pieces([part, replace(part, part_of=USERS)], PLAN)
+
+    assert [str(each.table) for each in parts if isinstance(each, Chunk)] == [
+        "public.users_2026",
+        "public.users",
+    ]
+
+
 def test_texts_have_their_places() -> None:
     rows = replace(users(["x"]), line=3, byte=12)
     parts = list(read_pieces([b"one;\n", b"two;\n\n", rows, b"after;"], PLAN))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from anonymizer import masks
-from anonymizer.errors import AnonymizerError, DumpError
+from anonymizer.errors import AnonymizerError, DumpError, PolicyError
 from tests.anonymizer import sqlite_files
 from tests.anonymizer.sqlite_files import make, query, rewrite
 
@@ -72,6 +72,31 @@ def test_a_promise_that_does_not_hold_is_named(
         rewrite(old, new, chosen=chosen)
     assert str(error.value) == message
     assert list(new.parent.iterdir()) == [old]
+
+
+@pytest.mark.parametrize(
+    ("column", "mask", "message"),
+    [
+        ("b TEXT NOT NULL", "null", "NULL value in t.b, and was not in the original"),
+        ("b TEXT CHECK (b < 'k')", "backward", "CHECK constraint failed in t, and was not"),
+    ],
+)
+def test_a_promise_beside_a_key_is_looked_at_in_the_end(
+    files: tuple[Path, Path], column: str, mask: str, message: str
+) -> None:
+    old, new = files
+    make(old, f"CREATE TABLE t (a UNIQUE, {column}); INSERT INTO t VALUES (1, 'az')")
+    with pytest.raises(DumpError, match=message):
+        rewrite(old, new, chosen={"t.b": mask})
+    assert list(new.parent.iterdir()) == [old]
+
+
+def test_what_is_not_decided_is_seen_first(files: tuple[Path, Path]) -> None:
+    old, new = files
+    make(old, "CREATE TABLE first (a UNIQUE); INSERT INTO first VALUES ('x'), ('y')")
+    make(old, "CREATE TABLE last (a)")
+    with pytest.raises(PolicyError, match="table last is in the data"):
+        rewrite(old, new, chosen={"first.a": "alike"}, unknown=frozenset({"last"}))
 
 
 def test_what_is_no_database_is_refused(files: tuple[Path, Path]) -> None:

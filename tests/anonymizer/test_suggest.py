@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -195,6 +196,22 @@ def test_what_refers_to_another_column_follows_it() -> None:
     assert [(each.table.name, each.column) for each in suggest(outline(metadata))] == [
         ("users", "id")
     ]
+
+
+def test_columns_with_the_name_of_a_key_are_masked_as_it_is() -> None:
+    metadata = sa.MetaData()
+    sa.Table("Companies", metadata, sa.Column("id", sa.Integer, primary_key=True))
+    columns: list[sa.Column[Any]] = [
+        sa.Column("company_id", sa.Integer),
+        sa.Column("user_id", sa.Text),
+    ]
+    sa.Table("users", metadata, sa.Column("id", sa.Integer, primary_key=True), *columns)
+    made = outline(metadata)
+    found = {each.column: each.suggestion for each in suggest(made) if each.table.name == "users"}
+
+    assert spell(found["company_id"].decision) == 'mask.integer(domain="Companies.id")'
+    assert "no foreign key leads" in found["company_id"].reasons[0]
+    assert found["user_id"].decision.mask == "text"
 
 
 def test_lines_for_models_and_for_files() -> None:

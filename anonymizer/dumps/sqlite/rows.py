@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from anonymizer.engine import Masker
     from anonymizer.stream import Tally
 
-ROWS = 2048
+ROWS = 8192
 """Rows that are masked at once, at the most."""
-BYTES = 2 << 20
+BYTES = 4 << 20
 """Memory of what is read of them; when it is reached no more are read."""
 _STEP, _SAMPLE = 32, 8
 """Rows that are read at once; one of so many is weighed."""
@@ -37,12 +37,14 @@ _LARGE = 1 << 16
 
 # An index that has all of the columns would be read instead, in an order of its own.
 _SELECT = "SELECT {columns} FROM source.{table} NOT INDEXED"
+_EMPTY = "DELETE FROM main.{table}"
 _COPY = "INSERT INTO main.{table} ({names}) SELECT {values} FROM source.{table} NOT INDEXED"
 _COPY_WHOLE = "INSERT INTO main.{table} SELECT * FROM source.{table}"
 
 
 def copy_as_is(connection: sqlite3.Connection, name: str, shape: Shape) -> None:
-    """Copy the rows of table *name* as they are."""
+    """Copy the rows of table *name* as they are, in place of what SQLite wrote itself."""
+    connection.execute(_EMPTY.format(table=quoted(name)))
     if shape.whole:  # pages go over unread
         connection.execute(_COPY_WHOLE.format(table=quoted(name)))
         return

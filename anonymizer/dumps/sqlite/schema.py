@@ -77,6 +77,8 @@ class Shape:
     """A name of the row's number, where no column is another name of it."""
     whole: bool
     """Whether a row is *columns* and nothing else."""
+    plain: bool
+    """Whether rows have numbers and nothing of them is computed."""
 
 
 def quoted(name: str) -> str:
@@ -99,12 +101,13 @@ def read_shape(connection: sqlite3.Connection, table: str) -> Shape:
     names = tuple(row[1] for row in stored)
     keys = [row for row in stored if row[5]]
     rowid = _rowid(connection, table, [row[1] for row in rows])
+    plain = bool(rowid) and not generated
     if rowid and len(keys) == 1 and keys[0][2].upper() == "INTEGER":
         # One that is declared DESC is a key like any other, with an index.
         indexes = connection.execute(f"PRAGMA source.index_list({quoted(table)})").fetchall()
         if not any(index[3] == "pk" for index in indexes):
             rowid = None
-    return Shape(columns=names, rowid=rowid, whole=not (rowid or generated))
+    return Shape(columns=names, rowid=rowid, whole=not (rowid or generated), plain=plain)
 
 
 def create(connection: sqlite3.Connection, entries: Iterable[Entry]) -> None:

@@ -6,6 +6,7 @@ from math import isnan
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
+import pyarrow as pa
 
 from anonymizer.cells import Cells
 from anonymizer.errors import DumpError
@@ -50,7 +51,7 @@ def from_cells(cells: Cells, originals: Sequence[Value], column: str) -> list[Va
             return list(map(_integer, new))
         pairs = zip(new, originals, strict=True)
         return [_WRITTEN[type(original)](each) for each, original in pairs]
-    except UnicodeDecodeError:
+    except (UnicodeDecodeError, pa.ArrowInvalid):
         raise DumpError(
             f"column {column}: a masked text that is not UTF-8",
             hint="choose a mask that keeps nothing of the value",
@@ -64,15 +65,9 @@ def _text(value: Value) -> bytes:
 
 
 def _texts(cells: Cells) -> list[Value]:
-    """Return *cells* as texts: cut out of one where a byte is a letter."""
-    held = cells.to_arrow()
-    data = Cells.of_arrow(held)
-    whole = data.data.tobytes()
-    if not whole.isascii():
-        return [each.decode() for each in cells.to_list()]
-    text = whole.decode("ascii")
-    places = zip(data.starts.tolist(), data.ends.tolist(), strict=True)
-    return [text[start:end] for start, end in places]
+    """Return *cells* as texts, all at once."""
+    texts: list[Value] = cells.to_arrow().cast(pa.large_string()).to_pylist()
+    return texts
 
 
 def _integer(text: bytes) -> Value:

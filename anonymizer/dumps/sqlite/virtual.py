@@ -7,6 +7,7 @@ masked text said. It is built again of what it indexes in the new file.
 from __future__ import annotations
 
 import sqlite3
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from anonymizer.column import TableName
@@ -15,10 +16,10 @@ from anonymizer.dumps.sqlite.schema import quoted, read_shape
 from anonymizer.errors import PolicyError, ToolError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from anonymizer.dumps.sqlite.schema import Entry
-    from anonymizer.engine import Engine
+    from anonymizer.engine import Engine, Masker
     from anonymizer.stream import Tally
 
 _FTS = ("content", "segments", "segdir", "docsize", "stat")
@@ -44,55 +45,66 @@ def shadows(entries: Iterable[Entry]) -> frozenset[str]:
     )
 
 
-def fill(connection: sqlite3.Connection, entry: Entry, engine: Engine, tally: Tally) -> None:
-    """Make the virtual table *entry* and what it holds; what it refers to is there already.
+def masker_of(connection: sqlite3.Connection, entry: Entry, engine: Engine) -> Masker | None:
+    """Return what masks the content of the virtual table *entry*; None if it stays as it is.
 
-    Raises PolicyError where its content cannot be made again of masked values.
+    Raises PolicyError where it is not decided, and where it could not be made again.
     """
-    try:
-        connection.execute(entry.sql or "")
-    except sqlite3.OperationalError as error:
-        raise ToolError(
-            f"the virtual table {entry.name} cannot be made: {error}",
-            hint="use a Python whose SQLite has the module and the tokenizer",
-        ) from error
-    content = entry.options.get("content") if (entry.module or "").startswith("fts") else None
-    if content:
-        _command(connection, entry.name, "rebuild")
-    else:
-        _copy(connection, entry, engine, tally, stored=content is None)
-    _copy_settings(connection, entry)
-
-
-def _copy(
-    connection: sqlite3.Connection, entry: Entry, engine: Engine, tally: Tally, *, stored: bool
-) -> None:
-    """Copy what the virtual table *entry* holds: its texts, or only an index of them."""
     if "languageid" in entry.options:
         raise PolicyError(
             f"{entry.name} keeps a language of each text, which anonymizer does not copy",
             hint="drop the table from a copy of the file",
         )
-    shape = read_shape(connection, entry.name)
-    masker = engine.masker(TableName(None, entry.name), shape.columns)
-    if not stored and masker:
+    content = _content(entry)
+    if content:
+        return None
+    with _made(entry):
+        columns = read_shape(connection, entry.name).columns
+    masker = engine.masker(TableName(None, entry.name), columns)
+    if masker and content is not None:
         raise PolicyError(
             f"{entry.name} is an index of texts that it does not keep: it cannot be masked",
             hint="decide that its columns are public, or drop it from a copy of the file",
         )
-    if masker:
-        copy_masked(connection, entry.name, shape, masker, tally)
-    elif stored:
-        copy_as_is(connection, entry.name, shape)
-    else:
+    return masker
+
+
+def fill(connection: sqlite3.Connection, entry: Entry, masker: Masker | None, tally: Tally) -> None:
+    """Make the virtual table *entry* and what it holds; what it refers to is there already."""
+    with _made(entry):
+        connection.execute(entry.sql or "")
+    content = _content(entry)
+    if content:
+        _command(connection, entry.name, "rebuild")
+    elif content is not None:
         _copy_index(connection, entry)
+    elif masker:
+        copy_masked(connection, entry.name, read_shape(connection, entry.name), masker, tally)
+    else:
+        copy_as_is(connection, entry.name, read_shape(connection, entry.name))
+    _copy_settings(connection, entry)
+
+
+def _content(entry: Entry) -> str | None:
+    """Return the table whose texts a full-text index has; '' if nowhere, None if in itself."""
+    return entry.options.get("content") if (entry.module or "").startswith("fts") else None
+
+
+@contextmanager
+def _made(entry: Entry) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise ToolError(
+            f"the virtual table {entry.name} cannot be made: {error}",
+            hint="use a Python whose SQLite has the module and the tokenizer",
+        ) from error
 
 
 def _copy_index(connection: sqlite3.Connection, entry: Entry) -> None:
     for end in SHADOWS[entry.module or ""]:
         name = f"{entry.name}_{end}"
         if _has(connection, name):
-            connection.execute(f"DELETE FROM main.{quoted(name)}")  # noqa: S608
             copy_as_is(connection, name, read_shape(connection, name))
 
 

@@ -1,0 +1,213 @@
+"""Mask: one container into another, through the engine; nothing that looks complete if it fails."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from anonymizer import live
+from anonymizer.container import (
+    PIPE,
+    Archive,
+    Database,
+    Folder,
+    SQLiteFile,
+    TextFile,
+    container,
+    method_for,
+    opened_text,
+)
+from anonymizer.dumps import pg_custom, pg_directory, sqlite_file
+from anonymizer.dumps.compression import writing
+from anonymizer.errors import AnonymizerError
+from anonymizer.output import refuse_existing, written_aside
+from anonymizer.progress import shown, ticking
+from anonymizer.stream import Tally, texts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from contextlib import AbstractContextManager
+
+    from anonymizer.container import Container
+    from anonymizer.dumps.base import Format, Piece
+    from anonymizer.dumps.pg_directory import DataFile
+    from anonymizer.engine import Engine, Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What is masked, where to, and how."""
+
+    source: str
+    """Path, URL of a database, or `-` for stdin."""
+    target: str | None
+    """Path, URL of an empty database, or `-` for stdout; None to do all but write it."""
+    engine: Engine
+    jobs: int = 1
+    force: bool = False
+    """Whether a file that is there already is replaced."""
+    note: Callable[[str], None] = lambda _text: None
+    """Is told what is not in the output, and why."""
+
+
+def mask(request: Request) -> Tally:
+    """Carry out *request*; return what was read, written and masked.
+
+    Raises DumpError for what cannot be read, PolicyError for what is not decided.
+    """
+    to_path = request.target is not None and "://" not in request.target
+    if request.target is not None and to_path and request.target != PIPE:
+        refuse_existing(Path(request.target), force=request.force)
+    found = container(request.source)
+    if request.target is None:
+        with tempfile.TemporaryDirectory() as folder:
+            return _masked(request, found, str(Path(folder) / "output"))
+    return _masked(request, found, request.target)
+
+
+def _masked(request: Request, source: Container, target: str) -> Tally:
+    if isinstance(source, Database) and "://" in target:
+        return _database(request, source, target)
+    way: Callable[[Request, Any, str], Tally] = _WAYS.get(type(source), _text)
+    return way(request, source, target)
+
+
+def _text(request: Request, source: Container, target: str) -> Tally:
+    """Mask a dump that is one text, or that a database writes as one."""
+    tally = Tally()
+    # What is written to is around what is read: what is cut off must not be completed.
+    with _written(request, target) as write, _read(request, source) as (format_, stream):
+        pieces = format_.pieces(stream)
+        for text in texts(pieces, request.engine, tally, jobs=request.jobs):
+            write(text)
+    return tally
+
+
+def _archive(request: Request, source: Archive, target: str) -> Tally:
+    tally = Tally()
+    size = source.path.stat().st_size
+
+    def masked(pieces: Iterator[Piece]) -> Iterable[Text]:
+        return texts(pieces, request.engine, tally, jobs=request.jobs)
+
+    with (
+        _raw(request, target) as write,
+        source.path.open("rb") as file,
+        shown(file, size=size, title="masking") as read,
+    ):
+        pg_custom.rewrite(read, write, masked)
+    return tally
+
+
+@dataclass(frozen=True, slots=True)
+class _OneFile:
+    """Masks one file of a folder; picklable."""
+
+    engine: Engine
+
+    def __call__(self, data: DataFile, folder: Path) -> Tally:
+        tally = Tally()
+        data.rewrite(folder, lambda pieces: texts(pieces, self.engine, tally))
+        return tally
+
+
+def _folder(request: Request, source: Folder, target: str) -> Tally:
+    one = _OneFile(request.engine)
+    tally, path = Tally(), _path(target, "a folder")
+    for each in pg_directory.rewrite(source.path, path, one, jobs=request.jobs):
+        tally.join(each)
+    return tally
+
+
+def _file(request: Request, source: SQLiteFile, target: str) -> Tally:
+    tally, path = Tally(), _path(target, "a file of SQLite")
+    with ticking(source.path.stat().st_size, title="masking") as tick:
+        notes = sqlite_file.rewrite_file(
+            source.path, path, request.engine, tally, force=request.force, tick=tick
+        )
+    for each in notes:
+        request.note(each)
+    return tally
+
+
+def _database(request: Request, source: Database, target: str) -> Tally:
+    tally = Tally()
+
+    def masked(read: BinaryIO, write: BinaryIO) -> None:
+        with opened_text(read) as (format_, stream):
+            pieces = format_.pieces(stream)
+            for text in texts(pieces, request.engine, tally, jobs=request.jobs):
+                write.write(text)
+
+    live.copy_live(source.url, live.read_url(target), masked, note=request.note)
+    return tally
+
+
+@contextmanager
+def _read(request: Request, source: Container) -> Iterator[tuple[Format, BinaryIO]]:
+    """Give the format of a text and the text, as it is read with a sign of progress."""
+    if isinstance(source, TextFile):
+        size = source.path.stat().st_size
+        with (
+            source.path.open("rb") as file,
+            shown(file, size=size, title="masking") as read,
+            opened_text(read) as opened,
+        ):
+            yield opened
+        return
+    live_or_not: AbstractContextManager[BinaryIO] = nullcontext(sys.stdin.buffer)
+    if isinstance(source, Database):
+        live_or_not = live.dumped(source.url, note=request.note)
+    with (
+        live_or_not as packed,
+        shown(packed, size=None, title="masking") as read,
+        opened_text(read) as opened,
+    ):
+        yield opened
+
+
+@contextmanager
+def _written(request: Request, target: str) -> Iterator[Callable[[Text], object]]:
+    """Give what takes the text of a dump: packed as the name of *target* says."""
+    if "://" in target:
+        with live.loaded(live.read_url(target)) as database:
+            yield database.write
+        return
+    with _raw(request, target) as file, writing(file, method_for(Path(target))) as writer:
+        yield writer.write
+
+
+@contextmanager
+def _raw(request: Request, target: str) -> Iterator[BinaryIO]:
+    if target == PIPE:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+    elif request.target is None:
+        with Path(os.devnull).open("wb") as file:
+            yield file
+    else:
+        with written_aside(_path(target, "a file")) as file:
+            yield file
+
+
+def _path(target: str, wanted: str) -> Path:
+    if target == PIPE or ("://" in target and not target.startswith("sqlite://")):
+        raise AnonymizerError(f"what is read becomes {wanted}, which needs a path to be written to")
+    if "://" not in target:
+        return Path(target)
+    path = live.sqlite_path(live.read_url(target))
+    assert path is not None  # noqa: S101 - it is a URL of SQLite
+    return path
+
+
+_WAYS: dict[type, Callable[[Request, Any, str], Tally]] = {
+    Archive: _archive,
+    Folder: _folder,
+    SQLiteFile: _file,
+}
+"""How containers are masked that are no text."""
