@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     help="A table.column, or a place of the report, that somebody has looked at.",
 )
 @click.option("--scaled", is_flag=True, help="The output has fewer or more rows.")
-@click.option("--show", is_flag=True, help="Say line and byte of each find; never a value.")
+@click.option("--show", is_flag=True, help="Say where: row, or line and byte; never a value.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_obj
 def command(settings: Settings, /, *, original: str, output: str, **chosen: Any) -> int:
