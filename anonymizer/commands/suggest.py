@@ -9,10 +9,10 @@ import click
 import sqlalchemy as sa
 
 from anonymizer.commands import options
-from anonymizer.decisions import Decisions, TableDecisions
 from anonymizer.live import read_url
 from anonymizer.models import Models
 from anonymizer.plan import outline
+from anonymizer.policy.decisions import Decisions, TableDecisions
 from anonymizer.suggest import suggest
 from anonymizer.suggest.render import lines
 from anonymizer.suggest.sample import read_samples

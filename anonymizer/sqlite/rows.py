@@ -9,22 +9,23 @@ from __future__ import annotations
 
 import gc
 import sqlite3
+from collections import deque
 from contextlib import contextmanager
-from itertools import chain, tee
+from itertools import chain
 from sys import getsizeof
 from typing import TYPE_CHECKING
 
-from anonymizer.dumps.sqlite.schema import quoted
-from anonymizer.dumps.sqlite.values import from_cells, to_cells
 from anonymizer.engine import Count
 from anonymizer.errors import DumpError
+from anonymizer.sqlite.schema import quoted
+from anonymizer.sqlite.values import from_cells, to_cells
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from anonymizer.dumps.sqlite.schema import Shape
-    from anonymizer.dumps.sqlite.values import Value
     from anonymizer.engine import Masker
+    from anonymizer.sqlite.schema import Shape
+    from anonymizer.sqlite.values import Value
     from anonymizer.stream import Tally
 
 ROWS = 8192
@@ -118,9 +119,10 @@ class _Feed:
 
     def columns(self) -> Iterator[tuple[str, Iterator[Value]]]:
         """Yield each masked column and its values; what they share is read once."""
-        chunks = tee(self._masked(), len(self.replaced))
-        for number, (name, own) in enumerate(zip(self.replaced, chunks, strict=True)):
-            yield name, chain.from_iterable(_nth(own, number))
+        chunks = self._masked()
+        waiting: list[deque[list[Value]]] = [deque() for _ in self.replaced]
+        for name, own in zip(self.replaced, waiting, strict=True):
+            yield name, chain.from_iterable(_taken(own, waiting, chunks))
 
     def _masked(self) -> Iterator[Sequence[list[Value]]]:
         """Yield the masked columns of some rows after the other."""
@@ -167,9 +169,20 @@ class _Feed:
         return [from_cells(new[name], originals[name], name) for name in self.replaced]
 
 
-def _nth(chunks: Iterator[Sequence[list[Value]]], number: int) -> Iterator[list[Value]]:
-    for chunk in chunks:
-        yield chunk[number]
+def _taken(
+    own: deque[list[Value]],
+    waiting: Sequence[deque[list[Value]]],
+    chunks: Iterator[Sequence[list[Value]]],
+) -> Iterator[list[Value]]:
+    """Yield what waits for one column; the first that has nothing left reads on for all."""
+    while True:
+        if not own:
+            chunk = next(chunks, None)
+            if chunk is None:
+                return
+            for each, values in zip(waiting, chunk, strict=True):
+                each.append(values)
+        yield own.popleft()
 
 
 def _cleared(connection: sqlite3.Connection, name: str, columns: Sequence[str]) -> dict[str, Count]:
