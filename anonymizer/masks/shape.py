@@ -47,13 +47,14 @@ class Shape:
         """Return what *values* become."""
         values = packed(values)
         data = values.data.copy()
-        numbers = _Places.of(np.flatnonzero((data - _ZERO) < DIGITS), values).without(self.keep)
-        lower = data | _CASE
-        letters = _Places.of(np.flatnonzero((lower - _A) < LETTERS), values)
-        ranks = np.where((lower - _A) < LETTERS, lower - _A, data - _ZERO)
+        figures, lower = data - _ZERO, data | _CASE
+        is_letter = (lower - _A) < LETTERS
+        ranks = np.where(is_letter, lower - _A, figures)
+        numbers = _Places.of(np.flatnonzero(figures < DIGITS), values).without(self.keep)
+        letters = _Places.of(np.flatnonzero(is_letter), values)
         self._permute(ranks, numbers, letters)
         data[numbers.at] = ranks[numbers.at] + _ZERO
-        data[letters.at] = (ranks[letters.at] + _A) ^ (lower ^ data)[letters.at]
+        data[letters.at] = (ranks[letters.at] + _A) ^ lower[letters.at] ^ data[letters.at]
         if len(data) and data.max() >= _TAIL:
             self._permute_tails(data, values)
         return Cells(data=data, starts=values.starts, ends=values.ends)
