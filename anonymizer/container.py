@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 import sqlalchemy as sa
 
-from anonymizer import live
-from anonymizer.dumps import FORMATS, pg_custom, pg_directory, sqlite_file
+from anonymizer import live, sqlite
+from anonymizer.dumps import FORMATS, pg_custom, pg_directory
 from anonymizer.dumps.compression import BLOCK, Method, reading, stream
 from anonymizer.dumps.pg_archive import refuse_tar
 from anonymizer.dumps.pg_schema import Described
@@ -170,7 +170,7 @@ def _of_path(path: Path) -> Container:
             head = file.read(HEAD)
     except OSError as error:
         raise AnonymizerError(f"{path}: cannot be read: {error.strerror}") from error
-    if head.startswith(sqlite_file.HEAD):
+    if head.startswith(sqlite.HEAD):
         return SQLiteFile(path=path)
     if pg_custom.recognizes(head):
         return Archive(path=path)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from anonymizer import live
+from anonymizer import live, sqlite
 from anonymizer.container import (
     PIPE,
     Archive,
@@ -22,7 +22,7 @@ from anonymizer.container import (
     method_for,
     opened_text,
 )
-from anonymizer.dumps import pg_custom, pg_directory, sqlite_file
+from anonymizer.dumps import pg_custom, pg_directory
 from anonymizer.dumps.compression import writing
 from anonymizer.errors import AnonymizerError
 from anonymizer.output import refuse_existing, written_aside
@@ -60,12 +60,13 @@ def mask(request: Request) -> Tally:
 
     Raises DumpError for what cannot be read, PolicyError for what is not decided.
     """
+    to_path = request.target is not None and "://" not in request.target
+    if request.target is not None and to_path and request.target != PIPE:
+        refuse_existing(Path(request.target), force=request.force)
     found = container(request.source)
     if request.target is None:
         with tempfile.TemporaryDirectory() as folder:
             return _masked(request, found, str(Path(folder) / "output"))
-    if "://" not in request.target and request.target != PIPE:
-        refuse_existing(Path(request.target), force=request.force)
     return _masked(request, found, request.target)
 
 
@@ -126,7 +127,7 @@ def _folder(request: Request, source: Folder, target: str) -> Tally:
 def _file(request: Request, source: SQLiteFile, target: str) -> Tally:
     tally, path = Tally(), _path(target, "a file of SQLite")
     with ticking(source.path.stat().st_size, title="masking") as tick:
-        notes = sqlite_file.rewrite_file(
+        notes = sqlite.rewrite_file(
             source.path, path, request.engine, tally, force=request.force, tick=tick
         )
     for each in notes:

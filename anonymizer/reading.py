@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
+from typing_extensions import override
 
 from anonymizer.cells import Cells
 from anonymizer.column import Kind, TableName
@@ -15,7 +17,7 @@ from anonymizer.dumps.base import Rows
 from anonymizer.errors import DumpError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -82,9 +84,10 @@ def everything(_table: TableName, _column: str) -> bool:
 def read_pieces(
     pieces: Iterable[Piece], plan: Known, *, wanted: Wanted = everything
 ) -> Iterator[Part]:
-    """Yield what *pieces* hold, in order; only columns that are *wanted* are decoded.
+    """Yield what *pieces* hold, in order, and of the columns those that are *wanted*.
 
-    Raises DumpError, with table, line and byte, for a row that cannot be read.
+    A column is decoded when it is looked at first. Raises DumpError then, or before, with table,
+    line and byte, for a row that cannot be read.
     """
     line, byte = 1, 0
     for piece in pieces:
@@ -100,38 +103,67 @@ def read_pieces(
 def _chunk(rows: Rows, plan: Known, wanted: Wanted) -> Chunk:
     known = plan.find(rows.table) or (plan.find(rows.part_of) if rows.part_of else None)
     table = known.name if known else rows.table
-    try:
+    with _placing(rows):
         block = rows.codec.parse(rows.data, len(rows.columns))
-        values = {
-            name: _decoded(rows, block, place, _kind(known, name))
-            for place, name in enumerate(rows.columns)
-            if wanted(table, name)
-        }
-    except DumpError as error:
-        raise DumpError(
-            error.message.rpartition(": ")[2],
-            table=str(rows.table),
-            line=rows.line + (error.line or 1) - 1,
-            byte=rows.byte + (error.byte or 0),
-            hint=error.hint,
-        ) from error
+    places = {name: place for place, name in enumerate(rows.columns) if wanted(table, name)}
+    kinds = {name: _kind(known, name) for name in places}
     return Chunk(
         table=table,
         columns=rows.columns,
         count=len(block.starts),
-        values=values,
+        values=_Decoded(rows, block, places, kinds),
         line=rows.line,
         byte=rows.byte,
     )
 
 
-def _decoded(rows: Rows, block: Block, place: int, kind: Kind) -> Values:
-    starts, ends = block.starts[:, place], block.ends[:, place]
-    fields = Cells(
-        data=block.data, starts=np.ascontiguousarray(starts), ends=np.ascontiguousarray(ends)
-    )
-    valid = np.flatnonzero(~rows.codec.is_null(fields))
-    return Values(rows.codec.decode(fields.take(valid), kind), valid)
+class _Decoded(Mapping[str, "Values"]):
+    """The values of some columns, each decoded when it is looked at first."""
+
+    def __init__(
+        self, rows: Rows, block: Block, places: Mapping[str, int], kinds: Mapping[str, Kind]
+    ) -> None:
+        self._rows, self._block = rows, block
+        self._places, self._kinds = places, kinds
+        self._known: dict[str, Values] = {}
+
+    @override
+    def __getitem__(self, name: str) -> Values:
+        if name not in self._known:
+            self._known[name] = self._decode(self._places[name], self._kinds[name])
+        return self._known[name]
+
+    @override
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    @override
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def _decode(self, place: int, kind: Kind) -> Values:
+        starts = np.ascontiguousarray(self._block.starts[:, place])
+        ends = np.ascontiguousarray(self._block.ends[:, place])
+        fields = Cells(data=self._block.data, starts=starts, ends=ends)
+        with _placing(self._rows):
+            valid = np.flatnonzero(~self._rows.codec.is_null(fields))
+            return Values(self._rows.codec.decode(fields.take(valid), kind), valid)
+
+
+@contextmanager
+def _placing(rows: Rows) -> Iterator[None]:
+    """Have a DumpError in the body say where *rows* are in the dump."""
+    try:
+        yield
+    except DumpError as error:
+        placed = (error.table, error.line, error.byte) != (None, None, None)
+        raise DumpError(
+            error.message.partition(": ")[2] if placed else error.message,
+            table=str(rows.table),
+            line=rows.line + (error.line or 1) - 1,
+            byte=rows.byte + (error.byte or 0),
+            hint=error.hint,
+        ) from error
 
 
 def _kind(table: Table | None, name: str) -> Kind:

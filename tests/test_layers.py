@@ -53,13 +53,58 @@ LAYERS = (
 )
 """Modules and packages of migrator, in reading order: each may import what stands above it."""
 
+ANONYMIZER_LAYERS = (
+    "errors",
+    "markup",
+    "column",
+    "cells",
+    "key",
+    "prf",
+    "noise",
+    "pool",
+    "pools",
+    "masks",
+    "finding",
+    "schema",
+    "models",
+    "policy",
+    "plan",
+    "suggest",
+    "check",
+    "output",
+    "progress",
+    "settings",
+    "programs",
+    "dumps",
+    "engine",
+    "stream",
+    "sqlite",
+    "live",
+    "reading",
+    "container",
+    "masking",
+    "sidecar",
+    "record",
+    "scale",
+    "fidelity",
+    "proof",
+    "difference",
+    "commands",
+    "cli",
+    "__main__",
+)
+"""The same of anonymizer."""
+
+PACKAGES = {"migrator": LAYERS, "anonymizer": ANONYMIZER_LAYERS}
+
 TOOLS = ("alembic", "click", "migrator.cli", "migrator.lint", "rich")
 """What `import migrator` must leave out, because it runs inside users' applications."""
 
 
-def layer_of(module: Path) -> str:
-    """Return the name in LAYERS that *module*, a file of migrator, belongs to."""
-    return module.relative_to(PACKAGE).with_suffix("").parts[0]
+def layer_of(module: Path) -> tuple[str, str]:
+    """Return the package of *module* and the name in its layers that it belongs to."""
+    package, layer = module.relative_to(ROOT).with_suffix("").parts[:2]
+    return package, layer
 
 
 def imports_of(module: Path) -> Iterator[str]:
@@ -72,22 +117,25 @@ def imports_of(module: Path) -> Iterator[str]:
 
 
 def modules(package: Path) -> list[Path]:
-    return [path for path in sorted(package.rglob("*.py")) if path != PACKAGE / "__init__.py"]
+    return [path for path in sorted(package.rglob("*.py")) if path != package / "__init__.py"]
 
 
 def named(module: Path) -> str:
     return str(module.relative_to(ROOT))
 
 
-@pytest.mark.parametrize("module", modules(PACKAGE), ids=named)
+@pytest.mark.parametrize(
+    "module", [each for name in PACKAGES for each in modules(ROOT / name)], ids=named
+)
 def test_imports_run_one_way(module: Path) -> None:
-    layer = layer_of(module)
-    assert layer in LAYERS, f"give {layer} its place in LAYERS"
-    above = LAYERS[: LAYERS.index(layer) + 1]
-    inner = [name.split(".") for name in imports_of(module) if name.split(".")[0] == "migrator"]
+    package, layer = layer_of(module)
+    layers = PACKAGES[package]
+    assert layer in layers, f"give {layer} its place in the layers of {package}"
+    above = layers[: layers.index(layer) + 1]
+    inner = [name.split(".") for name in imports_of(module) if name.split(".")[0] == package]
     wrong = {".".join(parts) for parts in inner if parts[1:2] == [] or parts[1] not in above}
 
-    assert not wrong, f"{named(module)} may import only what stands above it in LAYERS"
+    assert not wrong, f"{named(module)} may import only what stands above it in its layers"
 
 
 @pytest.mark.parametrize("package", ["anonymizer", "ci"])
@@ -106,3 +154,13 @@ def test_applications_import_no_tool() -> None:
     assert "migrator" in loaded
     assert not set(TOOLS) & set(loaded)
     assert not [name for name in loaded if name.startswith("sqlalchemy.dialects.")]
+
+
+def test_markup_needs_nothing_but_the_standard_library() -> None:
+    code = "import sys, anonymizer; anonymizer.mask.email(); print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
+
+    assert "anonymizer.markup" in loaded
+    assert not {"numpy", "pyarrow", "cryptography", "faker", "sqlalchemy"} & set(loaded)

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from anonymizer.column import TableName
-    from anonymizer.decisions import Decisions
     from anonymizer.models import Models
     from anonymizer.plan import Outline
+    from anonymizer.policy.decisions import Decisions
     from anonymizer.schema import Schema
 
 RULES: tuple[Callable[[Context], Iterator[Finding]], ...] = (

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ExcludeConstraint
 
-from anonymizer.domains import OF_THE_WORD, UNMASKED
-from anonymizer.draft import named_in
 from anonymizer.finding import Finding
+from anonymizer.plan.domains import OF_THE_WORD, UNMASKED
+from anonymizer.plan.draft import named_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from anonymizer.check.context import Context
     from anonymizer.column import Column, Table
-    from anonymizer.draft import DraftTable
     from anonymizer.finding import Severity
+    from anonymizer.plan.draft import DraftTable
 
 _AMPLE = 64
 """Characters that are enough for every word but free text."""
@@ -105,7 +105,9 @@ def _sizes(context: Context) -> Iterator[Finding]:
             shared[column.domain].append((table, column))
     for domain, columns in shared.items():
         yield from _bits(context, domain, columns)
-        yield from _lengths(domain, columns)
+        for word in dict.fromkeys(column.decision.mask for _, column in columns):
+            alike = [each for each in columns if each[1].decision.mask == word]
+            yield from _lengths(domain, word, alike)
 
 
 def _bits(
@@ -125,13 +127,13 @@ def _bits(
             yield _finding(table, column.name, f"{message}: larger numbers are refused")
 
 
-def _lengths(domain: str, columns: Sequence[tuple[Table, Column]]) -> Iterator[Finding]:
+def _lengths(domain: str, word: str, columns: Sequence[tuple[Table, Column]]) -> Iterator[Finding]:
+    """Yield the columns that are too short for the words that others have room for."""
+    if word == "text" or word not in OF_THE_WORD:
+        return
     most = max((each.length or _AMPLE for _, each in columns), default=_AMPLE)
     for table, column in columns:
-        mask = column.decision.mask
-        if mask == "text" or mask not in OF_THE_WORD or column.length is None:
-            continue
-        if column.length < min(most, _AMPLE):
+        if column.length is not None and column.length < min(most, _AMPLE):
             message = f"others of its domain {domain!r} are longer than its {column.length}"
             yield _finding(table, column.name, f"{message}: their pseudonyms may differ")
 

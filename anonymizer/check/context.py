@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from anonymizer.draft import DraftTable, Unique
 from anonymizer.errors import PolicyError
 from anonymizer.masks.find import mask_of
+from anonymizer.plan.draft import DraftTable, Unique
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

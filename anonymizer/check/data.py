@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from anonymizer.draft import Draft
 from anonymizer.finding import Finding
-from anonymizer.kinds import facts_of_name, is_alike
-from anonymizer.links import normal
+from anonymizer.plan.draft import Draft
+from anonymizer.plan.kinds import facts_of_name, is_alike
+from anonymizer.plan.links import normal
 from anonymizer.suggest import suggest_for
 from anonymizer.suggest.render import toml_table
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from anonymizer.check.context import Context
     from anonymizer.column import Table, TableName
+    from anonymizer.schema import Keys
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -41,7 +42,7 @@ def _unknown_table(context: Context, name: TableName, columns: Mapping[str, str 
         rule="data",
         table=name,
         message=message,
-        paste=_lines(name, kept, keys[0] if keys else ()),
+        paste=_lines(name, kept, keys),
     )
 
 
@@ -103,11 +104,11 @@ def _absent(context: Context) -> Iterator[Finding]:
                 )
 
 
-def _lines(table: TableName, columns: Mapping[str, str | None], key: tuple[str, ...]) -> str:
+def _lines(table: TableName, columns: Mapping[str, str | None], keys: Keys) -> str:
     drafts = [
         Draft(name=name, facts=facts_of_name(written or "text"))
         for name, written in columns.items()
     ]
-    found = suggest_for(table, drafts, key=key)
+    found = suggest_for(table, drafts, keys=keys)
     decisions = {each.column: each.suggestion.decision for each in found}
     return toml_table(table, decisions, columns)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from anonymizer.column import Kind
-from anonymizer.domains import UNMASKED
 from anonymizer.finding import Finding
+from anonymizer.plan.domains import UNMASKED
 from anonymizer.suggest.detector import is_named
 
 if TYPE_CHECKING:

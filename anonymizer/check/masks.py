@@ -6,8 +6,8 @@ from dataclasses import replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from anonymizer.decide import spell
 from anonymizer.finding import Finding
+from anonymizer.plan.decide import spell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

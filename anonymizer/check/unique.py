@@ -10,17 +10,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from anonymizer.draft import named_in
 from anonymizer.finding import Finding
 from anonymizer.masks.base import Distinct
+from anonymizer.plan.draft import named_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from anonymizer.check.context import Context
     from anonymizer.column import Table
-    from anonymizer.draft import Unique
     from anonymizer.finding import Severity
+    from anonymizer.plan.draft import Unique
 
 _BITS = 64
 _WORST = (Distinct.KEPT, Distinct.LIKELY, Distinct.LOST)

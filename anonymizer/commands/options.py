@@ -11,11 +11,11 @@ import sqlalchemy as sa
 
 from anonymizer import models, policy
 from anonymizer.container import container
-from anonymizer.decisions import Decisions
 from anonymizer.errors import PolicyError, SecretError
 from anonymizer.key import Key
 from anonymizer.models import Models
 from anonymizer.plan import make_plan
+from anonymizer.policy.decisions import Decisions
 
 if TYPE_CHECKING:
     from collections.abc import Callable

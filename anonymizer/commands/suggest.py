@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 import sqlalchemy as sa
 
 from anonymizer.commands import options
-from anonymizer.decisions import Decisions
 from anonymizer.live import read_url
 from anonymizer.models import Models
 from anonymizer.plan import outline
+from anonymizer.policy.decisions import Decisions, TableDecisions
 from anonymizer.suggest import suggest
 from anonymizer.suggest.render import lines
 from anonymizer.suggest.sample import read_samples
@@ -40,12 +41,23 @@ def command(settings: Settings, /, *, toml: bool, every: bool, **chosen: Any) ->
     if any(places) or schema is None:
         said = options.said(settings, chosen["models"], chosen["policy"])
         source, decisions = said.models, said.decisions
+    if schema is not None:
+        decisions = _with_tables(decisions, source, schema)
     samples = None
     if chosen["database"] is not None and schema is not None:
         samples = _samples(chosen["database"], schema)
     made = outline(source, decisions, schema=schema)
     for line in lines(suggest(made, samples, every=every), toml=toml):
         click.echo(line)
+
+
+def _with_tables(decisions: Decisions, source: Models, schema: Schema) -> Decisions:
+    """Return *decisions* with each table of *schema* that nobody speaks of, and none on it."""
+    plan = outline(source, decisions, schema=schema).plan
+    new = {
+        each: TableDecisions(place=str(each)) for each in schema.tables if plan.find(each) is None
+    }
+    return replace(decisions, tables={**decisions.tables, **new})
 
 
 def _samples(database: str, schema: Schema) -> Samples:

@@ -81,6 +81,11 @@ def method_of(head: bytes) -> Method:
     return next((method for magic, method in _MAGIC.items() if head.startswith(magic)), Method.NONE)
 
 
+def method_named(name: str) -> Method:
+    """Return how a file called *name* is to be packed: as its ending says."""
+    return next((each for each in _MAGIC.values() if name.endswith(each.value)), Method.NONE)
+
+
 def chunks(source: BinaryIO) -> Iterator[bytes]:
     """Yield all of *source*, a block at a time."""
     while block := source.read(BLOCK):

@@ -41,6 +41,8 @@ class Dialect:
     """Bytes of text for which a plain '…' will not do."""
     tail: bytes = b""
     """Pattern of what may stand between the last row of a statement and its end."""
+    has_spaces: bool = False
+    """Whether a space stands behind the commas of a row."""
     blobs: Blobs
     constraints: tuple[bytes, ...]
     """Words that begin an item of CREATE TABLE which is no column."""
@@ -101,6 +103,7 @@ POSTGRESQL = Dialect(
     # No \' in it: where strings end would then depend on the E before them.
     exact=rb"E'(?:[^'\\]|\\[^']|'')*+'|B'[01]*+'",
     special=b"\\",
+    has_spaces=True,
     tail=rb"ON\s+CONFLICT\s+DO\s+NOTHING",
     blobs=Blobs.BYTEA,
     constraints=(*_CONSTRAINTS, b"EXCLUDE", b"LIKE"),

@@ -51,7 +51,8 @@ class Inserts:
             raise _irregular(data, at, bytes_, columns)
         at = at.reshape(-1, width)
         starts, ends = at[:, :-1] + 1, at[:, 1:]
-        starts += text[starts] == SPACE
+        if self.dialect.has_spaces:
+            starts += text[starts] == SPACE
         self._check_gaps(data, scanned, at)
         block = Block(data=text, starts=starts, ends=ends)
         self._check_forms(block)

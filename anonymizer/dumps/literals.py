@@ -33,10 +33,11 @@ _FIRST[list(b"0123456789-.")] = True
 _MEANT = np.arange(256, dtype=np.uint8)
 """What a byte behind a backslash stands for in MySQL."""
 _MEANT[list(b"0bnrtZ")] = list(b"\0\b\n\r\t\x1a")
-_WILD = np.frombuffer(b"%_", np.uint8)
+_WILD = b"%_"
 """These keep their backslash, which only LIKE takes away."""
 _WRITTEN = dict(zip(b"\0\n\r\x1a'\"\\", b"0nrZ'\"\\", strict=True))
 """Bytes that MySQL escapes, and what stands behind their backslash."""
+_LONE_QUOTE = "a string with a quote in it that is neither escaped nor doubled"
 _DOUBLED = {QUOTE: QUOTE}
 
 
@@ -171,16 +172,20 @@ def _unescaped(values: Cells, *, backslash: bool) -> Cells:
     text = values.data
     lead = escapes(text) if backslash else np.zeros(0, np.int64)
     lone = text == QUOTE
-    lone[lead + 1] = False
-    doubled = _doubled(np.flatnonzero(lone), values)
-    if not len(lead) and not len(doubled):
+    if len(lead):
+        _check_within(lead, values)
+        lone[lead + 1] = False
+    dropped = doubled = _doubled(np.flatnonzero(lone), values)
+    if len(lead):
+        text = text.copy()
+        behind = text[lead + 1]
+        text[lead + 1] = _MEANT[behind]
+        lead = lead[(behind != _WILD[0]) & (behind != _WILD[1])]
+        dropped = np.sort(np.concatenate([lead, doubled])) if len(doubled) else lead
+    if not len(dropped):
         return values
-    text = text.copy()
-    lead = lead[~np.isin(text[lead + 1], _WILD)]
-    text[lead + 1] = _MEANT[text[lead + 1]]
     kept = np.ones(len(text), np.bool_)
-    kept[lead] = kept[doubled] = False
-    dropped = np.flatnonzero(~kept)
+    kept[dropped] = False
     starts = values.starts - np.searchsorted(dropped, values.starts)
     ends = values.ends - np.searchsorted(dropped, values.ends)
     return cells(text[kept], starts, ends)
@@ -188,22 +193,29 @@ def _unescaped(values: Cells, *, backslash: bool) -> Cells:
 
 def _doubled(quotes: Places, values: Cells) -> Places:
     """Return the first of each two of *quotes*, all of which stand side by side in a value."""
+    if not len(quotes):
+        return quotes
     first, second = quotes[::2], quotes[1::2]
-    if len(first) != len(second) or not (second == first + 1).all() or _parted(first, values):
-        raise DumpError("a string with a quote in it that is neither escaped nor doubled")
+    if len(first) != len(second) or not (second == first + 1).all():
+        raise DumpError(_LONE_QUOTE)
+    _check_within(first, values)
     return first
 
 
-def _parted(places: Places, values: Cells) -> bool:
-    """Return whether one of *values* ends right behind one of *places*."""
-    return bool(len(places)) and bool(np.isin(places + 1, values.ends).any())
+def _check_within(places: Places, values: Cells) -> None:
+    """Refuse a backslash, or a quote, at one of *places* that ends one of *values*."""
+    ends = values.ends
+    next_end = ends[np.searchsorted(ends, places, side="right")]
+    if (next_end == places + 1).any():
+        raise DumpError(_LONE_QUOTE)
 
 
 def _escaped(values: Cells, written: Mapping[int, int], escape: int) -> Cells:
     """Return *values*, which lie one behind the other, with *escape* before what needs it."""
-    special = np.zeros(len(values.data), np.bool_)
+    special = values.data == escape
     for byte in written:
-        special |= values.data == byte
+        if byte != escape:
+            special |= values.data == byte
     at = np.flatnonzero(special)
     if not len(at):
         return values

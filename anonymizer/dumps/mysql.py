@@ -126,7 +126,10 @@ class _Reader:
         if first.startswith(b"SET "):
             self._see_set(_MARKS.sub(b" ", text), window)
         elif first.startswith(b"USE "):
-            self._schema = _named(parts(text.split(maxsplit=1)[1], self._session.dialect)[0])
+            names = parts(text.strip()[4:], self._session.dialect)
+            if len(names) != 1:
+                raise window.error("a USE that does not name one schema")
+            self._schema = _named(names[0])
         elif first == b"CREATE":
             self._see_create(text)
         elif first == b"ALTER " and not _KEYS.match(line):
@@ -169,21 +172,27 @@ class _Reader:
     def target(self, found: Found, window: Window) -> Target:
         dialect = self._session.dialect
         table = self._table(parts(found.match["table"], dialect))
-        self._check_rows(str(table), window)
+        self._check_rows(table if table in self.tables else None, window)
         named = found.match["columns"]
         columns = tuple(map(_named, parts(named, dialect))) if named else self._written.get(table)
         if not columns:
             message = "an INSERT that names no columns, and no CREATE TABLE before it that does"
             hint = "dump with --complete-insert, or without --no-create-info"
-            raise window.error(message, table=str(table), hint=hint)
+            raise window.error(message, hint=hint)
         charset = self._session.character_set
         codec = Inserts(dialect=dialect, header=found.text, charset=charset)
         return Target(table=table, columns=columns, codec=codec)
 
-    def _check_rows(self, table: str, window: Window) -> None:
-        """Refuse rows where it is not known how they are written, or where the dump ends."""
+    def _check_rows(self, table: TableName | None, window: Window) -> None:
+        """Refuse rows where it is not known how they are written, or where the dump ends.
+
+        *table* is None where no CREATE TABLE says its name: that of a damaged dump may hold rows.
+        """
         character_set = self._session.character_set
-        if not self._awaited or self._delimiter != b";":
+        hint: str | None = None
+        if self._delimiter != b";":
+            message = "rows in a statement that a semicolon does not end"
+        elif not self._awaited:
             message = "rows outside of the head and the end of a dump: none would miss the rest"
             hint = "dump without --compact"
         elif not self._session.is_told:
@@ -194,7 +203,7 @@ class _Reader:
             hint = "dump with --default-character-set=utf8mb4"
         else:
             return
-        raise window.error(message, table=table, hint=hint)
+        raise window.error(message, table=table and str(table), hint=hint)
 
     def codec(self, target: Target, data: bytes) -> Inserts:
         if data.find(_BINARY, 0, ENOUGH) < 0:

@@ -77,18 +77,15 @@ def data_files(source: Path, plain: PlainPostgreSQL | None = None) -> list[DataF
     Raises DumpError when one is missing.
     """
     plain = plain or PlainPostgreSQL()
-    found = []
-    for each in readings(_contents(source, plain), plain):
-        path, method = _found(source, each.entry.file)
-        found.append(DataFile(path=path, method=method, reading=each))
-    return sorted(found, key=lambda each: each.path.stat().st_size, reverse=True)
+    return _files(source, _contents(source, plain), plain)
 
 
 def pieces(source: Path, plain: PlainPostgreSQL | None = None) -> Iterator[Piece]:
     """Yield the definitions of the dump *source*, then its rows, as `Format.pieces` does."""
     plain = plain or PlainPostgreSQL()
-    yield from _contents(source, plain).statements()
-    for each in data_files(source, plain):
+    contents = _contents(source, plain)
+    yield from contents.statements()
+    for each in _files(source, contents, plain):
         yield from each.pieces()
 
 
@@ -112,9 +109,10 @@ def rewrite(
     there already goes then.
     """
     plain = plain or PlainPostgreSQL()
-    files = data_files(source, plain)
+    contents = _contents(source, plain)
+    files = _files(source, contents, plain)
     with folder_written_aside(target) as folder:
-        for path in _kept(source, _contents(source, plain)):
+        for path in _kept(source, contents):
             shutil.copyfile(path, folder / path.name)
         return _carried_out(task, files, folder, jobs)
 
@@ -171,6 +169,14 @@ def _contents(source: Path, plain: PlainPostgreSQL) -> Contents:
         if contents.header.format != TAR or unpacked.read(1):
             raise damaged(len(contents.data))
     return contents
+
+
+def _files(source: Path, contents: Contents, plain: PlainPostgreSQL) -> list[DataFile]:
+    found = []
+    for each in readings(contents, plain):
+        path, method = _found(source, each.entry.file)
+        found.append(DataFile(path=path, method=method, reading=each))
+    return sorted(found, key=lambda each: each.path.stat().st_size, reverse=True)
 
 
 def _found(source: Path, name: str) -> tuple[Path, Method]:

@@ -125,16 +125,16 @@ def statements_in(text: bytes, *, escapes: bool = False) -> Iterator[bytes]:
 def end_of_statement(data: bytes, at: int, *, final: bool, escapes: bool) -> int | None:
     """Return where the statement that begins at *at* ends, None when that is not in *data*.
 
-    Unless it is *final*, what touches the end of *data* may go on.
+    A command of psql ends with its line, or with *data* when that is *final*.
     """
     if data.startswith(b"\\", at):
         return data.find(b"\n", at) + 1 or (len(data) if final else None)
     if not escapes and (quick := _INSERT.match(data, at)):
         return quick.end()
-    return _end_by_tokens(data, at, final=final, escapes=escapes)
+    return _end_by_tokens(data, at, escapes=escapes)
 
 
-def _end_by_tokens(data: bytes, at: int, *, final: bool, escapes: bool) -> int | None:
+def _end_by_tokens(data: bytes, at: int, *, escapes: bool) -> int | None:
     depth, atomic = 0, 0
     routine = _ROUTINE.match(data, at)
     for kind, start, end in tokens(data, at, escapes=escapes):
@@ -142,8 +142,6 @@ def _end_by_tokens(data: bytes, at: int, *, final: bool, escapes: bool) -> int |
             return start
         if kind == "end" and not depth and not atomic:
             return end
-        if end == len(data) and not final:
-            break
         depth += (kind == "open") - (kind == "close" and depth > 0)
         if kind == "word" and routine and not depth:
             atomic = _atomic(data[start:end].lower(), atomic)

@@ -90,7 +90,8 @@ def _rows(window: Window, found: Found, reader: Reader) -> Iterator[Piece]:
     table, columns = target.table, target.columns
     line, byte = window.line, window.byte
     backslash = target.codec.dialect.backslash
-    for data in split.rows(window, found.text, backslash=backslash, table=str(table)):
+    known = str(table) if table in reader.tables else None
+    for data in split.rows(window, found.text, backslash=backslash, table=known):
         if columns:
             codec = reader.codec(target, data)
             yield Rows(table=table, columns=columns, data=data, codec=codec, line=line, byte=byte)

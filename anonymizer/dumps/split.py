@@ -36,7 +36,7 @@ class Cut(NamedTuple):
     """Whether there is an INSERT of another table in it, as one byte that is wrong can do."""
 
 
-def rows(window: Window, header: bytes, *, backslash: bool, table: str) -> Iterator[bytes]:
+def rows(window: Window, header: bytes, *, backslash: bool, table: str | None) -> Iterator[bytes]:
     """Yield the statement at the begin of *window*, and those like it behind it, in pieces.
 
     A piece holds whole rows. All the statements begin with *header*. Raises DumpError when the
@@ -81,35 +81,41 @@ def _cut(data: bytes, header: bytes, *, backslash: bool, is_all: bool, is_full: 
     text = np.frombuffer(scanned, np.uint8)
     strings = Strings(is_quote(text, backslash=backslash))
     ends = strings.outside(np.flatnonzero(text == SEMICOLON)) + 1
-    stop = ends[~_is_followed(data, ends, b"\n" + header)][:1]
+    followed = _is_followed(data, ends, b"\n" + header)
+    stop = ends[~followed][:1]
     begin = int(ends[-1]) if len(ends) else 0
+    is_last = True
     if len(stop):
         # What is behind may be the same header, cut off: then it is read as another run.
         begin = int(stop[0])
     elif not is_full:
         return None
     elif place := _between_rows(scanned, strings, begin):
-        mixed = _is_mixed(data[:place], text[:place], strings, header)
-        return Cut(place, is_last=False, is_mixed=mixed)
+        begin, is_last = place, False
     elif not begin or is_all:
         return None
-    mixed = _is_mixed(data[:begin], text[:begin], strings, header)
-    return Cut(begin, is_last=True, is_mixed=mixed)
+    lines = strings.outside(_insert_lines(text[:begin]))
+    known = ends[followed][: len(lines)]
+    is_mixed = (
+        not np.array_equal(lines, known) and not _is_followed(data, lines, b"\n" + header).all()
+    )
+    return Cut(begin, is_last=is_last, is_mixed=is_mixed)
 
 
-def _is_mixed(data: bytes, text: Bytes, strings: Strings, header: bytes) -> bool:
-    """Return whether a line of *data* that is in no string begins as another INSERT does."""
+def _insert_lines(text: Bytes) -> Places:
+    """Return the places of the line ends of *text* behind which an INSERT may begin."""
     begins = text[:-1] == LINE_END
     begins &= (text[1:] == _INSERT) | (text[1:] == _REPLACE)
-    lines = strings.outside(np.flatnonzero(begins))
-    return not _is_followed(data, lines, b"\n" + header).all()
+    return np.flatnonzero(begins)
 
 
 def _is_followed(data: bytes, places: Places, text: bytes) -> NDArray[np.bool_]:
     """Return behind which of *places* in *data* there is *text*."""
-    padded = np.frombuffer(data + b"\0" * len(text), np.uint8)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, len(text))
-    found: NDArray[np.bool_] = (windows[places] == np.frombuffer(text, np.uint8)).all(axis=1)
+    found = places <= len(data) - len(text)
+    if found.any():
+        windows = np.lib.stride_tricks.sliding_window_view(np.frombuffer(data, np.uint8), len(text))
+        behind = windows[places[found]]
+        found[found] = (behind == np.frombuffer(text, np.uint8)).all(axis=1)
     return found
 
 

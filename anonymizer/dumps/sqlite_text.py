@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from anonymizer.dumps.base import Piece
     from anonymizer.dumps.statements import Found, Grammar
     from anonymizer.dumps.window import Window
+    from anonymizer.errors import DumpError
 
 _HEAD = re.compile(rb"\s*(?:/\*.*?\*/\s*)?(?:PRAGMA foreign_keys=|BEGIN TRANSACTION;)", re.DOTALL)
 _PASSES = re.compile(
@@ -34,6 +35,7 @@ _TRANSACTION = re.compile(rb"^(?:BEGIN TRANSACTION|COMMIT);", re.MULTILINE)
 _HOLDS_ROWS = re.compile(rb"\b(?:INSERT|REPLACE) INTO\b|\bSELECT\b", re.IGNORECASE)
 _DAMAGED = re.compile(rb"ERROR|CORRUPTION")
 _SCHEMA = (("sqlite_schema", "sqlite_master"), ("type", "name", "tbl_name", "rootpage", "sql"))
+_SAMPLES = ("sqlite_stat3", "sqlite_stat4")
 _OWN = ("sqlite_sequence", "sqlite_stat1")
 """Tables of SQLite's own that hold counts, and names of tables and indexes."""
 
@@ -104,14 +106,14 @@ class _Reader:
         table = TableName(None, _named(parts(found.match["table"], SQLITE)[-1]))
         if not self._is_open:
             message = "rows outside of BEGIN and COMMIT: none would miss the rest"
-            raise window.error(message, table=table.name, hint="dump with .dump, without options")
+            raise window.error(message, hint="dump with .dump, without options")
         named = found.match["columns"]
         columns = tuple(map(_named, parts(named, SQLITE))) if named else self._written.get(table)
         codec = Inserts(dialect=SQLITE, header=found.text)
         if table.name in _OWN or (table.name in _SCHEMA[0] and columns == _SCHEMA[1]):
             return Target(table=table, columns=(), codec=codec)
         if not columns:
-            raise window.error(*_UNKNOWN, table=table.name, hint=_hint(table.name))
+            raise _unknown(table.name, window)
         return Target(table=table, columns=columns, codec=codec)
 
     def codec(self, target: Target, _data: bytes) -> Inserts:
@@ -124,13 +126,13 @@ class _Reader:
             raise window.error("the dump is cut off: its COMMIT is missing", hint=CUT_OFF)
 
 
-_UNKNOWN = ("an INSERT that names no columns, and no CREATE TABLE before it that does",)
-
-
-def _hint(table: str) -> str:
-    if table.startswith("sqlite_stat"):
-        return f"{table} holds samples of values: DROP TABLE {table} in a copy, and dump that"
-    return "rows of a virtual table: dump it with SQLite's shell"
+def _unknown(table: str, window: Window) -> DumpError:
+    """Return the error for rows of a table that that is not created: its name may be no name."""
+    if table in _SAMPLES:
+        hint = f"DROP TABLE {table} in a copy, and dump that"
+        return window.error("samples of values", table=table, hint=hint)
+    message = "an INSERT that names no columns, and no CREATE TABLE before it that does"
+    return window.error(message, hint="dump virtual tables with SQLite's shell")
 
 
 def _is_refused(text: bytes, line: bytes) -> bool:

@@ -114,7 +114,6 @@ def _check(text: Cells, depth: NDArray[np.int32]) -> None:
     odd[filled] = (depth[lasts] != 0) | (text.data[lasts] != _CLOSE)
     at_end = np.zeros(len(depth), bool)
     at_end[lasts] = True
-    odd |= any_in(text, depth < 0)
     heads = np.flatnonzero((depth == 0) & ~at_end)
     for place in np.unique(np.searchsorted(text.ends, heads, side="right")).tolist():
         at = slice(int(text.starts[place]), int(text.ends[place]))

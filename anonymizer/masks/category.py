@@ -30,7 +30,10 @@ _KINDS = (Kind.TEXT, Kind.INTEGER, Kind.BOOLEAN, Kind.NUMBER, Kind.OTHER)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Category(Alone):
-    """Permute *values*, which are all that occur; how often each occurs stays to be seen."""
+    """Permute *values*, which are all that occur.
+
+    How often each occurs stays to be seen, and of a few values some may stay where they are.
+    """
 
     name: ClassVar[str] = "category"
 

@@ -145,7 +145,7 @@ class _Written:
     before: bytes
     after: bytes
     decimals: int
-    """Digits after the point, None where there is no point."""
+    """Digits after the point."""
     zeros: int
     """Digits at the end that had no room."""
 

@@ -119,11 +119,11 @@ def _action(
     masks: Sequence[str],
     other: Action,
 ) -> int:
-    """Return what is done to a value in *state*: the longest path that ends there says it."""
+    """Return what is done to a value in *state*: a path that masks goes before one that keeps."""
     done = [number for number, at in state if at == len(steps[number])]
     if not done:
         return Action.PASS if state else other
-    number = max(done, key=lambda each: (len(steps[each]), masks[each] != "keep", -each))
+    number = min(done, key=lambda each: (masks[each] == "keep", each))
     return {"keep": Action.KEEP, "null": Action.CLEAR}.get(masks[number], number)
 
 

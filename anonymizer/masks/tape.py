@@ -27,6 +27,8 @@ _ORDER = bytes(32)
 """What draws the order of words."""
 WIDEST = 4
 """Most bytes of a character of UTF-8."""
+_USUAL_LOCALE = "en_US"
+"""Whose words are taken where a locale has none in the letters of ASCII."""
 _SPACES = {1: " ", 2: "\N{NO-BREAK SPACE}", 3: "\N{IDEOGRAPHIC SPACE}", 4: ""}
 """What is between words of characters of so many bytes: as many itself."""
 _USUAL = {
@@ -69,6 +71,12 @@ class Tape:
         return Cells(data=data, starts=starts, ends=ends)
 
 
+def pools_of_tape(locale: str) -> tuple[Pool, ...]:
+    """Return the pools of the words that a tape of *locale* has."""
+    pool = find_pool(locale, "word")
+    return (pool,) if len(_narrow(pool)) >= LEAST else (pool, find_pool(_USUAL_LOCALE, "word"))
+
+
 @cache
 def tape_of_words(locale: str, *, width: int = 1, separator: str | None = None) -> Tape:
     """Return words of *locale* all of whose characters have *width* bytes, or usual ones.
@@ -81,7 +89,7 @@ def tape_of_words(locale: str, *, width: int = 1, separator: str | None = None) 
     if len(words) < LEAST and width > 1:
         return Tape.of(_USUAL[width], width=width)
     if len(words) < LEAST:
-        words = _narrow(find_pool("en_US", "word"))
+        words = _narrow(find_pool(_USUAL_LOCALE, "word"))
     space = _SPACES[width] if separator is None else separator
     return Tape.of((f"{each}{space}" for each in words), width=width)
 

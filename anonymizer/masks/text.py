@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
+from typing_extensions import override
 
 from anonymizer.cells import Cells
 from anonymizer.masks.draw import joined, packed, subkey
-from anonymizer.masks.tape import WIDEST, tape_of_words
+from anonymizer.masks.tape import WIDEST, pools_of_tape, tape_of_words
 from anonymizer.masks.textual import LocalMask
 from anonymizer.prf import Prf
 
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from anonymizer.cells import Places
+    from anonymizer.column import Column
     from anonymizer.masks.base import Replace, Setting
     from anonymizer.masks.draw import Numbers
+    from anonymizer.pool import Pool
 
 _BEHIND = 0x80
 """The upper two bits of bytes of UTF-8 that are not the first of a character."""
@@ -38,6 +41,10 @@ class Text(LocalMask):
 
     name: ClassVar[str] = "text"
     kinds: ClassVar[tuple[str, ...]] = ("word",)
+
+    @override
+    def pools(self, column: Column) -> tuple[Pool, ...]:
+        return pools_of_tape(self.locale)
 
     def bind(self, setting: Setting) -> Replace:
         """Return what replaces the values of one column."""

@@ -54,9 +54,7 @@ class Parts:
         at = _last(np.flatnonzero(data == _AT), scheme, end)
         user = np.where(at >= 0, at + 1, scheme)
         colon = _last(np.flatnonzero(data == _COLON), user, end)
-        others = np.append(0, np.cumsum(~_IS_DIGIT[data]))
-        is_port = (colon >= 0) & (end - colon <= PORT + 1)
-        is_port &= others[end] == others[np.minimum(colon + 1, end)]
+        is_port = _are_ports(data, np.where(colon >= 0, colon, end), end)
         bounds = (values.starts, scheme, user, np.where(is_port, colon, end), end)
         found = (Cells(data=data, starts=begin, ends=stop) for begin, stop in pairwise(bounds))
         return cls(**dict(zip(("scheme", "user", "host", "port"), found, strict=True)))
@@ -124,15 +122,25 @@ def _scheme_ends(values: Cells) -> Places:
     data, starts = values.data, values.starts
     slashes = np.flatnonzero((data[:-1] == _SLASH) & (data[1:] == _SLASH))
     at = _next(slashes, starts, values.ends)
-    found = at + 2 <= values.ends
     size = at - starts
-    odd = np.append(0, np.cumsum(~_IN_SCHEME[data]))
-    colon = np.maximum(at - 1, starts)
-    named = (size > 1) & (size <= SCHEME + 1) & (odd[colon] == odd[starts])
-    if data.size:
-        named &= data[np.minimum(colon, data.size - 1)] == _COLON
-    ends: Places = np.where(found & (named | (size == 0)), at + 2, starts)
+    found = (at + 2 <= values.ends) & ((size == 0) | (size > 1)) & (size <= SCHEME + 1)
+    which = np.flatnonzero(found & (size > 1))
+    heads = Cells(data=data, starts=starts[which], ends=at[which]).heads(SCHEME + 1)
+    behind = np.arange(SCHEME + 1) - size[which, None] + 1
+    allowed = np.where(behind == 0, heads == _COLON, _IN_SCHEME[heads] | (behind > 0))
+    found[which] = allowed.all(axis=1)
+    ends: Places = np.where(found, at + 2, starts)
     return ends
+
+
+def _are_ports(data: Bytes, starts: Places, ends: Places) -> Flags:
+    """Return which of those begin with a colon, and have nothing but a few digits behind it."""
+    found = (starts < ends) & (ends - starts <= PORT + 1)
+    which = np.flatnonzero(found)
+    heads = Cells(data=data, starts=starts[which] + 1, ends=ends[which]).heads(PORT)
+    behind = np.arange(PORT) - (ends - starts)[which, None] + 1
+    found[which] = (_IS_DIGIT[heads] | (behind >= 0)).all(axis=1)
+    return found
 
 
 def _next(places: Places, begins: Places, ends: Places) -> Places:

@@ -13,7 +13,7 @@ from anonymizer.masks.draw import choose, joined, packed, subkey
 from anonymizer.masks.host_name import LEAST as LEAST_HOST
 from anonymizer.masks.host_name import Hosts
 from anonymizer.masks.tag import LENGTH, tokens
-from anonymizer.masks.tape import tape_of_digits, tape_of_words
+from anonymizer.masks.tape import pools_of_tape, tape_of_digits, tape_of_words
 from anonymizer.masks.textual import TextMask
 from anonymizer.masks.uri import PORT, SCHEME, Parts, Segments, overwrite
 from anonymizer.prf import Prf
@@ -24,8 +24,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from anonymizer.cells import Bytes, Places
+    from anonymizer.column import Column
     from anonymizer.masks.base import Replace, Setting
+    from anonymizer.pool import Pool
 
+_LOCALE = "en_US"
 _AROUND = SCHEME + len("://") + LENGTH + len("@") + len(":") + PORT + len("/") + LENGTH
 """Most characters that have to be beside the host, so that what is distinct stays so."""
 LEAST = _AROUND + LEAST_HOST
@@ -44,6 +47,10 @@ class Url(TextMask):
     name: ClassVar[str] = "url"
     keeps: ClassVar[Distinct] = Distinct.LIKELY
     least: ClassVar[int] = LEAST
+
+    def pools(self, column: Column) -> tuple[Pool, ...]:  # noqa: ARG002 - the same for all
+        """Return the pools whose words *column* gets."""
+        return pools_of_tape(_LOCALE)
 
     def bind(self, setting: Setting) -> Replace:
         """Return what replaces the values of one column."""
@@ -95,7 +102,7 @@ class _Bound:
         numbers = self.segment.words(segments.cells)[:, 0]
         are_digits = segments.are_digits
         for tape, which in (
-            (tape_of_words("en_US", separator="-"), ~are_digits),
+            (tape_of_words(_LOCALE, separator="-"), ~are_digits),
             (tape_of_digits(), are_digits),
         ):
             begins = tape.begins[choose(numbers, len(tape.begins))]
@@ -105,7 +112,10 @@ class _Bound:
 
 def _tokens(prf: Prf, values: Cells, has: NDArray[np.bool_]) -> Cells:
     """Return the token of those *values* that have one, empty ones for others."""
-    return Cells.of_matrix(tokens(prf.words(values)[:, 0]), np.where(has, LENGTH, 0))
+    which = np.flatnonzero(has)
+    written = np.zeros((len(values), LENGTH), np.uint8)
+    written[which] = tokens(prf.words(values.take(which))[:, 0])
+    return Cells.of_matrix(written, np.where(has, LENGTH, 0))
 
 
 def _cut(values: Cells, room: Places) -> Cells:

@@ -33,8 +33,11 @@ NUMBER = 0x3FFF
 """Bits of a label that are the column's number."""
 MANY, ENOUGH = 4, 100_000
 """Decoys of each value, and the number of values of a column from which one is enough."""
-SHARED, POOL, WIDEST = 3, 6, 64
-"""Digits that all numbers of a column may begin with; of how many names there may be; the most."""
+SHARED, LETTER, WIDEST = 3, 0.6, 64
+"""Digits that all numbers of a column may begin with; decimal digits that a letter of a name says;
+the most that are counted."""
+FIRST = 16
+"""Letters by which first words are compared."""
 FEW, OFTEN = 100, 10
 """A column of at most FEW values, each OFTEN times in the mean, is a choice among them."""
 
@@ -77,19 +80,14 @@ class Gathered:
         self.secrets = {(secret.table, secret.column.name): secret for secret in _secrets(plan)}
         self.by_number = [*self.secrets.values()]
 
-    def wants(self, table: TableName, column: str) -> bool:
-        """Return whether the values of a column have to be read."""
-        known = self.plan.find(table)
-        return known is not None and (known.name, column) in self.secrets
-
     def add(self, chunk: Chunk) -> None:
         """Take the fingerprints of what is sensitive in *chunk*."""
         known = self.plan.find(chunk.table)
         table = known.name if known else chunk.table
         self.columns.setdefault(table, chunk.columns)
-        for name, values in chunk.values.items():
+        for name in chunk.values:
             if secret := self.secrets.get((table, name)):
-                self._take(secret, self.rows[table], chunk.count, values)
+                self._take(secret, self.rows[table], chunk.count, chunk.values[name])
         self.rows[table] += chunk.count
 
     def _take(self, secret: Secret, first: int, count: int, values: Values) -> None:
@@ -155,7 +153,9 @@ def _decoys(values: Squeezed, graded: NDArray[np.uint8], each: int) -> Iterator[
         yield _other_digit(found, number + 1), int(found.lengths.min()) - SHARED
     which = np.flatnonzero(strong & names(values))
     for number in range(min(each, len(which) - 1)):
-        yield _other_name(values, which, number + 1), POOL
+        found = _other_name(values, which, number + 1)
+        if len(found):
+            yield found, int(LETTER * found.lengths.mean())
 
 
 def _other_digit(values: Cells, step: int) -> Cells:
@@ -167,13 +167,18 @@ def _other_digit(values: Cells, step: int) -> Cells:
 
 
 def _other_name(values: Squeezed, which: Places, step: int) -> Cells:
-    """Return each of *which* with the first word of the one that is *step* before."""
+    """Return *which* with the first word of the one that is *step* before, where it is another."""
     cells = values.cells.take(which)
     first = np.cumsum(values.words)[which] - values.words[which]
     rest = values.heads[first + 1]
-    starts, ends = np.empty((2, len(which), 2), np.int64)
-    starts[:, 0], ends[:, 0] = np.roll(cells.starts, step), np.roll(rest, step)
-    starts[:, 1], ends[:, 1] = rest, cells.ends
+    heads = Cells(data=values.letters, starts=cells.starts, ends=rest)
+    others = Cells(
+        data=values.letters, starts=np.roll(heads.starts, step), ends=np.roll(rest, step)
+    )
+    differ = heads.lengths != others.lengths
+    differ |= (heads.heads(FIRST) != others.heads(FIRST)).any(1)
+    starts = np.stack([others.starts, rest], axis=1)[differ]
+    ends = np.stack([others.ends, cells.ends], axis=1)[differ]
     parts = Cells(data=values.letters, starts=starts.reshape(-1), ends=ends.reshape(-1))
     data, bounds = contiguous(parts)
     return Cells(data=data, starts=bounds[:-1:2], ends=bounds[2::2])

@@ -26,6 +26,8 @@ DIGIT, LETTER, HIGH = 3.3, 2.5, 1.5
 ANY, SEVERAL, MIXED, ONE = 15.0, 20.0, 24.0, 40.0
 """Bits from which a value is looked for at all; is strong when it is several words of letters,
 has digits, is one word of letters."""
+NUMBERED = 6
+"""Digits that an address has at the most."""
 _MOMENTS = (Kind.DATE, Kind.TIME, Kind.DATETIME)
 _PRECISE = 15
 """Digits from which a moment is to the fraction of a second."""
@@ -67,9 +69,9 @@ def numbers(values: Squeezed) -> NDArray[np.bool_]:
 
 
 def names(values: Squeezed) -> NDArray[np.bool_]:
-    """Return which of *values* are several words, and letters only."""
-    _, digits, _ = _counts(values)
-    found: NDArray[np.bool_] = (digits == 0) & (values.words > 1)
+    """Return which of *values* are several words with few digits: names, addresses."""
+    lengths, digits, _ = _counts(values)
+    found: NDArray[np.bool_] = (digits <= NUMBERED) & (digits < lengths) & (values.words > 1)
     return found
 
 

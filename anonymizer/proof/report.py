@@ -37,11 +37,12 @@ NOT_COVERED = (
 def lines(proof: Proof, *, show: bool = False) -> Iterator[str]:
     """Yield the report line by line; with *show*, where exactly each find is."""
     yield SAID[proof.verdict]
-    yield from _wrapped(
+    looked = (
         f"{proof.rows:,} rows and {_size(proof.bytes)} of text were looked at, for "
-        f"{proof.fingerprints:,} fingerprints. The chance of one false alarm is at most "
-        f"{proof.false_alarm:.0e}."
+        f"{proof.fingerprints:,} fingerprints."
     )
+    chance = f" The chance of one false alarm is at most {proof.false_alarm:.0e}."
+    yield from _wrapped(looked + (chance if proof.false_alarm else ""))
     for meaning, title in TITLES.items():
         seen = [each for each in proof.sightings if each.meaning is meaning]
         yield from _section(title, (_sighting(each, show=show) for each in seen))

@@ -41,10 +41,13 @@ class Sample:
         self.nulls = 0
 
     def add(self, first: int, count: int, values: Values, prints: Numbers) -> None:
-        """Put in *count* rows, of which the *first* is so far from the table's beginning."""
+        """Put in *count* rows, of which the *first* is so far from the table's beginning.
+
+        Of values that are not in the sample, *prints* serve to count distinct ones.
+        """
         column = np.full(count, NULL)
         column[values.rows] = np.where(values.cells.lengths == 0, EMPTY, prints | np.uint64(2))
-        self._parts.append(column[chosen(first, count)])
+        self._parts.append(column[in_sample(np.arange(first, first + count))])
         self.values += len(prints)
         self.nulls += count - len(prints)
         fresh = prints if len(self._least) < KEPT else prints[prints < self._least[-1]]
@@ -89,12 +92,10 @@ class Comparison:
         return self.same > self.expected + _SIGMAS * sqrt(self.expected)
 
 
-def chosen(first: int, count: int) -> NDArray[np.int64]:
-    """Return which of *count* rows, from number *first* of the table on, are in the sample."""
-    if first + count <= WHOLE:
-        return np.arange(count)
-    numbers = np.arange(first, first + count)
-    return np.flatnonzero((numbers < WHOLE) | (numbers % STEP == 0))
+def in_sample(numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return which rows with *numbers*, counted from 0, are in the sample."""
+    found: NDArray[np.bool_] = (numbers < WHOLE) | (numbers % STEP == 0)
+    return found
 
 
 def compare(before: Numbers, after: Numbers) -> Comparison:

@@ -17,7 +17,7 @@ from anonymizer.cells import Cells
 from anonymizer.proof.gather import DECOY, NUMBER, WORD
 from anonymizer.proof.grade import LEAST
 from anonymizer.proof.leaves import KEEP
-from anonymizer.proof.rows import Sample
+from anonymizer.proof.rows import Sample, in_sample
 from anonymizer.proof.squeeze import contiguous, squeeze
 from anonymizer.proof.views import encoded, escaped
 from anonymizer.reading import Chunk, Text, Values
@@ -131,8 +131,10 @@ class Scan:
         self.columns.setdefault(table, chunk.columns)
         for name, values in chunk.values.items():
             if sample := self.samples.get((table, name)):
-                prints = self._gathered.prints.of(values.cells)
-                sample.add(self.rows[table], chunk.count, values, prints)
+                which = np.flatnonzero(in_sample(self.rows[table] + values.rows))
+                some = Values(values.cells.take(which), values.rows[which])
+                prints = self._gathered.prints.of(some.cells)
+                sample.add(self.rows[table], chunk.count, some, prints)
         self._columns(chunk, table)
         self.rows[table] += chunk.count
 
@@ -215,15 +217,22 @@ def scan(parts: Iterable[Part], gathered: Gathered) -> Scan:
 def _whole(parts: Iterable[Part]) -> Iterator[Part]:
     """Yield *parts*, texts that follow one another joined while they are small."""
     waiting: list[Text] = []
+    size = 0
     for part in parts:
-        if isinstance(part, Text) and sum(len(each.data) for each in waiting) < JOINED:
+        follows = isinstance(part, Text) and bool(waiting) and part.byte == _end(waiting[-1])
+        if not follows or size >= JOINED:
+            yield from _one(waiting)
+            waiting, size = [], 0
+        if isinstance(part, Text):
             waiting.append(part)
-            continue
-        yield from _one(waiting)
-        waiting = [part] if isinstance(part, Text) else []
-        if isinstance(part, Chunk):
+            size += len(part.data)
+        else:
             yield part
     yield from _one(waiting)
+
+
+def _end(text: Text) -> int:
+    return text.byte + len(text.data)
 
 
 def _one(texts: Sequence[Text]) -> Iterator[Text]:

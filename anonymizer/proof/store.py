@@ -25,7 +25,7 @@ RUN = 1 << 20
 HELD = 1 << 21
 """Numbers, 20 MB, up to which a store stays in memory; more go to disk."""
 SLICES = 256
-LEAST_BITS, SPARSE = 13, 32
+LEAST_BITS, SPARSE = 13, 256
 """Size of the smallest filter; of any, bits for each number."""
 NOTHING = np.uint16(0xFFFF)
 """Label of what is not in a store."""

@@ -56,7 +56,8 @@ def roles_of(
     roots have to be found and *rows* does not say how large every table is.
     """
     said = wishes or Wishes()
-    _check(tables, rows, said)
+    check_wishes(tables, said)
+    _check_counts(tables, rows, said)
     small = whole_tables(tables, rows, said)
     inner = [(name, each) for name, each in arrows(tables) if not small & {name, each.table}]
     cuts = _cuts(inner, {table.name: table for table in tables}, rows, said)
@@ -115,7 +116,8 @@ def emptied(table: Table, reference: Reference) -> tuple[str, ...]:
     return tuple([name for name in able if name not in others] or able)
 
 
-def _check(tables: Sequence[Table], rows: Mapping[TableName, int], wishes: Wishes) -> None:
+def check_wishes(tables: Sequence[Table], wishes: Wishes) -> None:
+    """Raise PolicyError for wishes on what is not there, and for wishes against each other."""
     names = {table.name for table in tables}
     spoken = {(table.name, each.columns) for table in tables for each in table.references}
     problems = [f"there is no table {each}" for each in (wishes.roots | wishes.whole) - names]
@@ -124,13 +126,20 @@ def _check(tables: Sequence[Table], rows: Mapping[TableName, int], wishes: Wishe
         f"{table} has no reference by {', '.join(columns)}"
         for table, columns in (wishes.cut | wishes.follow) - spoken
     ]
-    if not wishes.roots:
-        missing = sorted(map(str, names - wishes.whole - set(rows)))
-        problems += [f"it is not known how many rows {each} has" for each in missing]
     if problems:
         raise PolicyError(
-            "the tables cannot be sampled as said",
+            "the tables cannot be scaled as said",
             problems=sorted(problems),
+            hint="a table goes by its schema and its name, as the dump has them",
+        )
+
+
+def _check_counts(tables: Sequence[Table], rows: Mapping[TableName, int], wishes: Wishes) -> None:
+    missing = {table.name for table in tables} - wishes.whole - set(rows)
+    if missing and not wishes.roots:
+        raise PolicyError(
+            "the tables to draw from cannot be found",
+            problems=sorted(f"it is not known how many rows {each} has" for each in missing),
             hint="name the tables to draw from, or count the rows of all tables",
         )
 

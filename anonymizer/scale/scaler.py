@@ -32,7 +32,7 @@ from anonymizer.errors import PolicyError
 from anonymizer.scale.classes import crowded, moves_of
 from anonymizer.scale.learn import Known, Learner
 from anonymizer.scale.multiply import Multiplier, united
-from anonymizer.scale.roles import Roles, Wishes, roles_of, whole_tables
+from anonymizer.scale.roles import Roles, Wishes, check_wishes, roles_of, whole_tables
 from anonymizer.scale.sample import Kept, Sampler
 from anonymizer.scale.ways import ways_of
 
@@ -107,6 +107,7 @@ class Scaler:
         """
         if not 0 < size.factor <= MOST:
             raise PolicyError(f"a factor of {size.factor}, expected more than 0 and up to {MOST}")
+        check_wishes(tables, size.wishes)
         exact = Fraction(str(size.factor))
         share = exact % 1
         once = _once(tables, size)

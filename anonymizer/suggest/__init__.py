@@ -8,19 +8,21 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
-from anonymizer.draft import COMPUTED
-from anonymizer.links import Spot, normal
+from anonymizer.plan.draft import COMPUTED
+from anonymizer.plan.links import Spot, normal
 from anonymizer.suggest import money, network, people, places, rest, secret
 from anonymizer.suggest.alike import keys_by_name, named_key
 from anonymizer.suggest.detector import Asked, Suggestion
+from anonymizer.suggest.document import by_paths
 from anonymizer.suggest.rest import by_type
+from anonymizer.suggest.serve import instead, serves
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from anonymizer.column import TableName
-    from anonymizer.draft import Draft, DraftTable
     from anonymizer.plan import Outline
+    from anonymizer.plan.draft import Draft, DraftTable
 
 DETECTORS = (
     *money.DETECTORS,
@@ -49,9 +51,12 @@ class Proposal:
 
 
 def propose(asked: Asked) -> Suggestion:
-    """Return the best decision for a column, at least a guess by its type."""
+    """Return the best decision for a column that its mask can serve, at least a guess."""
     found = [each for detector in DETECTORS if (each := detector.suggest(asked)) is not None]
-    return max([*found, by_type(asked)], key=lambda each: each.confidence)
+    inside = by_paths(asked, propose)
+    found += [inside] if inside is not None else []
+    best = sorted([*found, by_type(asked)], key=lambda each: -each.confidence)
+    return next((each for each in [*best, *instead(asked)] if serves(each, asked)), best[0])
 
 
 def suggest(
@@ -89,16 +94,16 @@ def suggest_for(
     columns: Sequence[Draft],
     samples: Mapping[str, Sequence[str]] | None = None,
     *,
-    key: Sequence[str] = (),
+    keys: Sequence[Sequence[str]] = (),
     in_model: bool = False,
 ) -> list[Proposal]:
-    """Return a proposal for each of *columns* of a table, whose primary key is *key*."""
+    """Return a proposal for each of *columns* of a table, of whose *keys* the first counts most."""
     found = {
-        each.name: propose(_asked(table, each, key, (samples or {}).get(each.name, ())))
+        each.name: propose(_asked(table, each, keys, (samples or {}).get(each.name, ())))
         for each in columns
     }
-    if len(key) == 1:
-        found = _drawn_from(found, key[0])
+    if keys and len(keys[0]) == 1:
+        found = _drawn_from(found, keys[0][0])
     return [
         Proposal(table=table, column=name, in_model=in_model, suggestion=each)
         for name, each in found.items()
@@ -106,9 +111,9 @@ def suggest_for(
 
 
 def _of_table(table: DraftTable, samples: Mapping[str, Sequence[str]]) -> list[Proposal]:
-    key = table.uniques[0].columns if table.uniques else ()
+    keys = [each.columns for each in table.uniques]
     in_model = table.source is not None
-    return suggest_for(table.name, table.columns, samples, key=key, in_model=in_model)
+    return suggest_for(table.name, table.columns, samples, keys=keys, in_model=in_model)
 
 
 def _is_wanted(made: Outline, proposal: Proposal, *, every: bool) -> bool:
@@ -119,13 +124,16 @@ def _is_wanted(made: Outline, proposal: Proposal, *, every: bool) -> bool:
     return spot not in made.decider.links.to and not is_computed and (every or said is None)
 
 
-def _asked(table: TableName, draft: Draft, key: Sequence[str], sample: Sequence[str]) -> Asked:
+def _asked(
+    table: TableName, draft: Draft, keys: Sequence[Sequence[str]], sample: Sequence[str]
+) -> Asked:
     return Asked(
         table=table.name,
         name=draft.name,
         facts=draft.facts,
         nullable=draft.nullable,
-        is_key=draft.name in key,
+        is_key=bool(keys) and draft.name in keys[0],
+        is_unique=any(list(each) == [draft.name] for each in keys),
         sample=sample,
     )
 

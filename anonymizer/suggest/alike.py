@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from anonymizer.domains import UNMASKED, domain_of
-from anonymizer.links import Spot
+from anonymizer.plan.domains import UNMASKED, domain_of
+from anonymizer.plan.links import Spot
 from anonymizer.suggest.detector import Suggestion, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from anonymizer.draft import Draft, DraftTable
     from anonymizer.plan import Outline
+    from anonymizer.plan.draft import Draft, DraftTable
 
 _CONFIDENCE = 0.65
 

@@ -14,8 +14,8 @@ from anonymizer.markup import INFO
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from anonymizer.kinds import Facts
     from anonymizer.markup import Decision, Markup
+    from anonymizer.plan.kinds import Facts
 
 TEXTS = frozenset({Kind.TEXT, Kind.OTHER})
 NUMBERS = frozenset({Kind.INTEGER, Kind.NUMBER})
@@ -32,6 +32,8 @@ class Asked:
     nullable: bool = True
     is_key: bool = False
     """Whether it is the primary key, or a part of it."""
+    is_unique: bool = False
+    """Whether no two rows may have the same value in it."""
     sample: Sequence[str] = ()
     """Some values, which are counted and never shown."""
 
@@ -64,6 +66,8 @@ class Detector:
     """Whether values say enough when the name says nothing."""
     certain: float = 0.7
     """How much the name says by itself."""
+    telling: float = 0.9
+    """How much the values say by themselves, when all of them fit."""
     tables: str = ""
     """Words of tables in which the names say it; empty for all."""
 
@@ -87,7 +91,7 @@ class Detector:
     def _unnamed(self, share: float | None) -> float | None:
         if share is None or share < MOST or not self.alone:
             return None
-        return round(0.9 * share, 2)
+        return round(self.telling * share, 2)
 
     def _look(self, sample: Sequence[str]) -> tuple[float | None, tuple[str, ...]]:
         values = [each.strip() for each in sample if each.strip()]

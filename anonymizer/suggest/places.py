@@ -8,7 +8,7 @@ from anonymizer.markup import mask
 from anonymizer.suggest.detector import NUMBERS, TEXTS, Detector
 
 _STREET = re.compile(
-    r"\d+[a-z]?,? [^\W\d].*|.*(str(\.|asse|aße)|street|avenue|road|lane|rue|calle|rua|via|weg"
+    r"\d+[a-z]?,? .*[^\W\d].*|.*(str(\.|asse|aße)|street|avenue|road|lane|rue|calle|rua|via|weg"
     r"|platz)\b.*\d.*",
     re.IGNORECASE,
 )
@@ -32,7 +32,7 @@ _COUNTRIES = "country,country name,land,staat,pays,pais,paese,nazione,ship count
 _LATITUDES = "latitude,lat,breitengrad,latitud,latitudine,geo lat"
 _LONGITUDES = "longitude,lon,lng,long,laengengrad,longitud,longitudine,geo lng,geo lon"
 _WHERE_ADDRESSES_ARE = (
-    "user,person,people,customer,client,contact,address,employee,order,"
+    "user,person,people,customer,client,contact,address,employee,order,invoice,"
     "shipment,location,patient,supplier,company,member,profile,kunde,kunden,"
     "adresse,adressen,cliente,direccion"
 )

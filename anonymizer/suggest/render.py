@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from anonymizer.decide import spell
 from anonymizer.markup import Decision
-from anonymizer.words import options_of
+from anonymizer.plan.decide import spell
+from anonymizer.policy.words import options_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

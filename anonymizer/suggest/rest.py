@@ -66,6 +66,7 @@ DETECTORS = (
         names=_TEXTS,
         is_value=lambda value: value.count(" ") >= SPACES_IN_TEXT,
         certain=0.6,
+        telling=0.5,
     ),
     Detector(
         what="the moment when a row was written",
@@ -91,7 +92,6 @@ _BY_KIND: dict[Kind, tuple[Markup, str, float]] = {
     Kind.TIME: (public("a time of day"), "its type is a time of day", 0.3),
     Kind.NUMBER: (mask.noise(), "its type is a number", 0.3),
     Kind.INTEGER: (mask.noise(), "its type is a whole number", 0.3),
-    Kind.JSON: (mask.json(paths={}, other="null"), "anything may stand in JSON: name paths", 0.2),
     Kind.ARRAY: (mask.array(of=mask.text()), "its type is an array", 0.2),
     Kind.TEXT: (mask.text(), "nothing says what it is", 0.2),
 }
@@ -101,10 +101,18 @@ def by_type(asked: Asked) -> Suggestion:
     """Return what the type alone lets one guess, and a few names that need it."""
     found = _special(asked) or _key(asked) or _harmless(asked)
     if found is None:
-        empty = mask.null() if asked.nullable else mask.constant("")
-        found = _BY_KIND.get(asked.facts.kind, (empty, "nothing says what it is", 0.1))
+        found = _BY_KIND.get(asked.facts.kind) or _nothing(asked)
     markup, reason, confidence = found
     return Suggestion(decision=markup[INFO], reasons=(reason,), confidence=confidence)
+
+
+def _nothing(asked: Asked) -> tuple[Markup, str, float]:
+    """Return that nothing is left of the values."""
+    if asked.facts.kind is Kind.JSON:
+        empty, reason = "null", "anything may stand in JSON: mask.json() masks it path by path"
+    else:
+        empty, reason = "", "nothing says what it is"
+    return (mask.null() if asked.nullable else mask.constant(empty)), reason, 0.1
 
 
 def _special(asked: Asked) -> tuple[Markup, str, float] | None:

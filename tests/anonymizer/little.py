@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from anonymizer import masks
 from anonymizer.column import Column, Kind
 from anonymizer.masks.base import Distinct
-from anonymizer.words import WORDS
+from anonymizer.policy.words import WORDS
 
 if TYPE_CHECKING:
     import pytest

@@ -11,11 +11,11 @@ from typing_extensions import override
 
 from anonymizer.cells import Cells
 from anonymizer.column import Column, Table, TableName
-from anonymizer.dumps.sqlite_file import rewrite_file
 from anonymizer.engine import Engine
 from anonymizer.key import Key
 from anonymizer.markup import Decision
 from anonymizer.masks.base import Distinct
+from anonymizer.sqlite.file import rewrite_file
 from anonymizer.stream import Tally
 
 if TYPE_CHECKING:

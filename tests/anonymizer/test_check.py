@@ -238,6 +238,7 @@ def test_generated_columns_are_known() -> None:
     source = table(loud)
 
     assert check(source, schema=schema) == []
+    assert check(make_plan(source), schema=schema) == []
     made = make_plan(source, schema=schema).tables[0]
     assert [each.decision.mask for each in made.columns] == ["integer", "null", "null"]
     policy = parse({"tables": {"users": {"columns": {"id": "integer"}}}}, "p.toml")
@@ -308,6 +309,14 @@ def test_conditions_on_masked_columns() -> None:
     ]
 
 
+def test_the_condition_of_an_enum_is_looked_at_once() -> None:
+    mood = sa.Enum("good", "bad", native_enum=False, create_constraint=True, name="mood")
+    found = warnings(check(table(sa.Column("mood", mood, info=mask.category()))))
+
+    assert len(found) == 1
+    assert "few values" in found[0]
+
+
 def test_an_enum_takes_its_values_only() -> None:
     mood = sa.Enum("good", "bad")
     parts: list[Any] = [
@@ -329,6 +338,8 @@ def test_sizes_within_a_domain() -> None:
         sa.Column("big", sa.BigInteger, info=mask.integer(domain="users.id")),
         text("mail", mask.email(), length=20),
         text("other", mask.email(), length=200),
+        text("first", mask.first_name(subject="id"), length=20),
+        text("whole", mask.name(subject="id"), length=50),
     ]
     found = warnings(check(table(*parts)))
 

@@ -14,6 +14,7 @@ from anonymizer.dumps.compression import (
     BLOCK,
     Method,
     decompressed,
+    method_named,
     method_of,
     reading,
     stream,
@@ -58,6 +59,12 @@ def test_the_first_bytes_tell_the_method(method: Method) -> None:
     assert method_of(data[:6]) is method
     assert reading(io.BytesIO(data)).read() == TEXT
     assert reading(io.BytesIO(b"")).read() == b""
+
+
+def test_a_name_tells_the_method() -> None:
+    names = ("a.sql", "a.sql.gz", "a.zst", "a.tar.lz4", "gz")
+
+    assert [method_named(each).value for each in names] == ["", ".gz", ".zst", ".lz4", ""]
 
 
 @pytest.mark.parametrize("method", PACKED)

@@ -121,6 +121,20 @@ def test_order_on_the_disk(kind):
     assert orders == pytest.approx([1, -1, 0, 0], abs=0.05)
 
 
+def test_values_that_come_again_share_a_rank():
+    rows = [(each,) for each in (b"1", b"1", b"1", b"2", b"3")]
+    order = figures_of(things(Kind.INTEGER), rows).columns["value"].order
+    assert order == pytest.approx(8 / 80**0.5)
+
+
+def test_samples_may_be_off_by_chance_and_copies_may_not():
+    old = figures_of(things(), [(b"a",)] * 1000)
+    few, more = replace(old, rows=340), replace(old, rows=2300)
+    assert list(drifts({THINGS: old}, {THINGS: few}, factors={THINGS: 0.3})) == []
+    found = list(drifts({THINGS: old}, {THINGS: more}, factors={THINGS: 2}))
+    assert [(each.figure, each.before, each.after) for each in found] == [("rows", 2000, 2300)]
+
+
 def test_text_in_a_column_of_numbers_is_ordered_as_text():
     rows = [(b"a%03d" % each,) for each in range(200)]
     assert figures_of(things(Kind.INTEGER), rows).columns["value"].order == pytest.approx(1)

@@ -190,7 +190,7 @@ def test_what_is_wrong_is_told_with_its_place(data: bytes, what: str, line: int,
 
 def test_an_escaped_quote_in_an_e_string_is_refused() -> None:
     with pytest.raises(DumpError, match="not written as"):
-        Inserts(dialect=POSTGRESQL).parse(b"(E'a\\'b', 'c'),('d''e')", 1)
+        Inserts(dialect=POSTGRESQL).parse(b"(E'a\\'b\\'c')", 1)
 
 
 def test_text_in_latin1_is_read_as_utf8_and_written_back() -> None:

@@ -10,7 +10,7 @@ from sqlalchemy.dialects import mysql, postgresql
 from typing_extensions import override
 
 from anonymizer.column import Kind
-from anonymizer.kinds import Facts, facts_of, facts_of_name, is_alike
+from anonymizer.plan.kinds import Facts, facts_of, facts_of_name, is_alike
 
 MYSQL, POSTGRESQL, SQLITE = (
     sa.make_url(f"{each}://").get_dialect()() for each in ("mysql", "postgresql", "sqlite")

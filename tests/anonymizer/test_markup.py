@@ -12,7 +12,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from anonymizer import mask, public
 from anonymizer.markup import INFO, Decision, Words
-from anonymizer.words import WORDS, options_of
+from anonymizer.policy.words import WORDS, options_of
 
 Email = Annotated[str, mapped_column(sa.String(200), info=mask.email())]
 

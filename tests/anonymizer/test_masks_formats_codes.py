@@ -118,6 +118,12 @@ def test_hexadecimal_keeps_length_and_case(values: list[bytes], upper: bool) -> 
             assert after == after.lower()
 
 
+def test_each_hexadecimal_value_has_its_own_case() -> None:
+    lower, upper, mixed = masked(Hexadecimal(), [b"abcdef99", b"ABCDEF99", b"aBcDeF99"])
+    assert lower == lower.lower() == mixed
+    assert upper == lower.upper() != lower
+
+
 @pytest.mark.parametrize("width", [1, 2, 3])
 def test_all_hexadecimal_strings_change_places(width: int) -> None:
     values = [b"%0*x" % (width, each) for each in range(16**width)]

@@ -143,6 +143,12 @@ def test_members_items_and_names_in_quotes() -> None:
     assert re.sub(rb'(?<=")[A-Za-z0-9]+(?="[],} ])', b"x", found) == shape
 
 
+def test_scalars_side_by_side_are_values_of_their_own() -> None:
+    texts = [b"1", b"2", b"3", b"true", b'"s"', b"4", b"null", b"5"]
+    found = masked(Json(paths={"$": decided("constant", value=7)}), texts, of=JSON)
+    assert found == [b"7", b"7", b"7", b"7", b'"7"', b"7", b"null", b"7"]
+
+
 def test_numbers_stay_exact_and_in_their_order() -> None:
     text = b'{"z":1.10,"a":12345678901234567890.123456789,"e":1E400,"z":0.10,"n":-0}'
     paths = {"$.a": decided("noise")}
@@ -246,6 +252,17 @@ def test_public_and_null_are_for_all_that_is_under_a_path() -> None:
     assert found.startswith(b'{"meta": {"x": [1, {"y": "z"}], "by": "')
     assert found.endswith(b'"}, "log": null}')
     assert b"Anna" not in found
+
+
+def test_a_path_that_masks_goes_before_one_that_keeps() -> None:
+    ways = {"$.a": public("shown"), "$.*": DIGITS}, {"$.*": DIGITS, "$.a": public("shown")}
+    for paths in ways:
+        (found,) = masked(Json(paths=paths), [b'{"a": "123456", "b": "123456"}'], of=JSON)
+        assert b"123456" not in found
+    first = Json(
+        paths={"$.*": decided("constant", value="1"), "$.a": decided("constant", value="2")}
+    )
+    assert masked(first, [b'{"a": "x"}'], of=JSON) == [b'{"a": "1"}']
 
 
 def test_bytes_that_are_not_utf_8_are_masked_and_kept() -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 from anonymizer.cells import Cells
@@ -19,9 +20,13 @@ from anonymizer.masks.base import Setting
 from anonymizer.masks.email import Email
 from anonymizer.masks.handle import slug
 from anonymizer.masks.name import FirstName, LastName, Name
+from anonymizer.masks.tag import recased, tokens
 from anonymizer.masks.user_name import UserName
 from anonymizer.stream import Rewriter
 from tests.anonymizer.wording import KEY, OTHER_KEY, column, masked
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 IDS = {"id": [b"%d" % each for each in range(200)]}
 PEOPLE = [b"Person %d" % each for each in range(200)]
@@ -102,6 +107,14 @@ def test_case_alone_stays_case_alone() -> None:
     assert masked(Name(), [b"ann fox"]) == masked(Name(), [b"Ann Fox"])
 
 
+def test_upper_case_is_never_lost() -> None:
+    numbers = np.arange(50, dtype=np.uint64) * np.uint64(2**57 - 1)
+    lower = tokens(numbers)
+    upper = recased(lower, np.zeros(50, np.uint64))
+    assert (upper != lower).any(axis=1).all()
+    assert (upper | 0x20 == lower).all()
+
+
 def test_mail_goes_nowhere() -> None:
     reserved = re.compile(r"[a-z]+\.[a-z]+\.[a-z2-7]{13}@example\.(com|net|org)")
     assert all(reserved.fullmatch(mail.decode().lower()) for mail in masked(Email(), PEOPLE))
@@ -150,6 +163,16 @@ def test_a_name_that_is_too_long_is_another_one() -> None:
     whole, short = masked(Name(), PEOPLE), masked(Name(), PEOPLE, length=13)
     assert max(map(len, short)) == 13
     assert all(other == one for one, other in zip(whole, short, strict=True) if len(one) <= 13)
+
+
+def test_no_name_becomes_itself(tmp_path: Path) -> None:
+    for kind, words in (("first_name", "Ann\nBo\n"), ("last_name", "Fox\nRay\n")):
+        (tmp_path / f"{kind}.txt").write_text(words)
+    names = [b"Ann Fox", b"Ann Ray", b"Bo Fox", b"Bo Ray"]
+    for key in range(20):
+        made = masked(Name(locale=str(tmp_path)), names, key=bytes([key]) * 32, length=10)
+        assert {*made} <= {*names}
+        assert not any(old == new for old, new in zip(names, made, strict=True))
 
 
 def test_last_names_come_first_where_they_do() -> None:

@@ -56,6 +56,11 @@ def test_a_host_loses_domains_before_it_is_confused() -> None:
         ("mailto:maria@acme.com", DRAWN),
         ("file:///home/maria", f"file:///{DRAWN}/.{{5}}"),
         ("http://[::1]:80/", f"http://{DRAWN}:80/"),
+        ("http://acme.com:123456/", f"http://{DRAWN}.example/"),
+        ("http://acme.com:/", f"http://{DRAWN}.example:/"),
+        ("h_p://acme.com/", f"{DRAWN}//.{{8}}/"),
+        ("http//acme.com/", f"{DRAWN}//.{{8}}/"),
+        ("averyveryverylongscheme://acme.com/", f"{DRAWN}//.{{8}}/"),
         ("http://acme.com:port/", f"http://{DRAWN}.example/"),
         ("", ""),
         ("https://", "https://"),
@@ -97,3 +102,10 @@ def test_no_two_become_one_even_where_they_are_cut(urls: list[str]) -> None:
     made = masked(Url(), given, length=LEAST)
     assert len({*made}) == len(given)
     assert max(map(len, made), default=0) <= LEAST
+
+
+@pytest.mark.parametrize("begin", ["a://b" + "/" * 65, "http://me:pw@a.b.c.d.e.f.g.h:8080/"])
+def test_marks_and_domains_give_way_to_the_token(begin: str) -> None:
+    made = masked(Url(), [f"{begin}{each}".encode() for each in "xyz"], length=LEAST)
+    assert len({*made}) == 3
+    assert max(map(len, made)) <= LEAST

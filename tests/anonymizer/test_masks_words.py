@@ -156,6 +156,16 @@ def test_codes_where_two_characters_fit() -> None:
     assert {len(each) for each in masked(Country(), [b"DE", b"FR"], length=2)} == {2}
 
 
+def test_the_pools_that_are_used_are_told() -> None:
+    def places(mask: Mask) -> list[str]:
+        return [f"{each.locale}/{each.kind}" for each in used_pools(mask, column(mask))]
+
+    assert places(Phone()) == []
+    assert places(Url()) == ["en_US/word"]
+    assert places(Text(locale="ru_RU")) == ["ru_RU/word", "en_US/word"]
+    assert places(Email(locale="de_DE")) == ["de_DE/first_name", "de_DE/last_name"]
+
+
 @each_mask
 def test_no_values_are_no_matter(mask: Mask) -> None:
     assert masked(mask, []) == []

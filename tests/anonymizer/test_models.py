@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.orm import registry
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, registry
 from sqlmodel import Field, SQLModel
 
 from anonymizer import mask
@@ -46,6 +46,31 @@ def test_imperative_models_are_found_through_their_registry() -> None:
     known.map_imperatively(model, table)
 
     assert list(Models.of(known).classes(table)) == [model]
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Animal(Base):
+    __tablename__ = "models_animals"
+
+    id: Mapped[int] = mapped_column(primary_key=True, info=mask.integer())
+    name: Mapped[str] = mapped_column(info=mask.text())
+
+
+class Dog(Animal):
+    __tablename__ = "models_dogs"
+
+    id: Mapped[int] = mapped_column(sa.ForeignKey("models_animals.id"), primary_key=True)
+
+
+def test_a_class_that_inherits_a_table_speaks_for_its_own() -> None:
+    models = Models.of(Base)
+    tables = Base.metadata.tables
+
+    assert list(models.classes(tables["models_animals"])) == [Animal]
+    assert list(models.classes(tables["models_dogs"])) == [Dog]
 
 
 class Hero(SQLModel, table=True):

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from anonymizer import mask, public
 from anonymizer.errors import PolicyError
-from anonymizer.lines import Lines
-from anonymizer.links import Spot
 from anonymizer.plan import make_plan, outline
+from anonymizer.plan.links import Spot
 from anonymizer.policy import parse
-from anonymizer.words import WORDS
+from anonymizer.policy.lines import Lines
+from anonymizer.policy.words import WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,16 +9,16 @@ import sqlalchemy as sa
 
 from anonymizer import mask, public
 from anonymizer.column import Kind, TableName
-from anonymizer.decisions import table_name
 from anonymizer.errors import PolicyError
 from anonymizer.markup import INFO
 from anonymizer.plan import make_plan
 from anonymizer.policy import read
+from anonymizer.policy.decisions import table_name
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from anonymizer.decisions import Decisions
+    from anonymizer.policy.decisions import Decisions
 
 USERS = TableName("public", "users")
 

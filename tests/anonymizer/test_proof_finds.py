@@ -9,7 +9,8 @@ import pytest
 
 from anonymizer.column import Column, Kind, Table
 from anonymizer.markup import Decision
-from anonymizer.proof import Verdict
+from anonymizer.proof import Verdict, prove
+from anonymizer.reading import Text, read_pieces
 from tests.anonymizer.planted import (
     CANARIES,
     MASKED,
@@ -19,6 +20,7 @@ from tests.anonymizer.planted import (
     Plan,
     canary_of,
     notes,
+    original,
     planted,
     proved,
     rows,
@@ -88,6 +90,14 @@ def test_a_value_that_is_split_over_large_pieces_is_found_once(canary: str) -> N
 
     assert [each.times for each in proof.survivors] == [1]
     assert proof.survivors[0].spots[0].line == 60_001
+
+
+def test_texts_of_several_files_are_not_taken_for_one() -> None:
+    texts = [Text(data=b"-- Maria"), Text(data=b"Nowak\n"), Text(data=b"-- Maria Nowak")]
+    found = [*read_pieces([MASKED, notes("nothing")], PLAN), *texts]
+    proof = prove(read_pieces(original(), PLAN), found, PLAN)
+
+    assert [(each.times, each.spots[0].line) for each in proof.survivors] == [(1, 1)]
 
 
 def test_a_value_in_a_masked_column_of_another_row_is_found(canary: str) -> None:

@@ -55,11 +55,20 @@ def phones(seed: int) -> list[str]:
     return [f"0170 {chosen.randrange(10**7):07}" for _ in range(5000)]
 
 
+def streets(seed: int) -> list[str]:
+    chosen = Random(seed)  # noqa: S311
+    return [f"{chosen.randrange(1, 999)} {chosen.choice(LAST)} Street" for _ in range(2000)]
+
+
+def emails(seed: int) -> list[str]:
+    return [f"{each.replace(' ', '')}@example.com" for each in names(seed)]
+
+
 def mixed(values: list[str]) -> list[str]:
     return Random(1).sample(values, len(values))  # noqa: S311
 
 
-@pytest.mark.parametrize("values", [names, phones])
+@pytest.mark.parametrize("values", [names, phones, streets])
 def test_values_that_are_found_by_chance_are_no_survivors(values: Made) -> None:
     before, after = values(1), values(2)
     assert set(before) & set(after)
@@ -75,13 +84,28 @@ def test_more_than_chance_are_survivors(values: Made) -> None:
     assert meanings(before, after) == {"public.users.secret": Meaning.SURVIVED}
 
 
-@pytest.mark.parametrize("values", [names, phones])
+@pytest.mark.parametrize("values", [names, phones, streets])
 def test_one_value_in_a_text_is_a_survivor_in_spite_of_chance_elsewhere(values: Made) -> None:
     before, after = values(1), values(2)
 
     assert meanings(before, after, f"ask {before[77]} again")["public.notes.body"] is (
         Meaning.SURVIVED
     )
+
+
+def test_one_address_in_a_masked_column_is_a_survivor() -> None:
+    before = emails(1)
+    after = [f"{number:x}@example.org" for number in range(len(before))]
+    after[5] = before[1234]
+
+    assert meanings(before, after) == {"public.users.secret": Meaning.SURVIVED}
+
+
+def test_values_that_begin_alike_are_not_taken_for_chance() -> None:
+    before = [f"customer no. {number:x}a" for number in range(1000)]
+    after = ["nothing"] * 999 + [before[7]]
+
+    assert meanings(before, after) == {"public.users.secret": Meaning.SURVIVED}
 
 
 def test_permuted_numbers_without_gaps_are_left_to_the_comparison_of_rows() -> None:
@@ -107,6 +131,17 @@ def test_short_values_are_compared_row_by_row() -> None:
     assert (proof.columns[0].short, proof.columns[0].strong) == (1000, 0)
     assert proof.columns[0].comparison is not None
     assert proof.columns[0].comparison.rows == 1000
+
+
+def test_of_a_long_table_some_rows_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("anonymizer.proof.rows.WHOLE", 10)
+    before = [str(number) for number in range(100)]
+    after = [*before[:50], *(f"{each}x" for each in before[50:])]
+    compared = proved([users(after), notes()], before=[users(before), notes()]).columns[0]
+
+    assert (compared.values, compared.distinct) == (100, 100)
+    assert compared.comparison is not None
+    assert (compared.comparison.rows, compared.comparison.same) == (13, 11)  # 32, 64 and 96
 
 
 @pytest.mark.parametrize("value", ["yes", "42", "Berlin", "2024-05-06"])

@@ -74,7 +74,7 @@ MUTANTS = [
     ("scan.Scan._columns", "columns == number", "columns >= 0"),
     ("scan.Scan._hits", "return _joined(hits, ", "return (lambda one, two: one)(hits, "),
     ("scan.Found.add", "known, kept = self.decoys, []", "pass"),
-    ("scan._whole", "yield from _one(waiting)\n        waiting", "waiting"),
+    ("scan._whole", "waiting, size = [], 0", "size = 0"),
     ("rows.compare", "left == right", "left < right"),
     ("rows.compare", "(before > EMPTY) & (after > EMPTY)", "before > EMPTY"),
     ("judge.Judge._left", "not compared.suspicious", "True"),

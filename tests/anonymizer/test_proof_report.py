@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from anonymizer.proof.report import lines
 from tests.anonymizer.planted import CANARIES, MASKED, notes, proved, users
@@ -19,6 +20,7 @@ def test_a_report_says_where_and_never_what() -> None:
     assert any(each.startswith("    at row 2, row 3, row 4, row 5") for each in report)
     assert any(each.endswith("2 more") for each in report)
     assert max(map(len, report)) <= 80
+    assert "The chance of one false alarm is at most" in " ".join(report)
     assert "nowak" not in "\n".join(report).casefold()
 
 
@@ -37,6 +39,12 @@ def test_a_clean_report_says_how_each_column_was_looked_at() -> None:
     assert "public.users.secret, masked by word" in report
     assert "100 values, 100 distinct: 0 looked for, 0 as words, 100 too short" in report
     assert "0 of 100 rows compared are as they were, 1.0 expected" in report
+
+
+def test_a_chance_that_there_is_not_is_not_said() -> None:
+    proof = replace(proved([MASKED, notes("x")]), false_alarm=0.0)
+
+    assert "false alarm" not in "\n".join(lines(proof))
 
 
 def test_a_proof_can_be_written_as_json() -> None:

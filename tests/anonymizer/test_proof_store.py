@@ -69,4 +69,4 @@ def test_a_filter_keeps_most_others_out() -> None:
     made.add(random(100_000))
     made.finish()
 
-    assert made.may_have(random(100_000)).mean() < 0.05
+    assert made.may_have(random(100_000)).mean() < 0.01

@@ -97,6 +97,17 @@ def test_a_column_is_decoded_as_what_the_plan_says() -> None:
     assert listed(read_pieces([rows], plan)) == [("public.users", {"secret": {0: b"AB"}})]
 
 
+def test_a_column_is_decoded_when_it_is_looked_at() -> None:
+    column = replace(PLAN.tables[0].columns[1], kind=Kind.BINARY)
+    plan = Plan(replace(PLAN.tables[0], columns=(column,)))
+    chunk = next(read_pieces([replace(users(["no bytea"]), line=5, byte=50)], plan))
+
+    assert isinstance(chunk, Chunk)
+    assert chunk.values["id"].cells.to_list() == [b"0"]
+    with pytest.raises(DumpError, match=r"table public\.users, line 5, byte 50: a bytea"):
+        chunk.values["secret"]
+
+
 def test_partitions_are_read_as_their_table() -> None:
     part = replace(users(["x"]), table=USERS._replace(name="users_2026"))
     parts = read_pieces([part, replace(part, part_of=USERS)], PLAN)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import random
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from anonymizer.column import Column, Kind, Reference, Table, TableName
 from anonymizer.errors import PolicyError
 from anonymizer.scale import Scaler, Size, Wishes
-from anonymizer.scale.roles import roles_of
+from anonymizer.scale.roles import emptied, roles_of
 from tests.anonymizer.schemas import (
     FEW,
     OTHER_KEY,
@@ -207,6 +208,32 @@ def test_circle_that_cannot_be_cut_is_drawn_from_one_of_its_tables():
     assert out[USERS] == out[PARTS]
 
 
+def test_reference_names_the_columns_of_a_key_in_its_own_order():
+    key = (column("area"), column("number"))
+    places = Table(name=PARTS, columns=key, keys=(("area", "number"),))
+    refers_to = Reference(columns=("a", "b"), table=PARTS, to=("number", "area"))
+    visits = Table(name=NOTES, columns=(column("a"), column("b")), references=(refers_to,))
+    pairs = [(b"%d" % each, b"%d" % (each % 7)) for each in range(300)]
+    rows = {PARTS: pairs, NOTES: [(number, area) for area, number in pairs]}
+    sample = Sample(tables=(places, visits), rows=rows)
+    out = scaled(sample, scaler_of(sample, down(sample, 0.5)))
+    assert out[NOTES] == [(number, area) for area, number in out[PARTS]]
+    assert 100 < len(out[PARTS]) < 200
+
+
+def test_columns_that_become_null_are_those_nothing_else_needs():
+    columns = [column(name, nullable=name != "id") for name in ("id", "tenant", "boss", "team")]
+    both = Reference(columns=("tenant", "boss"), table=USERS, to=("tenant", "id"))
+    team = Reference(columns=("tenant", "team"), table=PARTS, to=("tenant", "id"))
+    users = Table(
+        name=USERS, columns=tuple(columns), keys=(("id", "tenant"),), references=(both, team)
+    )
+    assert emptied(users, both) == ("boss",)
+    alone = Reference(columns=("tenant",), table=PARTS, to=("id",))
+    assert emptied(replace(users, references=(alone,)), alone) == ()
+    assert emptied(replace(users, references=(alone,), keys=()), alone) == ("tenant",)
+
+
 def test_table_that_shares_children_with_a_larger_root_stays_whole():
     roles = roles_of(shop().tables, shop().counts, ALL)
     assert roles.roots == {USERS}
@@ -258,6 +285,13 @@ def test_wishes_that_cannot_be_are_refused(wishes, said):
         scaler_of(shop(), down(shop(), 0.3, wishes=wishes))
     assert said in "\n".join([caught.value.message, *caught.value.problems])
     assert caught.value.hint
+
+
+@pytest.mark.parametrize("factor", [0.5, 2, 2.5])
+def test_table_that_is_not_there_is_refused_whatever_the_factor(factor):
+    with pytest.raises(PolicyError, match="cannot be scaled as said") as caught:
+        scaler_of(shop(), down(shop(), factor, wishes=Wishes(whole=frozenset({name_of("usrs")}))))
+    assert caught.value.problems == ("there is no table usrs",)
 
 
 def test_roots_are_not_guessed_without_counts():

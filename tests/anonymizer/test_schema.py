@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from anonymizer import mask, public
 from anonymizer.check import check
 from anonymizer.column import TableName
-from anonymizer.kinds import facts_of_name
 from anonymizer.models import Models
 from anonymizer.plan import make_plan
+from anonymizer.plan.kinds import facts_of_name
 from anonymizer.schema import Schema, read_schema
 from cloud import liberty
 from tests.anonymizer import little

@@ -181,6 +181,11 @@ def test_a_format_recognizes_its_dumps(path: Path) -> None:
         assert [each.name for each in FORMATS if each.recognizes(script[:4096])] == ["sqlite"]
 
 
+def test_a_dump_without_its_last_line_is_an_error(path: Path) -> None:
+    with pytest.raises(DumpError, match="COMMIT is missing"):
+        list(SQLiteText().pieces(io.BytesIO(shell(path, ".dump").removesuffix(b"COMMIT;\n"))))
+
+
 @pytest.mark.parametrize("kept", [0.05, 0.2, 0.4, 0.6, 0.8, 0.95])
 def test_a_dump_that_is_cut_off_is_an_error(path: Path, kept: float) -> None:
     whole = shell(path, ".dump")

@@ -12,12 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anonymizer import mask
-from anonymizer.column import Kind, TableName
-from anonymizer.decide import spell
-from anonymizer.draft import Draft
-from anonymizer.kinds import Facts
+from anonymizer.column import Column, Kind, TableName
 from anonymizer.markup import INFO, Decision
+from anonymizer.masks.base import Distinct
+from anonymizer.masks.find import mask_of
 from anonymizer.plan import make_plan, outline
+from anonymizer.plan.decide import spell
+from anonymizer.plan.draft import Draft
+from anonymizer.plan.kinds import Facts
 from anonymizer.policy import parse
 from anonymizer.suggest import propose, suggest, suggest_for
 from anonymizer.suggest.detector import Asked, is_named, words_of
@@ -80,7 +82,7 @@ def test_names_in_six_languages(places: str, found: str) -> None:
         ("quantity", Kind.INTEGER, "keep"),
         ("user_id", Kind.INTEGER, "integer"),
         ("is_old", Kind.BOOLEAN, "keep"),
-        ("data", Kind.JSON, "json"),
+        ("data", Kind.JSON, "null"),
         ("tags", Kind.ARRAY, "array"),
         ("key", Kind.UUID, "uuid"),
         ("photo", Kind.BINARY, "null"),
@@ -212,6 +214,66 @@ def test_columns_with_the_name_of_a_key_are_masked_as_it_is() -> None:
     assert spell(found["company_id"].decision) == 'mask.integer(domain="Companies.id")'
     assert "no foreign key leads" in found["company_id"].reasons[0]
     assert found["user_id"].decision.mask == "text"
+
+
+@pytest.mark.parametrize("unique", ["yes", "no"])
+@pytest.mark.parametrize("nullable", ["yes", "no"])
+@pytest.mark.parametrize("kind", Kind)
+def test_what_is_proposed_passes_the_check(kind: Kind, nullable: str, unique: str) -> None:
+    names = (
+        "x",
+        "name",
+        "email",
+        "phone",
+        "country",
+        "birth_date",
+        "card",
+        "iban",
+        "ip",
+        "password",
+    )
+    for name, length in [(name, length) for name in names for length in (None, 1, 2, 20)]:
+        facts = Facts(kind=kind, length=length if kind in {Kind.TEXT, Kind.BINARY} else None)
+        found = propose(
+            Asked(
+                table="users",
+                name=name,
+                facts=facts,
+                nullable=nullable == "yes",
+                is_unique=unique == "yes",
+            )
+        )
+        column = Column(
+            name=name,
+            kind=kind,
+            length=facts.length,
+            nullable=nullable == "yes",
+            unique=unique == "yes",
+            decision=found.decision,
+            domain="",
+        )
+        made = mask_of(found.decision)
+        hopeless = nullable == "no" and unique == "yes"
+        assert hopeless or made.refuses(column) is None, (name, length, found)
+        assert hopeless or unique == "no" or made.distinct(column) is not Distinct.LOST
+
+
+def test_documents_are_decided_on_path_by_path() -> None:
+    sample = (
+        '{"email": "ada@x.org", "on": true, "items": [{"a b": "10.0.0.1", "n": 1}, {"n": 2.5}]}',
+        '{"email": null, "items": []}',
+        "no document",
+    )
+    found = propose(asked("things.data", Kind.JSON, sample)).decision
+
+    assert {path: each.mask for path, each in found.options["paths"].items()} == {
+        "$.email": "email",
+        '$.items[*]["a b"]': "ip",
+        "$.items[*].n": "noise",
+        "$.on": "keep",
+    }
+    assert mask_of(found).refuses is not None
+    assert propose(asked("things.data", Kind.JSON, ("[]",))).decision.mask == "null"
 
 
 def test_lines_for_models_and_for_files() -> None:

@@ -13,7 +13,7 @@ from anonymizer import mask
 from anonymizer.markup import INFO
 from anonymizer.masks import MASKS
 from anonymizer.masks.find import mask_of
-from anonymizer.words import WORDS
+from anonymizer.policy.words import WORDS
 
 BY_NAME = {each.name: each for each in MASKS}
 NEEDED = {

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from anonymizer.markup import Decision
-from anonymizer.words import WORDS, options_of
+from anonymizer.policy.words import WORDS, options_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import sqlalchemy as sa
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from anonymizer.decisions import Said
 from anonymizer.errors import PolicyError
 from anonymizer.finding import Finding
 from anonymizer.markup import DEFAULTS, INFO, Decision
-from anonymizer.words import decision_of
+from anonymizer.policy.decisions import Said
+from anonymizer.policy.words import decision_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from anonymizer.column import TableName
-    from anonymizer.decisions import TableDecisions, Types
-    from anonymizer.draft import Draft
-    from anonymizer.kinds import Facts
+    from anonymizer.plan.draft import Draft
+    from anonymizer.plan.kinds import Facts
+    from anonymizer.policy.decisions import TableDecisions, Types
 
 Rules: TypeAlias = "tuple[Mapping[str, Said], Types]"
 """Decisions by names and patterns of them, and by types."""

@@ -27,11 +27,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from anonymizer.column import Reference
-from anonymizer.decisions import Decisions, Said, TableDecisions, table_name
 from anonymizer.errors import PolicyError
-from anonymizer.lines import Lines
 from anonymizer.masks.find import near
-from anonymizer.words import decision_of
+from anonymizer.policy.decisions import Decisions, Said, TableDecisions, table_name
+from anonymizer.policy.lines import Lines
+from anonymizer.policy.words import decision_of
 
 if TYPE_CHECKING:
     from pathlib import Path

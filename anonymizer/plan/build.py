@@ -7,18 +7,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from anonymizer.column import Column, Kind, Table
-from anonymizer.decide import Decider, spell
-from anonymizer.domains import OF_THE_WORD, UNMASKED, domain_of, with_domains, word_of
 from anonymizer.finding import Finding
-from anonymizer.links import Spot, normal
+from anonymizer.plan.decide import Decider, spell
+from anonymizer.plan.domains import OF_THE_WORD, UNMASKED, domain_of, with_domains, word_of
+from anonymizer.plan.links import Spot, normal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from anonymizer.column import TableName
-    from anonymizer.draft import Draft, DraftTable
-    from anonymizer.kinds import Facts
     from anonymizer.markup import Decision
+    from anonymizer.plan.draft import Draft, DraftTable
+    from anonymizer.plan.kinds import Facts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

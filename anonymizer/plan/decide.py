@@ -6,16 +6,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from anonymizer.finding import Finding
-from anonymizer.links import Links, Spot
 from anonymizer.markup import Decision
-from anonymizer.words import options_of
+from anonymizer.plan.links import Links, Spot
+from anonymizer.policy.words import options_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from anonymizer.decisions import Said
-    from anonymizer.draft import Draft, DraftTable
     from anonymizer.finding import Severity
+    from anonymizer.plan.draft import Draft, DraftTable
+    from anonymizer.policy.decisions import Said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

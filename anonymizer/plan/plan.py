@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from anonymizer.build import Builder
-from anonymizer.decide import Decider
-from anonymizer.decisions import Decisions
 from anonymizer.errors import PolicyError
 from anonymizer.finding import Finding, in_order
-from anonymizer.gather import Gatherer
-from anonymizer.links import Spot, normal
 from anonymizer.models import Models
+from anonymizer.plan.build import Builder
+from anonymizer.plan.decide import Decider
+from anonymizer.plan.gather import Gatherer
+from anonymizer.plan.links import Spot, normal
+from anonymizer.policy.decisions import Decisions
 
 if TYPE_CHECKING:
     from anonymizer.column import Table, TableName
-    from anonymizer.draft import DraftTable
+    from anonymizer.plan.draft import DraftTable
     from anonymizer.schema import Schema
 
 VERSION = 1

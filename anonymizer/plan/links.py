@@ -12,7 +12,7 @@ from anonymizer.column import TableName
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from anonymizer.draft import DraftTable
+    from anonymizer.plan.draft import DraftTable
 
 
 class Spot(NamedTuple):

@@ -15,17 +15,17 @@ from itertools import chain
 from sys import getsizeof
 from typing import TYPE_CHECKING
 
-from anonymizer.dumps.sqlite.schema import quoted
-from anonymizer.dumps.sqlite.values import from_cells, to_cells
 from anonymizer.engine import Count
 from anonymizer.errors import DumpError
+from anonymizer.sqlite.schema import quoted
+from anonymizer.sqlite.values import from_cells, to_cells
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from anonymizer.dumps.sqlite.schema import Shape
-    from anonymizer.dumps.sqlite.values import Value
     from anonymizer.engine import Masker
+    from anonymizer.sqlite.schema import Shape
+    from anonymizer.sqlite.values import Value
     from anonymizer.stream import Tally
 
 ROWS = 8192

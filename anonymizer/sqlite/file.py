@@ -12,20 +12,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from anonymizer.column import TableName
-from anonymizer.dumps.sqlite import schema
-from anonymizer.dumps.sqlite.bare import create_bare, dress, may_be_bare
-from anonymizer.dumps.sqlite.check import compare, explained, look
-from anonymizer.dumps.sqlite.rows import copy_as_is, copy_masked
-from anonymizer.dumps.sqlite.virtual import SHADOWS, fill, masker_of, shadows
 from anonymizer.errors import AnonymizerError, DumpError
 from anonymizer.output import path_aside, refuse_existing
+from anonymizer.sqlite import schema
+from anonymizer.sqlite.bare import create_bare, dress, may_be_bare
+from anonymizer.sqlite.check import compare, explained, look
+from anonymizer.sqlite.rows import copy_as_is, copy_masked
+from anonymizer.sqlite.virtual import SHADOWS, fill, masker_of, shadows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from anonymizer.dumps.sqlite.schema import Entry, Shape
     from anonymizer.engine import Engine, Masker
+    from anonymizer.sqlite.schema import Entry, Shape
     from anonymizer.stream import Tally
 
 HEAD = b"SQLite format 3\0"

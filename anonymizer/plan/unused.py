@@ -13,8 +13,8 @@ from anonymizer.masks.find import near
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from anonymizer.decisions import Decisions
-    from anonymizer.draft import DraftTable
+    from anonymizer.plan.draft import DraftTable
+    from anonymizer.policy.decisions import Decisions
 
 
 def unused(tables: Sequence[DraftTable], decisions: Decisions) -> Iterator[Finding]:

@@ -7,14 +7,14 @@ from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from anonymizer.dumps.sqlite.schema import read_entries
-from anonymizer.dumps.sqlite.virtual import shadows
 from anonymizer.errors import DumpError
+from anonymizer.sqlite.schema import read_entries
+from anonymizer.sqlite.virtual import shadows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from anonymizer.dumps.sqlite.schema import Entry
+    from anonymizer.sqlite.schema import Entry
 
 
 def compare(connection: sqlite3.Connection, entries: Sequence[Entry]) -> None:

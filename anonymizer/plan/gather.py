@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from anonymizer.draft import (
+from anonymizer.finding import Finding
+from anonymizer.masks.find import near
+from anonymizer.plan.draft import (
     DraftTable,
     Unique,
     columns_of,
@@ -17,11 +19,9 @@ from anonymizer.draft import (
     references_of,
     uniques_of,
 )
-from anonymizer.finding import Finding
-from anonymizer.links import normal
-from anonymizer.masks.find import near
-from anonymizer.said import Saying
-from anonymizer.unused import unused
+from anonymizer.plan.links import normal
+from anonymizer.plan.said import Saying
+from anonymizer.plan.unused import unused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from anonymizer.column import TableName
-    from anonymizer.decisions import Decisions, TableDecisions
-    from anonymizer.draft import Draft
     from anonymizer.models import Models
-    from anonymizer.said import Rules
+    from anonymizer.plan.draft import Draft
+    from anonymizer.plan.said import Rules
+    from anonymizer.policy.decisions import Decisions, TableDecisions
     from anonymizer.schema import Schema
 
 

@@ -10,14 +10,14 @@ import sqlalchemy as sa
 from sqlalchemy.sql import visitors
 
 from anonymizer.column import Kind, Reference, TableName
-from anonymizer.decisions import Said
-from anonymizer.kinds import Facts, facts_of, facts_of_name
 from anonymizer.markup import Decision
+from anonymizer.plan.kinds import Facts, facts_of, facts_of_name
+from anonymizer.policy.decisions import Said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from anonymizer.decisions import TableDecisions
+    from anonymizer.policy.decisions import TableDecisions
 
 
 COMPUTED = Said(

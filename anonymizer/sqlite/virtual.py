@@ -11,15 +11,15 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from anonymizer.column import TableName
-from anonymizer.dumps.sqlite.rows import copy_as_is, copy_masked
-from anonymizer.dumps.sqlite.schema import quoted, read_shape
 from anonymizer.errors import PolicyError, ToolError
+from anonymizer.sqlite.rows import copy_as_is, copy_masked
+from anonymizer.sqlite.schema import quoted, read_shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from anonymizer.dumps.sqlite.schema import Entry
     from anonymizer.engine import Engine, Masker
+    from anonymizer.sqlite.schema import Entry
     from anonymizer.stream import Tally
 
 _FTS = ("content", "segments", "segdir", "docsize", "stat")

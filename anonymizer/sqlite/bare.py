@@ -10,13 +10,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from anonymizer.dumps.sqlite.schema import quoted
+from anonymizer.sqlite.schema import quoted
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
-    from anonymizer.dumps.sqlite.schema import Entry, Shape
+    from anonymizer.sqlite.schema import Entry, Shape
 
 _STRICT = re.compile(r"\bSTRICT\b[^)]*$", re.IGNORECASE)
 _BARE = "CREATE TABLE main.{table} ({columns})"

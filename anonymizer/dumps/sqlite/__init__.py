@@ -1,1 +1,0 @@
-"""SQLite files: schema, rows, values, virtual tables, one a module."""
