@@ -66,16 +66,15 @@ def explained(table: str | None = None) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
+        if _code(error) == sqlite3.SQLITE_INTERRUPT:
             raise KeyboardInterrupt from None
         raise DumpError(_message(error), table=table, hint=_hint(error)) from None
 
 
 def _message(error: sqlite3.Error) -> str:
     """Return what *error* says, where that can only be names of the schema."""
-    code: int | None = getattr(error, "sqlite_errorcode", None)
-    text = str(error)
-    if code is None:  # Python's own, which may hold a value
+    code, text = _code(error), str(error)
+    if code is None:
         return f"SQLite's answer cannot be read: {type(error).__name__}"
     if code & 0xFF == sqlite3.SQLITE_ERROR and not text.startswith("no such "):
         return f"a statement failed: {error.sqlite_errorname}"
@@ -83,8 +82,13 @@ def _message(error: sqlite3.Error) -> str:
 
 
 def _hint(error: sqlite3.Error) -> str | None:
-    code: int = getattr(error, "sqlite_errorcode", 0)
-    return _HINTS.get(code & 0xFF)
+    return _HINTS.get((_code(error) or 0) & 0xFF)
+
+
+def _code(error: sqlite3.Error) -> int | None:
+    """Return SQLite's code; None for an error of Python's own, which may hold a value."""
+    code: int | None = getattr(error, "sqlite_errorcode", None)
+    return code
 
 
 _HINTS = {

@@ -271,7 +271,7 @@ def test_a_table_without_snapshots_is_noted(servers: Servers) -> None:
     assert notes == ["table old is not InnoDB: what is read of it may be of another moment"]
 
 
-PASSWORD = "a b#c'd\"e\\f;=%@/\u00e9"  # noqa: S105 - of a user that is made here
+PASSWORD = "a b#c'd\"e\\nf;=%@/\u00e9"  # noqa: S105 - of a user that is made here
 
 
 def test_any_password_reaches_mariadb(servers: Servers) -> None:

@@ -109,6 +109,16 @@ def test_what_is_no_database_is_refused(files: tuple[Path, Path]) -> None:
         rewrite(old.with_name("absent"), new)
 
 
+def test_a_schema_that_is_no_text_is_not_repeated(files: tuple[Path, Path]) -> None:
+    old, new = files
+    make(old, "CREATE TABLE t (a DEFAULT 'secret?'); PRAGMA writable_schema = ON;")
+    text = "replace(sql, '?', CAST(x'ff' AS TEXT))"
+    make(old, f"PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql = {text}")
+    with pytest.raises(DumpError) as error:
+        rewrite(old, new)
+    assert "secret" not in str(error.value)
+
+
 def test_a_file_that_is_cut_off_is_refused(files: tuple[Path, Path]) -> None:
     old, new = files
     make(old, f"CREATE TABLE t (a); INSERT INTO t VALUES ('{'x' * 100_000}')")
