@@ -8,7 +8,6 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from anonymizer.sqlite.values import from_cells
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
