@@ -25,6 +25,7 @@ from anonymizer.container import (
 from anonymizer.dumps import pg_custom, pg_directory
 from anonymizer.dumps.compression import writing
 from anonymizer.errors import AnonymizerError
+from anonymizer.memory import keep_memory
 from anonymizer.output import refuse_existing, written_aside
 from anonymizer.progress import shown, ticking
 from anonymizer.stream import Tally, texts
@@ -60,6 +61,7 @@ def mask(request: Request) -> Tally:
 
     Raises DumpError for what cannot be read, PolicyError for what is not decided.
     """
+    keep_memory()
     to_path = request.target is not None and "://" not in request.target
     if request.target is not None and to_path and request.target != PIPE:
         refuse_existing(Path(request.target), force=request.force)

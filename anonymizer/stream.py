@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from anonymizer.engine import Count
+from anonymizer.memory import keep_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -132,6 +133,7 @@ _here: list[Rewriter] = []
 
 
 def _begin(engine: Engine) -> None:
+    keep_memory()
     _here[:] = [Rewriter(engine)]
 
 

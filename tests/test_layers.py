@@ -55,6 +55,7 @@ LAYERS = (
 
 ANONYMIZER_LAYERS = (
     "errors",
+    "memory",
     "markup",
     "column",
     "cells",
