@@ -9,7 +9,13 @@ import numpy as np
 import pyarrow as pa
 
 from anonymizer.cells import Cells
-from anonymizer.errors import AnonymizerError, DumpError, PolicyError
+from anonymizer.errors import (
+    AnonymizerError,
+    DumpError,
+    LeakError,
+    PolicyError,
+    ValueRefusedError,
+)
 from anonymizer.masks.base import Setting
 from anonymizer.masks.find import mask_of
 
@@ -88,7 +94,7 @@ class Masker:
             name = each.column.name
             valid = np.flatnonzero(~nulls[name])
             others = {other: _without(values[other], nulls[other], valid) for other in each.needs}
-            new = self._replace(each, values[name].take(valid), others)
+            new = _replaced(each, values[name].take(valid), others, valid)
             found[name] = _spread(new, valid, len(nulls[name]))
         return found
 
@@ -108,7 +114,10 @@ class Masker:
         if not len(block.starts):
             return block.data.data, {}
         values, nulls = self._read(block, codec)
-        new = self.mask_columns(values, nulls)
+        try:
+            new = self.mask_columns(values, nulls)
+        except ValueRefusedError as error:
+            raise self._found(error, block) from error
         changes, counts = [], {}
         for each in self.masked:
             name = each.column.name
@@ -123,6 +132,14 @@ class Masker:
             counts[name] = Count(values=len(which), nulls=len(null) - len(which))
         return _assembled(block, changes), counts
 
+    def _found(self, error: ValueRefusedError, block: Block) -> DumpError:
+        """Return *error* with the line and the byte of the value in *block*, if it says a row."""
+        if error.row is None:
+            return error
+        byte = int(block.starts[error.row, self.columns.index(error.column)])
+        line = int(np.count_nonzero(block.data[:byte] == ord("\n"))) + 1
+        return DumpError(error.problem, line=line, byte=byte, hint=error.hint)
+
     def _read(self, block: Block, codec: Codec) -> tuple[Mapping[str, Cells], Mapping[str, Nulls]]:
         """Return the values of the columns that are needed, and which of them are NULL."""
         values, nulls = {}, {}
@@ -135,16 +152,6 @@ class Masker:
             read = codec.decode(fields.take(valid), column.kind)
             values[name] = _spread(read, valid, len(fields))
         return values, nulls
-
-    def _replace(self, masked: Masked, values: Cells, others: Mapping[str, Cells]) -> Cells:
-        assert masked.replace is not None  # noqa: S101 - asked before
-        if not len(values):
-            return values
-        try:
-            return masked.replace(values, others)
-        except AnonymizerError as error:
-            name = masked.column.name
-            raise DumpError(f"column {name}: {error.message}", hint=error.hint) from error
 
 
 class Decided(Protocol):
@@ -219,6 +226,28 @@ class Engine:
         return self.key.derive(f"domain {domain}")
 
 
+def _replaced(
+    masked: Masked, values: Cells, others: Mapping[str, Cells], rows: NDArray[np.int64]
+) -> Cells:
+    """Return what *values*, that stand in *rows*, become.
+
+    Raises ValueRefusedError for a value that the mask cannot serve.
+    """
+    assert masked.replace is not None  # noqa: S101 - asked before
+    if not len(values):
+        return values
+    try:
+        return masked.replace(values, others)
+    except AnonymizerError as error:
+        at = error.value if isinstance(error, LeakError) else None
+        raise ValueRefusedError(
+            error.message,
+            column=masked.column.name,
+            row=None if at is None else int(rows[at]),
+            hint=error.hint,
+        ) from error
+
+
 def _fields(block: Block, place: int) -> Cells:
     starts = np.ascontiguousarray(block.starts[:, place])
     return Cells(data=block.data, starts=starts, ends=np.ascontiguousarray(block.ends[:, place]))
@@ -269,12 +298,10 @@ def _assembled(block: Block, changes: Sequence[tuple[int, NDArray[np.int64], Cel
 
 def _placed(error: DumpError, rows: Rows) -> DumpError:
     """Return *error* with its place in the dump, where it says one in the rows."""
-    line = rows.line + (error.line or 1) - 1
-    message = error.args[0].partition(": ")[2] if error.line or error.byte else error.message
     return DumpError(
-        message,
+        error.problem,
         table=str(rows.table),
-        line=line,
+        line=rows.line + (error.line or 1) - 1,
         byte=rows.byte + (error.byte or 0),
         hint=error.hint,
     )

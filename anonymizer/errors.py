@@ -5,6 +5,7 @@ AnonymizerError            catch this to catch all of ours
 ├── SecretError            the secret cannot be used
 ├── ToolError              a program or a package that is needed is missing, or failed
 ├── DumpError              a dump cannot be read; .table, .line, .byte
+│   └── ValueRefusedError  a mask cannot serve a value; .column, .row
 └── LeakError              something sensitive would have been, or was, left in the output
 
 An error's text never holds what is in a row: only where it is, and of what kind.
@@ -53,7 +54,10 @@ class ToolError(AnonymizerError):
 
 
 class DumpError(AnonymizerError):
-    """A dump cannot be read; *line* is counted from 1, *byte* from 0, of the plain text."""
+    """A dump cannot be read; *line* is counted from 1, *byte* from 0, of the plain text.
+
+    *problem* is what is wrong, without the place.
+    """
 
     def __init__(
         self,
@@ -67,9 +71,21 @@ class DumpError(AnonymizerError):
         places = (("table", table), ("line", line), ("byte", byte))
         where = ", ".join(f"{name} {place}" for name, place in places if place is not None)
         super().__init__(f"{where}: {message}" if where else message, hint=hint)
+        self.problem = message
         self.table = table
         self.line = line
         self.byte = byte
+
+
+class ValueRefusedError(DumpError):
+    """A mask cannot serve a value; *row* is its place in what was masked, counted from 0."""
+
+    def __init__(
+        self, message: str, *, column: str = "", row: int | None = None, hint: str | None = None
+    ) -> None:
+        super().__init__(f"column {column}: {message}", hint=hint)
+        self.column = column
+        self.row = row
 
 
 class LeakError(AnonymizerError):

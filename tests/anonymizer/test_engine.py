@@ -52,7 +52,8 @@ class Turned:
             beside = others[self.beside].to_list() if self.beside else [b""] * len(values)
             both = zip(values.to_list(), beside, strict=True)
             if b"forbidden" in values.to_list():
-                raise LeakError("a value that it does not know")
+                at = values.to_list().index(b"forbidden")
+                raise LeakError("a value that it does not know", value=at)
             return Cells.of(b"%x" % setting.key[0] + a[::-1] + b for a, b in both)
 
         return replace
@@ -137,8 +138,8 @@ def test_a_table_without_a_decision_is_refused() -> None:
 def test_an_error_says_where_and_not_what() -> None:
     with pytest.raises(DumpError, match=r"users, line 8, byte 109: a row of 2") as shape:
         rewritten(b"1\ta\t\\N\tx\n1\tsecret\n")
-    with pytest.raises(DumpError, match=r"users, line 7.*column email: a value") as value:
-        rewritten(b"1\tforbidden\t\\N\tx\n")
+    with pytest.raises(DumpError, match=r"users, line 8, byte 112: column email: a value") as value:
+        rewritten(b"1\t\\N\t\\N\tx\n2\tforbidden\t\\N\tx\n")
     assert "secret" not in str(shape.value)
     assert "forbidden" not in str(value.value)
 
