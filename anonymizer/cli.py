@@ -20,6 +20,7 @@ COMMANDS = {
     "diff": "Show some rows before and after.",
     "key": "Make a secret.",
     "mask": "Mask a dump or a database.",
+    "pool": "Freeze the words of a locale.",
     "prove": "Look for masked values of the original in the output.",
     "suggest": "Propose decisions.",
 }

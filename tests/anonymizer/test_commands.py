@@ -10,11 +10,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
 import pytest
 import sqlalchemy as sa
 
 from anonymizer import sidecar
-from anonymizer.cli import run
+from anonymizer.cli import COMMANDS, group, run
 from tests import dumped
 from tests.anonymizer import shop
 from tests.databases import Database, Servers, fresh
@@ -248,3 +249,22 @@ def test_suggest_knows_what_people_are_called(
     assert 'email = {mask = "email"' in shown
     assert "olsen" not in shown
     assert io.StringIO(shown).readline()
+
+
+def test_words_of_a_locale_are_frozen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["pool", "hu_HU", str(tmp_path / "words")]) == 0
+    shown = capsys.readouterr().out
+    assert "last_name: " in shown
+    assert (tmp_path / "words" / "last_name.txt").read_text().splitlines()
+    assert run(["pool", "xx_XX", str(tmp_path / "none")]) == 1
+    assert "xx_XX" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_option_is_documented(name: str) -> None:
+    command = group.get_command(click.Context(group), name)
+    assert command is not None
+    page = (ROOT / "docs" / "anonymizer" / "commands.md").read_text()
+    options = {each for part in command.params for each in part.opts if each.startswith("-")}
+    assert f"`anonymizer {name}`" in page
+    assert not {each for each in options if f"`{each}`" not in page}
