@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from benchmarks import converters, history, memory, online
+from benchmarks import converters, history, masking, memory, online
 from tests.databases import DATABASES
 from tests.servers import open_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-SECTIONS = ("online", "python", "converters", "history", "imports", "memory")
+SECTIONS = ("online", "python", "converters", "history", "imports", "masking", "memory")
 
 
 @contextmanager
@@ -41,6 +41,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("sections", nargs="*", metavar="SECTION")
     parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--megabytes", type=int, default=200, help="of a dump to mask")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--database", action="append", choices=DATABASES)
     chosen = parser.parse_args()
@@ -50,6 +51,10 @@ def main() -> None:
     if "imports" in (chosen.sections or SECTIONS):
         print("\n## import migrator\n")
         history.compare_imports(max(chosen.runs, 11))
+    if "masking" in (chosen.sections or SECTIONS):
+        print("\n## anonymizer mask")
+        with tempfile.TemporaryDirectory() as folder:
+            masking.compare(Path(folder), chosen.megabytes, chosen.runs)
     for name in chosen.database or DATABASES:
         with database(name) as url, tempfile.TemporaryDirectory() as folder:
             _on(name, url, Path(folder), chosen)

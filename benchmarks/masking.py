@@ -108,6 +108,20 @@ def compare(folder: Path, megabytes: int, runs: int) -> None:
         print(f"\n### {title}, {dump.stat().st_size / MB:.0f} MB\n")
         _table(commands, dump, folder / "masked.sql", runs)
         dump.unlink()
+    _sqlite(folder, secret, count, runs)
+
+
+def _sqlite(folder: Path, secret: Path, count: int, runs: int) -> None:
+    """Print the table of a SQLite file, which is named and not piped."""
+    database, target = folder / "people.db", folder / "masked.db"
+    people.write_sqlite(database, count)
+    print(f"\n### a file of SQLite, {database.stat().st_size / MB:.0f} MB\n")
+    commands = {}
+    for base, columns in (("Base", 3), ("Every", 10)):
+        command = masking(f"benchmarks.people:{base}", secret, "--force", "--no-manifest")
+        command[command.index("-") : command.index("--models")] = [str(database), str(target)]
+        commands[f"anonymizer mask, {columns} of 10 columns"] = command
+    _table(commands, database, folder / "nothing", runs)
 
 
 def _table(commands: Mapping[str, list[str]], dump: Path, target: Path, runs: int) -> None:
