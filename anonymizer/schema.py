@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import sqlalchemy as sa
 from sqlalchemy.engine.reflection import ObjectKind, ObjectScope
 
-from anonymizer.column import TableName
+from anonymizer.column import Reference, TableName
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -32,6 +32,8 @@ class Schema:
     """Columns that the database computes."""
     keys: Mapping[TableName, Keys] = field(default_factory=dict)
     """Columns that are unique together."""
+    references: Mapping[TableName, tuple[Reference, ...]] = field(default_factory=dict)
+    """Foreign keys of each table."""
     partitions: Mapping[TableName, TableName] = field(default_factory=dict)
     """A part of a table → the table."""
     default: str | None = None
@@ -44,6 +46,7 @@ def read_schema(connection: Connection) -> Schema:
     tables: dict[TableName, Mapping[str, str | None]] = {}
     generated: dict[TableName, frozenset[str]] = {}
     keys: dict[TableName, Keys] = {}
+    references: dict[TableName, tuple[Reference, ...]] = {}
     for schema in _schemas(connection, inspector):
         found = inspector.get_multi_columns(
             schema=schema, kind=ObjectKind.TABLE, scope=ObjectScope.DEFAULT
@@ -54,10 +57,13 @@ def read_schema(connection: Connection) -> Schema:
             generated[name] = frozenset(each["name"] for each in columns if each.get("computed"))
         for name, each in _keys(inspector, schema):
             keys[name] = (*keys.get(name, ()), each)
+        for name, reference in _references(inspector, schema):
+            references[name] = (*references.get(name, ()), reference)
     return Schema(
         tables=tables,
         generated={name: each for name, each in generated.items() if each},
         keys={name: tuple(dict.fromkeys(each)) for name, each in keys.items()},
+        references=references,
         partitions=dict(_partitions(connection)),
         default=_default(connection, inspector),
     )
@@ -95,6 +101,16 @@ def _keys(inspector: Inspector, schema: str | None) -> Iterator[tuple[TableName,
             names = [each for each in index["column_names"] if each is not None]
             if index["unique"] and len(names) == len(index["column_names"]):
                 yield TableName(schema, table), tuple(names)
+
+
+def _references(inspector: Inspector, schema: str | None) -> Iterator[tuple[TableName, Reference]]:
+    """Yield every foreign key, with the table that has it."""
+    for (_, table), found in inspector.get_multi_foreign_keys(schema=schema).items():
+        for each in found:
+            to = TableName(each["referred_schema"] or schema, each["referred_table"])
+            columns = tuple(each["constrained_columns"])
+            referred = tuple(each["referred_columns"]) or columns
+            yield TableName(schema, table), Reference(columns=columns, table=to, to=referred)
 
 
 _PARTITIONS = sa.text(

@@ -29,7 +29,7 @@ def command(settings: Settings, /, *, original: str, output: str, **chosen: Any)
     """Show some rows before and after, on a terminal, to who may see them."""
     from rich.console import Console
 
-    plan = options.said(settings, chosen["models"], chosen["policy"]).plan()
+    plan = options.said(settings, chosen["models"], chosen["policy"]).plan(original)
     found = differences(
         container(original).parts(plan),
         container(output).parts(plan),

@@ -62,7 +62,7 @@ def command(settings: Settings, /, source: str, target: str | None, **chosen: An
     said = options.said(settings, chosen["models"], chosen["policy"])
     one_way = chosen["one_way"]
     key = options.key(settings, chosen["secret"], chosen["secret_fd"], one_way=one_way)
-    plan = said.plan()
+    plan = said.plan(source)
     dropped: list[str] = []
     request = Request(
         source=source,

@@ -10,7 +10,7 @@ import click
 import sqlalchemy as sa
 
 from anonymizer import models, policy
-from anonymizer.container import container
+from anonymizer.container import PIPE, container
 from anonymizer.errors import PolicyError, SecretError
 from anonymizer.key import Key
 from anonymizer.models import Models
@@ -34,9 +34,14 @@ class Said:
     models: Models
     decisions: Decisions
 
-    def plan(self) -> Plan:
-        """Return the plan; raise PolicyError with all that is wrong with it."""
-        return make_plan(self.models, self.decisions)
+    def plan(self, place: str) -> Plan:
+        """Return the plan for the data at *place*; raise PolicyError with all that is wrong.
+
+        Tables without models are looked up in the data: their types, keys and references.
+        """
+        looks = self.decisions.tables and place != PIPE
+        schema = container(place).schema() if looks else None
+        return make_plan(self.models, self.decisions, schema=schema)
 
 
 def decisions(command: Command) -> Command:

@@ -41,7 +41,7 @@ def command(settings: Settings, /, *, original: str, output: str, **chosen: Any)
     Exits with 0 when there is none, 3 when one survived, 1 when something could not be looked
     at and nobody accepted that.
     """
-    plan = options.said(settings, chosen["models"], chosen["policy"]).plan()
+    plan = options.said(settings, chosen["models"], chosen["policy"]).plan(original)
     before, after = container(original), container(output)
     proof = prove(
         before.parts(plan),

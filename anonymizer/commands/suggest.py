@@ -14,10 +14,11 @@ from anonymizer.models import Models
 from anonymizer.plan import outline
 from anonymizer.policy.decisions import Decisions, TableDecisions
 from anonymizer.suggest import suggest
-from anonymizer.suggest.render import lines
+from anonymizer.suggest.render import header, lines
 from anonymizer.suggest.sample import read_samples
 
 if TYPE_CHECKING:
+    from anonymizer.column import TableName
     from anonymizer.schema import Schema
     from anonymizer.settings import Settings
     from anonymizer.suggest import Samples
@@ -41,23 +42,21 @@ def command(settings: Settings, /, *, toml: bool, every: bool, **chosen: Any) ->
     if any(places) or schema is None:
         said = options.said(settings, chosen["models"], chosen["policy"])
         source, decisions = said.models, said.decisions
+    new: set[TableName] = set()
     if schema is not None:
-        decisions = _with_tables(decisions, source, schema)
+        plan = outline(source, decisions, schema=schema).plan
+        new = {each for each in schema.tables if plan.find(each) is None}
+        added = {each: TableDecisions(place=str(each)) for each in new}
+        decisions = replace(decisions, tables={**decisions.tables, **added})
     samples = None
     if chosen["database"] is not None and schema is not None:
         samples = _samples(chosen["database"], schema)
     made = outline(source, decisions, schema=schema)
-    for line in lines(suggest(made, samples, every=every), toml=toml):
+    proposals = suggest(made, samples, every=every)
+    for line in lines(proposals, toml=toml):
         click.echo(line)
-
-
-def _with_tables(decisions: Decisions, source: Models, schema: Schema) -> Decisions:
-    """Return *decisions* with each table of *schema* that nobody speaks of, and none on it."""
-    plan = outline(source, decisions, schema=schema).plan
-    new = {
-        each: TableDecisions(place=str(each)) for each in schema.tables if plan.find(each) is None
-    }
-    return replace(decisions, tables={**decisions.tables, **new})
+    for table in sorted(new - {each.table for each in proposals}, key=str):
+        click.echo(f"{header(table)}\n# each column follows what it refers to\n")
 
 
 def _samples(database: str, schema: Schema) -> Samples:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
-    from anonymizer.column import TableName
+    from anonymizer.column import Reference, TableName
     from anonymizer.models import Models
     from anonymizer.plan.draft import Draft
     from anonymizer.plan.said import Rules
@@ -89,7 +89,9 @@ class Gatherer:
             columns=columns,
             generated=tuple(dict.fromkeys(each for each in generated if each not in said)),
             uniques=(*uniques_of(source), *self._more(name, listed)),
-            references=(*references_of(source), *(listed.references if listed else ())),
+            references=self._references(
+                name, references_of(source), listed.references if listed else ()
+            ),
             source=source,
             classes=classes,
         )
@@ -125,6 +127,7 @@ class Gatherer:
             columns=(*draft.columns, *map(computed_column, computed)),
             generated=tuple(computed),
             uniques=(*draft.uniques, *self._more(name, None)),
+            references=self._references(name, draft.references),
         )
         if found:
             findings += _unknown(replace(draft, columns=_only(draft, found)), listed)
@@ -166,6 +169,16 @@ class Gatherer:
             if normal(found, self.default_schema) == wanted:
                 return columns
         return frozenset()
+
+    def _references(self, name: TableName, *said: Iterable[Reference]) -> tuple[Reference, ...]:
+        """Return what a table refers to by what is *said*, and by the foreign keys of the data."""
+        found = [each for part in said for each in part]
+        known = {each.columns for each in found}
+        wanted = normal(name, self.default_schema)
+        for table, references in (self.schema.references if self.schema else {}).items():
+            if normal(table, self.default_schema) == wanted:
+                found += (each for each in references if each.columns not in known)
+        return tuple(found)
 
     def _more(self, name: TableName, listed: TableDecisions | None) -> Iterator[Unique]:
         """Yield what is unique by the policy and in the data."""

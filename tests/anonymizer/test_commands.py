@@ -268,3 +268,22 @@ def test_every_option_is_documented(name: str) -> None:
     options = {each for part in command.params for each in part.opts if each.startswith("-")}
     assert f"`anonymizer {name}`" in page
     assert not {each for each in options if f"`{each}`" not in page}
+
+
+def test_a_database_without_models_goes_by_what_is_suggested(
+    full: Database, other: Database, work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    assert run(["suggest", "--database", full.url, "--toml"]) == 0
+    policy = work / "policy.toml"
+    policy.write_text(capsys.readouterr().out)
+    decided = ["--policy", str(policy)]
+
+    assert run(["check", "--database", full.url, *decided]) == 0
+    assert run(["mask", full.url, other.url, *decided, "--secret", str(work / "secret")]) == 0
+
+    ids = {each.id for each in shop.rows(other.engine(), shop.Customer)}
+    bought = [each.customer for each in shop.rows(other.engine(), shop.Order)]
+    assert set(bought) <= ids
+    assert len(set(bought)) == 150
+    assert ids != set(range(1, 201))
