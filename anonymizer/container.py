@@ -34,6 +34,10 @@ HEAD = 64 * 1024
 class Container(Protocol):
     """A dump, or a database, that can be read as often as one likes, but for a pipe."""
 
+    @property
+    def by_key(self) -> bool:
+        """Whether rows lie by their primary key, so that masked ones are in another order."""
+
     def schema(self) -> Schema:
         """Return its tables and columns."""
 
@@ -47,6 +51,11 @@ class TextFile:
 
     path: Path
     format: Format
+
+    @property
+    def by_key(self) -> bool:
+        """Rows stay where they are."""
+        return False
 
     def pieces(self) -> Iterator[Piece]:
         """Yield what passes unchanged, and rows."""
@@ -69,6 +78,11 @@ class Archive:
 
     path: Path
 
+    @property
+    def by_key(self) -> bool:
+        """Rows stay where they are."""
+        return False
+
     def schema(self) -> Schema:
         """Return the tables that it creates."""
         with self.path.open("rb") as file:
@@ -86,6 +100,11 @@ class Folder:
 
     path: Path
 
+    @property
+    def by_key(self) -> bool:
+        """Rows stay where they are."""
+        return False
+
     def schema(self) -> Schema:
         """Return the tables that it creates."""
         return _schema(pg_directory.schema(self.path))
@@ -100,6 +119,11 @@ class SQLiteFile:
     """A database of SQLite."""
 
     path: Path
+
+    @property
+    def by_key(self) -> bool:
+        """Rows lie by their primary key."""
+        return True
 
     def schema(self) -> Schema:
         """Return its tables."""
@@ -117,6 +141,11 @@ class Database:
 
     url: sa.URL
 
+    @property
+    def by_key(self) -> bool:
+        """Rows lie by their primary key, but for PostgreSQL."""
+        return self.url.get_backend_name() != "postgresql"
+
     def schema(self) -> Schema:
         """Return its tables."""
         return _of_database(self.url)
@@ -133,6 +162,11 @@ class Database:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pipe:
     """A dump that comes through a pipe, once."""
+
+    @property
+    def by_key(self) -> bool:
+        """Rows stay where they are."""
+        return False
 
     def schema(self) -> Schema:
         """Raise AnonymizerError: it could not be read once more."""

@@ -30,9 +30,15 @@ def command(settings: Settings, /, *, original: str, output: str, **chosen: Any)
     from rich.console import Console
 
     plan = options.said(settings, chosen["models"], chosen["policy"]).plan(original)
+    before, after = container(original), container(output)
+    if after.by_key and plan.masked_keys:
+        names = ", ".join(map(str, plan.masked_keys))
+        click.echo(
+            f"note: rows lie by a masked key, so others stand side by side: {names}", err=True
+        )
     found = differences(
-        container(original).parts(plan),
-        container(output).parts(plan),
+        before.parts(plan),
+        after.parts(plan),
         plan,
         tables=chosen["tables"],
         columns=chosen["columns"],

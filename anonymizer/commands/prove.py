@@ -49,6 +49,7 @@ def command(settings: Settings, /, *, original: str, output: str, **chosen: Any)
         plan,
         accept=chosen["accepted"],
         scaled=chosen["scaled"],
+        reordered=plan.masked_keys if after.by_key else (),
         problems=tuple(_problems(after)),
     )
     if chosen["as_json"]:

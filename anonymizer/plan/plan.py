@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from anonymizer.plan.draft import DraftTable
     from anonymizer.schema import Schema
 
+KEEP = "keep"
+"""The mask of what is public."""
 VERSION = 1
 """Of what the digest is made from."""
 
@@ -59,6 +61,16 @@ class Plan:
             if table is not None and self.find(part) is None:
                 added.append(replace(table, name=part))
         return replace(self, tables=(*self.tables, *added), _found={})
+
+    @property
+    def masked_keys(self) -> tuple[TableName, ...]:
+        """The tables whose primary key, or a part of it, is masked."""
+        return tuple(
+            table.name
+            for table in self.tables
+            for key in table.keys[:1]
+            if any(each.name in key and each.decision.mask != KEEP for each in table.columns)
+        )
 
     @property
     def digest(self) -> str:

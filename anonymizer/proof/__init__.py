@@ -18,6 +18,7 @@ from anonymizer.proof.store import HELD
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
+    from anonymizer.column import TableName
     from anonymizer.reading import Known, Part
 
 __all__ = ["Looked", "Meaning", "Problem", "Proof", "Sighting", "Verdict", "prove"]
@@ -30,20 +31,24 @@ def prove(  # noqa: PLR0913 - two sides, and how to judge them
     *,
     accept: Collection[str] = (),
     scaled: bool = False,
+    reordered: Collection[TableName] = (),
     problems: Collection[Problem] = (),
     held: int = HELD,
 ) -> Proof:
     """Read *original* once, then *output* once, and say what of the one is in the other.
 
     *accept* names columns and places, as "users.city", that a person has looked at. Where the
-    output is *scaled*, its rows are not compared. *problems* are what else is known to be wrong
+    output is *scaled*, its rows are not compared, nor are those of tables that are *reordered*,
+    as where rows lie by a key that was masked. *problems* are what else is known to be wrong
     with the output, as that a file holds pages of deleted rows. Up to *held* fingerprints,
     about forty bytes each, stay in memory; more go to a temporary folder.
     """
     gathered = gather(original, plan, held=held)
     try:
         found = scan(output, gathered)
-        judge = Judge(gathered=gathered, scan=found, accept=accept, scaled=scaled)
+        judge = Judge(
+            gathered=gathered, scan=found, accept=accept, scaled=scaled, reordered=reordered
+        )
         return judge.proof(problems)
     finally:
         gathered.prints.close()

@@ -18,6 +18,7 @@ from anonymizer.proof.rows import compare
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
+    from anonymizer.column import TableName
     from anonymizer.proof.gather import Gathered, Secret
     from anonymizer.proof.rows import Comparison
     from anonymizer.proof.scan import Found, Place, Scan
@@ -44,6 +45,8 @@ class Judge:
     accept: Collection[str] = ()
     scaled: bool = False
     """Whether the output has other rows than the original."""
+    reordered: Collection[TableName] = ()
+    """Tables whose rows stand in another order in the output."""
 
     def proof(self, problems: Iterable[Problem] = ()) -> Proof:
         """Return the whole judgement, with *problems* that others have found."""
@@ -160,6 +163,8 @@ class Judge:
         before = secret.sample.prints
         after = self.scan.samples[secret.table, secret.column.name].prints
         same = self.gathered.rows[secret.table] == self.scan.rows[secret.table]
+        if secret.table in self.reordered:
+            return None
         if self.scaled or not same or len(before) != len(after) or in_part(secret.column):
             return None
         return compare(before, after)
@@ -187,6 +192,11 @@ class Judge:
                     yield self._problem(f"{table}.{name}", "a column without a decision")
 
     def _nulls(self, secret: Secret, compared: Comparison | None) -> Iterator[Problem]:
+        if secret.table in self.reordered and secret.column.decision.mask != CLEAR:
+            before = secret.sample.nulls
+            after = self.scan.samples[secret.table, secret.column.name].nulls
+            if before != after and not self.scaled:
+                yield self._problem(secret.name, f"{before:,} NULLs before, {after:,} after")
         if compared is None:
             return
         if compared.filled:

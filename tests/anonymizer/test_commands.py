@@ -287,3 +287,13 @@ def test_a_database_without_models_goes_by_what_is_suggested(
     assert set(bought) <= ids
     assert len(set(bought)) == 150
     assert ids != set(range(1, 201))
+
+
+def test_rows_that_lie_by_a_masked_key_are_not_compared_one_by_one(
+    full: Database, other: Database, work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert masked(full.url, other.url, work / "secret") == 0
+    capsys.readouterr()
+    run(["prove", full.url, other.url, "--models", MODELS, "--json"])
+    proof = json.loads(capsys.readouterr().out)
+    assert [each for each in proof["problems"] if "NULL" in each["what"]] == []
