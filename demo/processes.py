@@ -17,6 +17,10 @@ STOP_SECONDS = 30.0
 START_SECONDS = 30.0
 
 
+BESIDE = ("(Background on this error", "[SQL: ", "[parameters: ")
+"""What SQLAlchemy writes after what a driver says."""
+
+
 class ProcessError(Exception):
     """A process of the application died; nothing of the change may make it."""
 
@@ -61,8 +65,8 @@ class Process:
         """Raise ProcessError if the process died of something."""
         if self.process.poll():
             text = self.errors.read_text(encoding="utf-8")
-            last = text.strip().splitlines()[-1:] or ["no word of why"]
-            raise ProcessError(f"{self.release} died: {last[0]}")
+            said = [each for each in text.splitlines() if each and not each.startswith(BESIDE)]
+            raise ProcessError(f"{self.release} died: {said[-1] if said else 'no word of why'}")
 
     def _wait_for_work(self) -> None:
         """Wait until the process has done something."""
