@@ -24,6 +24,7 @@ class Transient(Enum):
     LOCKED = "a lock was not available in time"
     DEADLOCK = "the database chose this transaction as the victim of a deadlock"
     SERIALIZATION = "a concurrent transaction changed the same rows"
+    ALTERED = "the table was altered since this transaction began"
     LOST = "the connection was lost"
     FENCED = "a contract keeps the rows of this table as they are"
 

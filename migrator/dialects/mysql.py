@@ -83,6 +83,7 @@ class MySQL(Dialect):
         "1205": Transient.LOCKED,
         "1213": Transient.DEADLOCK,
         "1020": Transient.SERIALIZATION,
+        "1412": Transient.ALTERED,
         "1053": Transient.LOST,
         "1927": Transient.LOST,
         "2002": Transient.LOST,

@@ -13,10 +13,12 @@ import pytest
 import sqlalchemy as sa
 
 from migrator.database import open_engine
+from migrator.dialects import Transient, dialect_of, transient
 from migrator.errors import ApplyError, LockedError
 from migrator.history import RUNNER
 from migrator.lock import FileLock, Session, blockers, runner_lock
 from tests.databases import fresh
+from tests.synced import send
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 HOLDER = """
 import sys
 from migrator.database import open_engine
+from migrator.dialects import Transient, dialect_of, transient
 from migrator.lock import runner_lock
 
 with open_engine(sys.argv[1]).connect() as connection, runner_lock(connection):
@@ -208,3 +211,17 @@ def test_a_database_in_memory_needs_no_lock() -> None:
 
     with engine.connect() as connection, runner_lock(connection):
         assert connection.scalar(sa.text("SELECT 1")) == 1
+
+
+@pytest.mark.parametrize("database", ["mariadb"], indirect=True)
+def test_a_table_that_was_altered_may_be_read_by_the_next_transaction(database: Database) -> None:
+    engine = database.engine()
+    send(engine, "CREATE TABLE a (id INTEGER)", "CREATE TABLE b (id INTEGER, old INTEGER)")
+    with engine.connect() as reader:
+        reader.execute(sa.text("SELECT id FROM a"))
+        send(engine, "ALTER TABLE b DROP COLUMN old, ALGORITHM=COPY")
+        with pytest.raises(sa.exc.OperationalError) as caught:
+            reader.execute(sa.text("SELECT id FROM b"))
+        assert transient(dialect_of(engine.dialect), caught.value) is Transient.ALTERED
+        reader.rollback()
+        assert reader.execute(sa.text("SELECT id FROM b")).all() == []
