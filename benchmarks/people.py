@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -174,7 +175,7 @@ def write_sqlite(path: Path, count: int) -> None:
     engine = sa.create_engine(f"sqlite:///{path}")
     Base.metadata.create_all(engine)
     engine.dispose()
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.executemany(
             f"INSERT INTO people VALUES ({','.join('?' * len(COLUMNS))})",  # noqa: S608
             people(count),

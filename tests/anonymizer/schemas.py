@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import uuid
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -87,7 +88,7 @@ def ddl(table: Table) -> str:
 
 def violations(sample: Sample, rows: Rows) -> list[tuple[object, ...]]:
     """Return the references that *rows* break; raises for keys that are there twice."""
-    with sqlite3.connect(":memory:") as connection:
+    with closing(sqlite3.connect(":memory:")) as connection:
         for table in sample.tables:
             connection.execute(ddl(table))
             marks = ", ".join("?" * len(table.columns))

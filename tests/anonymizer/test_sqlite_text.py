@@ -6,6 +6,7 @@ import io
 import shutil
 import sqlite3
 import subprocess
+from contextlib import closing
 from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
@@ -142,9 +143,8 @@ def test_what_python_writes_loads_as_it_was(path: Path, tmp_path: Path) -> None:
     script = by_python(path)
 
     found = tables(SQLiteText(), script)
-    sqlite3.connect(tmp_path / "b.db").executescript(
-        encoded_anew(SQLiteText(), script, kinds).decode()
-    )
+    with closing(sqlite3.connect(tmp_path / "b.db")) as connection:
+        connection.executescript(encoded_anew(SQLiteText(), script, kinds).decode())
 
     assert [each.name for each in FORMATS if each.recognizes(script[:4096])] == ["sqlite"]
     assert {name.name for name in found} == {"plain", "counted", "without"}
