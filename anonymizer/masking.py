@@ -64,12 +64,22 @@ def mask(request: Request) -> Tally:
     keep_memory()
     to_path = request.target is not None and "://" not in request.target
     if request.target is not None and to_path and request.target != PIPE:
-        refuse_existing(Path(request.target), force=request.force)
+        _refuse_target(request.source, Path(request.target), force=request.force)
     found = container(request.source)
     if request.target is None:
         with tempfile.TemporaryDirectory() as folder:
             return _masked(request, found, str(Path(folder) / "output"))
     return _masked(request, found, request.target)
+
+
+def _refuse_target(source: str, target: Path, *, force: bool) -> None:
+    """Raise AnonymizerError where *target* is what is read, or is there and may not be replaced."""
+    if source != PIPE and target.exists() and target.resolve() == Path(source).resolve():
+        raise AnonymizerError(
+            "the source and the target are one file",
+            hint="the original is not replaced: name another",
+        )
+    refuse_existing(target, force=force)
 
 
 def _masked(request: Request, source: Container, target: str) -> Tally:

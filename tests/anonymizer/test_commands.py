@@ -208,7 +208,8 @@ def test_what_an_operator_mistypes(
     for arguments, code, said in (
         (["mask", "none.sql", "out.sql", *models, "--one-way"], 2, "No such file"),
         (["mask", str(there), "out.sql", *models, "--one-way"], 2, "no known kind of dump"),
-        (["mask", str(there), str(there), *models, "--one-way"], 2, "something already"),
+        (["mask", str(there), str(secret), *models, "--one-way"], 2, "something already"),
+        (["mask", str(there), str(there), *models, "--one-way", "--force"], 2, "are one file"),
         (["mask", str(there), "out.sql", *models], 2, "no secret is given"),
         (["mask", str(there), "out.sql", "--one-way"], 1, "no decisions are given"),
         (["mask", str(there), "out.sql", "--one-way", "--models", "nowhere"], 1, "cannot be"),
