@@ -11,6 +11,7 @@ from rich.table import Table as Grid
 from rich.text import Text as Line
 
 from anonymizer.errors import AnonymizerError, PolicyError
+from anonymizer.markup import KEEP
 from anonymizer.reading import Chunk
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ ROWS = 3
 """Rows of each table that are shown, when nothing else is said."""
 LONGEST = 1000
 """Characters of a value that are shown at the most, however wide the terminal is."""
-KEEP = "keep"
 _HIDDEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 _DELETE = 0x7F
 _PICTURES = 0x2400

@@ -16,6 +16,7 @@ from anonymizer.errors import (
     PolicyError,
     ValueRefusedError,
 )
+from anonymizer.markup import CLEAR, KEEP
 from anonymizer.masks.base import Setting
 from anonymizer.masks.find import mask_of
 
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
 Text: TypeAlias = "bytes | memoryview"
 Nulls: TypeAlias = "NDArray[np.bool_]"
 Counts: TypeAlias = "Mapping[str, Count]"
-
-KEEP, CLEAR = "keep", "null"
-"""Masks that the engine carries out itself: nothing is read for them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,8 @@ INFO = "anonymizer"
 """Key of a column's `info` under which its decision stands."""
 DEFAULTS = "__anonymizer__"
 """Attribute of a class that decides for the columns of all models that inherit it."""
+KEEP, CLEAR = "keep", "null"
+"""The masks of what stays as it is, and of what becomes NULL: no value is read for them."""
 LOCALE = "en_US"
 ALPHABET = f"{ascii_letters}{digits}"
 
@@ -77,7 +79,7 @@ def public(why: str) -> Markup:
     """Decide that a column stays as it is, because *why*."""
     if not why.strip():
         raise ValueError("public() needs a reason: why may everybody see it?")
-    return Markup({INFO: Decision(mask="keep", why=why)})
+    return Markup({INFO: Decision(mask=KEEP, why=why)})
 
 
 class Words:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from anonymizer.column import Kind
 from anonymizer.finding import Finding
+from anonymizer.markup import KEEP
 from anonymizer.plan.domains import UNMASKED
 from anonymizer.suggest.detector import is_named
 
@@ -86,7 +87,7 @@ def _size(column: Column) -> int | None:
 
 def _together(table: Table) -> Iterator[Finding]:
     """Yield public columns that say together who somebody is (Sweeney, 2000)."""
-    public = [each.name for each in table.columns if each.decision.mask == "keep"]
+    public = [each.name for each in table.columns if each.decision.mask == KEEP]
     of_a_person = _named(public, _OF_A_PERSON)
     found = {**of_a_person, **_named(public, _OF_A_PLACE)}
     if not of_a_person or len(found) == 1:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from anonymizer.finding import Finding
-from anonymizer.markup import Decision
+from anonymizer.markup import KEEP, Decision
 from anonymizer.plan.links import Links, Spot
 from anonymizer.policy.words import options_of
 
@@ -119,7 +119,7 @@ def spelled(said: Said) -> str:
 
 def spell(decision: Decision) -> str:
     """Return *decision* as the markup writes it."""
-    if decision.mask == "keep":
+    if decision.mask == KEEP:
         return f"public({_value(decision.why)})"
     options = {**options_of(decision), **({"domain": decision.domain} if decision.domain else {})}
     said = ", ".join(f"{name}={_value(value)}" for name, value in options.items())

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from anonymizer.errors import PolicyError
 from anonymizer.finding import Finding, in_order
+from anonymizer.markup import KEEP
 from anonymizer.models import Models
 from anonymizer.plan.build import Builder
 from anonymizer.plan.decide import Decider
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from anonymizer.plan.draft import DraftTable
     from anonymizer.schema import Schema
 
-KEEP = "keep"
-"""The mask of what is public."""
 VERSION = 1
 """Of what the digest is made from."""
 

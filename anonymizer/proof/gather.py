@@ -10,8 +10,9 @@ import numpy as np
 
 from anonymizer.cells import Cells
 from anonymizer.errors import PolicyError
+from anonymizer.markup import KEEP
 from anonymizer.proof.grade import LEAST, Grade, grades, names, numbers
-from anonymizer.proof.leaves import KEEP, in_part, leaves
+from anonymizer.proof.leaves import in_part, leaves
 from anonymizer.proof.prints import Prints
 from anonymizer.proof.rows import Sample
 from anonymizer.proof.squeeze import Squeezed, contiguous, squeeze

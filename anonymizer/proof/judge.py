@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from anonymizer.markup import CLEAR
 from anonymizer.proof.gather import DECOY
 from anonymizer.proof.grade import Grade
 from anonymizer.proof.leaves import in_part
@@ -32,8 +33,6 @@ DENSE, TELLING = 0.2, 20
 many values it takes to say so."""
 MANY = 100.0
 """Expected finds from which they are taken to be spread normally."""
-CLEAR = "null"
-"""The mask after which every value is NULL."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

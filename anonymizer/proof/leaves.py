@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from anonymizer.column import Kind
+from anonymizer.markup import KEEP
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from anonymizer.cells import Cells
     from anonymizer.column import Column
 
-KEEP = "keep"
 _ELEMENT = re.compile(rb'"((?:[^"\\]|\\.)*)"|([^{},"]+)', re.DOTALL)
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
 

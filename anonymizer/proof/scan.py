@@ -14,9 +14,9 @@ import pyarrow as pa
 from typing_extensions import override
 
 from anonymizer.cells import Cells
+from anonymizer.markup import KEEP
 from anonymizer.proof.gather import DECOY, NUMBER, WORD
 from anonymizer.proof.grade import LEAST
-from anonymizer.proof.leaves import KEEP
 from anonymizer.proof.rows import Sample, in_sample
 from anonymizer.proof.squeeze import contiguous, squeeze
 from anonymizer.proof.views import encoded, escaped

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from anonymizer.column import Kind
 from anonymizer.errors import PolicyError
+from anonymizer.markup import CLEAR, KEEP
 from anonymizer.masks.base import Distinct
 from anonymizer.scale.rekey import RULES
 from anonymizer.scale.roles import arrows
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 Place: TypeAlias = "tuple[TableName, str]"
 """A column: its table and its name."""
-KEEP, CLEAR = "keep", "null"
 _ALIKE = frozenset({"uuid", "mask", "suffix"})
 """Rules that do the same to every class."""
 _EASE = ("shift", "uuid", "mask", "digits", "suffix")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from anonymizer.markup import Decision
+from anonymizer.markup import KEEP, Decision
 from anonymizer.plan.decide import spell
 from anonymizer.policy.words import options_of
 
@@ -25,7 +25,7 @@ def in_model(decision: Decision) -> str:
 
 def in_toml(decision: Decision) -> str:
     """Return *decision* as a value in a TOML file."""
-    if decision.mask == "keep":
+    if decision.mask == KEEP:
         return f"{{public = {_value(decision.why or '')}}}"
     options = {**options_of(decision), **({"domain": decision.domain} if decision.domain else {})}
     said = {name: each for name, each in options.items() if each is not None}
