@@ -96,7 +96,36 @@ ANONYMIZER_LAYERS = (
 )
 """The same of anonymizer."""
 
-PACKAGES = {"migrator": LAYERS, "anonymizer": ANONYMIZER_LAYERS}
+CI_LAYERS = (
+    "errors",
+    "timing",
+    "numbers",
+    "datasets",
+    "drivers",
+    "result",
+    "settings",
+    "programs",
+    "sandbox",
+    "checkout",
+    "environment",
+    "databases",
+    "measuring",
+    "publish",
+    "verdict",
+    "walk",
+    "history",
+    "learn",
+    "report",
+    "scheduler",
+    "review",
+    "gerrit",
+    "commands",
+    "cli",
+    "__main__",
+)
+"""The same of ci."""
+
+PACKAGES = {"migrator": LAYERS, "anonymizer": ANONYMIZER_LAYERS, "ci": CI_LAYERS}
 
 TOOLS = ("alembic", "click", "migrator.cli", "migrator.lint", "rich")
 """What `import migrator` must leave out, because it runs inside users' applications."""

@@ -1,0 +1,1 @@
+"""Databases: private servers that datasets are restored into, one engine a file."""

@@ -1,0 +1,1 @@
+"""Drivers: how to ask a migration tool for its steps, and to run one; one tool a file."""
