@@ -21,6 +21,7 @@ LAYERS = (
     "config",
     "dialects",
     "interrupt",
+    "stopwatch",
     "database",
     "session",
     "sql",

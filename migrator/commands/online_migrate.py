@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+import time
+from contextlib import nullcontext
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
@@ -18,6 +20,7 @@ from migrator.migration import load_all
 from migrator.online import Options, migrate
 from migrator.plan import transitions_due
 from migrator.report import online as report
+from migrator.stopwatch import timed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from migrator.config import Settings
     from migrator.migration import Migration
     from migrator.online import Event, Outcome
+    from migrator.stopwatch import Statement
     from migrator.transitions import Transition
 
 MORE, FAILED, CANNOT, BAD_COUNT = 1, 2, 3, 127
@@ -37,6 +41,7 @@ MORE, FAILED, CANNOT, BAD_COUNT = 1, 2, 3, 127
 @click.option("--only", "names", metavar="NAME", multiple=True, help="This transition only.")
 @click.option("--retry-failed", is_flag=True, help="Try the rows in quarantine again.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
+@click.option("--statements", is_flag=True, help="With --json: each statement and its time.")
 @click.pass_obj
 def command(  # noqa: PLR0913 - each is an option
     settings: Settings,
@@ -46,6 +51,7 @@ def command(  # noqa: PLR0913 - each is an option
     names: tuple[str, ...],
     retry_failed: bool,
     as_json: bool,
+    statements: bool,
 ) -> int:
     """Move data in batches, beside the running application.
 
@@ -53,6 +59,8 @@ def command(  # noqa: PLR0913 - each is an option
     Exits with 0 when all is done, 1 when more remains, 2 when rows failed, 3 when what
     remains cannot be moved now, 127 when a count is not one.
     """
+    if statements and not as_json:
+        raise click.UsageError("--statements goes with --json")
     counts = [_count(text) for text in (max_count, batch_size)]
     if 0 in counts:
         click.echo("error: --max-count and --batch-size take a whole number from 1 on", err=True)
@@ -68,8 +76,11 @@ def command(  # noqa: PLR0913 - each is an option
         keep_going=True,
     )
     engine = open_engine(url)
-    with report.watching(watched) as watch, interruptible(engine):
-        outcomes = migrate(engine, transitions, options, on_event=_teller(watch, as_json=as_json))
+    timing = timed(engine, _tell) if statements else nullcontext()
+    with report.watching(watched) as watch, interruptible(engine), timing:
+        outcomes = migrate(
+            engine, transitions, options, on_event=_tell if as_json else _show(watch)
+        )
     code = _code(outcomes, limited=max_count is not None)
     _print(
         [json.dumps(report.summary_as_json(outcomes, code))]
@@ -114,14 +125,18 @@ def _unknown(name: str, migrations: Iterable[Migration], known: Iterable[str]) -
     )
 
 
-def _teller(watch: Callable[[Event], None], *, as_json: bool) -> Callable[[Event], None]:
-    """Return what tells the events, as they come."""
+def _tell(event: Event | Statement) -> None:
+    _print([json.dumps(report.event_as_json(event) | {"at": time.monotonic()})])
 
-    def tell(event: Event) -> None:
+
+def _show(watch: Callable[[Event], None]) -> Callable[[Event], None]:
+    """Return what shows the events to people, as they come."""
+
+    def show(event: Event) -> None:
         watch(event)
-        _print([json.dumps(report.event_as_json(event))] if as_json else report.event_lines(event))
+        _print(report.event_lines(event))
 
-    return tell
+    return show
 
 
 def _code(outcomes: Sequence[Outcome], *, limited: bool) -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,12 +17,14 @@ from migrator.errors import MigratorError
 from migrator.interrupt import interruptible
 from migrator.manifest import Manifest
 from migrator.report import sync as report
+from migrator.stopwatch import timed
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
 
     from migrator.apply import Event
     from migrator.config import Settings
+    from migrator.stopwatch import Statement
 
 INTERRUPTED = {"ran": True, "missing": False}
 
@@ -31,6 +35,7 @@ INTERRUPTED = {"ran": True, "missing": False}
 @click.option("--dry-run", is_flag=True, help="Show the plan and its SQL; change nothing.")
 @click.option("--sql", is_flag=True, help="Write a script for the database's own client.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
+@click.option("--statements", is_flag=True, help="With --json: each statement and its time.")
 @click.option(
     "--accept-edited",
     "accepted",
@@ -61,13 +66,14 @@ INTERRUPTED = {"ran": True, "missing": False}
     help="How often a statement that got no lock is sent.",
 )
 @click.pass_obj
-def command(
+def command(  # noqa: PLR0913 - each is an option
     settings: Settings,
     /,
     *,
     dry_run: bool,
     sql: bool,
     as_json: bool,
+    statements: bool,
     interrupted: str | None,
     **chosen: Any,
 ) -> None:
@@ -78,6 +84,8 @@ def command(
     """
     if sql and (dry_run or as_json):
         raise click.UsageError("--sql goes with neither --dry-run nor --json")
+    if statements and (dry_run or not as_json):
+        raise click.UsageError("--statements goes with --json, and not with --dry-run")
     manifest = Manifest.load(settings.manifest)
     options = Options(interrupted=INTERRUPTED.get(interrupted or ""), **chosen)
     url = settings.database_url()
@@ -91,19 +99,23 @@ def command(
             else report.plan_lines(prepared, url)
         )
     else:
-        _sync(open_engine(url), manifest, options, as_json=as_json)
+        _sync(open_engine(url), manifest, options, as_json=as_json, statements=statements)
 
 
-def _sync(engine: Engine, manifest: Manifest, options: Options, *, as_json: bool) -> None:
+def _sync(
+    engine: Engine, manifest: Manifest, options: Options, *, as_json: bool, statements: bool
+) -> None:
     progress = report.Progress()
 
+    def tell(event: Event | Statement) -> None:
+        click.echo(json.dumps(report.event_as_json(event) | {"at": time.monotonic()}))
+
     def show(event: Event) -> None:
-        text = f"{json.dumps(report.event_as_json(event))}\n" if as_json else progress.text(event)
-        click.echo(text, nl=False)
+        click.echo(progress.text(event), nl=False)
 
     try:
-        with interruptible(engine):
-            outcome = sync(engine, manifest, options, on_event=show)
+        with interruptible(engine), timed(engine, tell) if statements else nullcontext():
+            outcome = sync(engine, manifest, options, on_event=tell if as_json else show)
     except MigratorError as error:
         if as_json:
             _print([json.dumps(report.error_as_json(error))])

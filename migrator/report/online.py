@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from rich.progress import Task, TaskID
 
     from migrator.online import Event
+    from migrator.stopwatch import Statement
 
 WIDTH = 80
 HEADINGS = ("Migration", "Total Needed", "Completed")
 
 
-def event_as_json(event: Event) -> dict[str, Any]:
+def event_as_json(event: Event | Statement) -> dict[str, Any]:
     """Return *event* as `--json` prints it: a kind, and what the event holds."""
     if isinstance(event, Outcome):
         return _outcome_as_json(event)

@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     from migrator.apply import Event, Left, Outcome, Prepared
     from migrator.errors import MigratorError
     from migrator.manifest import Manifest
+    from migrator.stopwatch import Statement
 
 WIDTH = 80
 INDENT = " " * 17
 """Under the name of a migration."""
 
 
-def event_as_json(event: Event) -> dict[str, Any]:
+def event_as_json(event: Event | Statement) -> dict[str, Any]:
     """Return *event* as `--json` prints it: a kind, and what the event holds."""
     return {"event": type(event).__name__.lower(), **asdict(event)}
 

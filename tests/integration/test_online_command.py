@@ -42,10 +42,11 @@ def expand(op):
     )
 '''
 FIELDS = {
-    "started": {"transition", "table", "movable"},
-    "batch": {"transition", "found", "completed", "failed", "seconds"},
-    "outcome": {"transition", "table", "needed", "completed", "skipped", "failed", "movable"}
-    | {"seconds", "error"},
+    "started": {"at", "transition", "table", "movable"},
+    "statement": {"at", "sql", "seconds", "failed"},
+    "batch": {"at", "transition", "found", "completed", "failed", "seconds"},
+    "outcome": {"at", "transition", "table", "needed", "completed", "skipped", "failed"}
+    | {"movable", "seconds", "error"},
     "summary": {"exit_code", "needed", "completed"},
 }
 """What docs/commands/online-migrate.md promises of each event."""
@@ -122,7 +123,7 @@ def test_a_mistyped_name_is_told_what_it_may_have_meant(
 def test_events_have_the_fields_that_the_docs_promise(
     online: Command, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert online("--json") == 0
+    assert online("--json", "--statements") == 0
 
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert {each.pop("event"): set(each) for each in events} == FIELDS

@@ -103,6 +103,25 @@ def test_a_dry_run_shows_the_sql_and_changes_nothing(call: Command, database: Da
     assert sa.inspect(open_engine(database.url)).get_table_names() == []
 
 
+def test_json_has_the_time_of_each_statement(call: Command) -> None:
+    before = time.monotonic()
+    _code, out, _err = call("sync", "--version", "juno", "--json", "--statements")
+
+    *events, _summary = objects(out)
+    sent = [each["sql"] for each in events if each["event"] == "statement"]
+    assert any("CREATE TABLE flavors" in each for each in sent)
+    assert [each["at"] for each in events] == sorted(each["at"] for each in events)
+    assert before <= events[0]["at"] <= time.monotonic()
+
+
+@pytest.mark.parametrize("options", [("--statements",), ("--statements", "--json", "--dry-run")])
+def test_statements_are_timed_as_json_only(call: Command, options: tuple[str, ...]) -> None:
+    code, _out, err = call("sync", *options)
+
+    assert code == 2
+    assert "--statements goes with --json" in err
+
+
 def test_a_dry_run_as_json(call: Command) -> None:
     _code, out, _err = call("sync", "--dry-run", "--expand-only", "--json")
 
