@@ -36,6 +36,8 @@ class Pending:
     phase: str
     doc: str
     half_applied: bool = False
+    files: tuple[str, ...] = ()
+    """As they are found from the folder of the manifest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +147,7 @@ def _pending(migration: Migration, half: Collection[int]) -> Pending:
         phase=migration.phase.value,
         doc=migration.doc,
         half_applied=migration.number in half,
+        files=tuple(f"{each.parent.name}/{each.name}" for each in migration.files),
     )
 
 

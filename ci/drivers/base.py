@@ -6,6 +6,7 @@ A driver imports nothing of the tool: the tree under test brings its own.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ class Command:
     variables: Mapping[str, str] = field(default_factory=dict)
     binds: Sequence[Path] = ()
     """Files of ours that it needs, read-only, under the same path."""
+    good: frozenset[int] = frozenset({0})
+    """Exit codes that mean that the next command may be run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +34,6 @@ class Began:
     """A step began, *at* a moment of the monotonic clock."""
 
     version: str
-    name: str
-    kind: str
     at: float
 
 
@@ -59,23 +60,28 @@ class Batch:
     """A batch of a movement of data ended: *rows* moved in *seconds*."""
 
     transition: str
-    table: str
     rows: int
     seconds: float
     at: float
+
+
+class Reason(StrEnum):
+    """Why a tool would not."""
+
+    GUARD = "guard"
+    HISTORY = "history"
+    ERROR = "error"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
     """The tool would not: the guard blocks a contract, a history diverged, a file is wrong."""
 
-    kind: str
-    """guard, history, error."""
+    reason: Reason
     error: str
     """The class of the error."""
     names: tuple[str, ...] = ()
     """Tables, columns, transitions that it is about."""
-    version: str | None = None
     sqlstate: str | None = None
 
 
@@ -86,15 +92,21 @@ Event: TypeAlias = "Began | Ran | Ended | Batch | Refused"
 class State:
     """Where a database is, as the tool sees it."""
 
-    version: str | None
+    version: str
+    """What is applied last; empty when nothing is."""
     pending: tuple[Step, ...] = ()
-    """What is still to be run, in order; movements of data stand where they may be run."""
+    """What is still to be run, in order; movements of data stand before what needs them done.
+
+    It may grow by what is run: an expand declares movements.
+    """
 
 
 class Driver(Protocol):
     """One migration tool."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Return what the settings call it."""
 
     def touches(self, path: str) -> bool:
         """Return whether a change of this file, from the root of a tree, has to be timed."""
@@ -102,14 +114,14 @@ class Driver(Protocol):
     def state(self) -> Command:
         """Return the command that says where the database is."""
 
-    def read_state(self, output: bytes) -> State:
-        """Return what the output of `state` says; raises SetupError for what cannot be read."""
+    def read_state(self, output: bytes) -> State | Refused:
+        """Return what the output of `state` says. Raises SetupError for what says nothing."""
 
     def run(self, step: Step) -> Command:
         """Return the command that runs one step, all before it being done."""
 
-    def upgrade(self, release: str | None) -> Command:
-        """Return the command that brings the database to a release, or to the end of the tree."""
+    def upgrade(self) -> Sequence[Command]:
+        """Return the commands that bring the database to where the tree ends."""
 
     def read(self, line: bytes) -> Event | None:
         """Return what one line of a command's output says; None for what is no event."""

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from migrator.database import read_only
+from migrator.errors import MigratorError
 from migrator.manifest import Manifest
+from migrator.report.error import error_as_json
 from migrator.report.status import WIDTH, lines
 from migrator.status import status
 
@@ -35,6 +37,10 @@ def command(settings: Settings, *, no_count: bool, as_json: bool) -> None:
     try:
         with read_only(url) as connection:
             found = status(connection, manifest, count=not no_count, say=_say)
+    except MigratorError as error:
+        if as_json:
+            click.echo(json.dumps(error_as_json(error)))
+        raise
     finally:
         _say("")
     if as_json:

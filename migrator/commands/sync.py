@@ -17,6 +17,7 @@ from migrator.errors import MigratorError
 from migrator.interrupt import interruptible
 from migrator.manifest import Manifest
 from migrator.report import sync as report
+from migrator.report.error import error_as_json
 from migrator.stopwatch import timed
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def _sync(
             outcome = sync(engine, manifest, options, on_event=tell if as_json else show)
     except MigratorError as error:
         if as_json:
-            _print([json.dumps(report.error_as_json(error))])
+            _print([json.dumps(error_as_json(error))])
         raise
     finally:
         click.echo(progress.close(), nl=False)

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from migrator.apply import Event, Left, Outcome, Prepared
-    from migrator.errors import MigratorError
     from migrator.manifest import Manifest
     from migrator.stopwatch import Statement
 
@@ -83,17 +82,6 @@ def outcome_as_json(outcome: Outcome, manifest: Manifest) -> dict[str, Any]:
         "release": manifest.release_of(outcome.version) if outcome.version else None,
         "applied": [each.version for each in outcome.finished],
         "left": [asdict(each) for each in outcome.left],
-    }
-
-
-def error_as_json(error: MigratorError) -> dict[str, Any]:
-    """Return the object that ends the output of `--json` when sync could not do all of it."""
-    return {
-        "event": "error",
-        "message": error.message,
-        "hint": error.hint,
-        "exit_code": error.exit_code,
-        "blockers": [each.as_json() for each in getattr(error, "blockers", ())],
     }
 
 

@@ -1,0 +1,87 @@
+"""The driver of migrator: its command line, and the JSON that it prints."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from ci.drivers.base import Command, State
+from ci.drivers.lines import read_last, read_line, unread
+from ci.drivers.migrator_json import ERROR, STATUS, TOLD
+from ci.timing import Kind, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ci.drivers.base import Event, Refused
+    from ci.drivers.migrator_json import Transition
+
+FILES = ("versions.json", "versions/*.py", "versions/*.sql")
+_REST = frozenset({0, 1, 2, 3})
+"""Exit codes of online-migrate that leave something for the guard to judge."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Migrator:
+    """migrator, as the tree under test brings it."""
+
+    name: str = "migrator"
+    manifest: str | None = None
+    """Path of the manifest from the root of the tree; None: as its settings say."""
+
+    def touches(self, path: str) -> bool:
+        """Return whether *path* is the manifest, or a file beside it that may be listed there."""
+        if self.manifest is not None and path == self.manifest:
+            return True
+        return any(fnmatchcase(f"/{path}", f"*/{each}") for each in FILES)
+
+    def state(self) -> Command:
+        """Return the command that says where the database is; no table is counted."""
+        return self._command("status", "--no-count", "--json")
+
+    def read_state(self, output: bytes) -> State | Refused:
+        """Return what `status` says: a transition is to be moved before its contract."""
+        found = read_last(output, STATUS)
+        if found is None:
+            error = read_last(output, ERROR)
+            if error is None:
+                raise unread("status")
+            return error.event
+        steps: list[Step] = []
+        left = list(found.transitions)
+        for each in sorted(found.pending, key=lambda each: each.number):
+            steps += [_move(move) for move in left if move.completed_by == each.number]
+            left = [move for move in left if move.completed_by != each.number]
+            steps.append(each.step)
+        steps += [_move(move) for move in left]
+        return State(version=str(found.version or ""), pending=tuple(steps))
+
+    def run(self, step: Step) -> Command:
+        """Return the command that runs *step*; an expand leaves contracts before it pending."""
+        told = ("--json", "--statements")
+        if step.kind is Kind.MOVE:
+            return self._command("online-migrate", "--only", step.name, *told, good=_REST)
+        only = ("--expand-only",) if step.kind is Kind.EXPAND else ()
+        return self._command("sync", "--version", step.version, *only, *told)
+
+    def upgrade(self) -> Sequence[Command]:
+        """Return the commands that expand, move and contract, to where the manifest ends."""
+        return (
+            self._command("sync", "--expand-only", "--json"),
+            self._command("online-migrate", "--json"),
+            self._command("sync", "--json"),
+        )
+
+    def read(self, line: bytes) -> Event | None:
+        """Return what *line* says."""
+        told = read_line(line, TOLD)
+        return None if told is None else told.event
+
+    def _command(self, *arguments: str, good: frozenset[int] = frozenset({0})) -> Command:
+        chosen = ("--manifest", self.manifest) if self.manifest else ()
+        return Command(arguments=("migrator", *chosen, *arguments), good=good)
+
+
+def _move(transition: Transition) -> Step:
+    return Step(version=transition.name, name=transition.name, kind=Kind.MOVE)
