@@ -76,6 +76,7 @@ class Finding:
 class Failure:
     """What went wrong, in words that may be published."""
 
+    rule: Rule
     error: str
     """The class of the error."""
     sqlstate: str | None = None
@@ -91,8 +92,9 @@ class Walked:
 
     sha: str
     timings: tuple[Timing, ...] = ()
-    schema: str | None = None
-    """Digest of the schema at the end."""
+    failures: tuple[Failure, ...] = ()
+    schema: tuple[str, ...] | None = None
+    """How the schema differs at the end from the models; None when nobody has looked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +125,7 @@ class Result:
     baseline: Walked | None = None
     change: Walked | None = None
     failures: tuple[Failure, ...] = ()
+    """Of what comes before baseline and change: install, restore, releases."""
     findings: tuple[Finding, ...] = ()
     machine: Machine | None = None
     again: str = ""

@@ -79,6 +79,9 @@ class Lock:
     """Seconds after the step began."""
     seconds: float
     waited: bool = False
+    """Whether it was waited for, not held."""
+    blocks: Access | None = None
+    """Whom it keeps out: readers, and writers with them, or writers alone; None: nobody."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -100,8 +100,10 @@ ANONYMIZER_LAYERS = (
 CI_LAYERS = (
     "errors",
     "timing",
+    "units",
     "numbers",
     "datasets",
+    "measures",
     "drivers",
     "result",
     "settings",
