@@ -115,6 +115,7 @@ CI_LAYERS = (
     "measuring",
     "publish",
     "verdict",
+    "heard",
     "walk",
     "history",
     "learn",

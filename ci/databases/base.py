@@ -68,6 +68,12 @@ class Database(Protocol):
     def watching(self) -> Access:
         """Return the access of the runner, as a superuser, outside the sandbox."""
 
+    def probing(self) -> Access:
+        """Return the access of an application: it reads and writes tables, and is no superuser.
+
+        It has a role of its own: what it does is not taken for what a migration does.
+        """
+
     def end_sessions(self) -> None:
         """End what the code under test has left running in the server."""
 

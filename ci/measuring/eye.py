@@ -1,0 +1,55 @@
+"""An eye: what can be seen of one engine. The watch says when it looks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from ci.timing import Access, Counters, Statement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """What an application would do to a table, over a session of its own."""
+
+    table: str
+    access: Access
+    ask: Callable[[], None]
+    """Reads, or locks a row to write it, and lets go at once. Raises when the table is gone."""
+    close: Callable[[], None]
+    """Ends the session, also while another thread waits in it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A lock of the code under test, at one moment."""
+
+    table: str
+    mode: str
+    waited: bool
+    blocks: Access | None
+
+
+class Eye(Protocol):
+    """What can be asked of one engine while the code under test works in it."""
+
+    def begin(self) -> None:
+        """Remember how far its counters are; forget its statements so far."""
+
+    def probes(self, tables: Sequence[str]) -> Sequence[Probe]:
+        """Return what probes *tables*: reads and writes of each, as far as it can be done."""
+
+    def locks(self) -> Iterable[Held]:
+        """Return the locks that the code under test holds or waits for at this moment."""
+
+    def counters(self, *, probed: int) -> Counters:
+        """Return what was done since `begin`, less what *probed* probes have read."""
+
+    def statements(self) -> tuple[Statement, ...]:
+        """Return the slowest statements since `begin`; none where the engine does not know."""
+
+    def close(self) -> None:
+        """End its sessions."""

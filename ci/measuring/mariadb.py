@@ -1,0 +1,199 @@
+"""What can be seen of MariaDB and MySQL: the performance schema, the redo log, and probes.
+
+Sessions of the watch are not instrumented, so the performance schema has only what the
+code under test has sent.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from ci.measuring.eye import Held, Probe
+from ci.measuring.plans import of_mariadb
+from ci.measuring.sessions import Session
+from ci.timing import Access, Counters, Statement
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ci.databases.base import Database
+
+PICOSECONDS = 1e12
+MOST_STATEMENTS = 50
+MOST_PLANNED = 10
+BLOCKS = {
+    "EXCLUSIVE": Access.READ,
+    "SHARED_NO_READ_WRITE": Access.READ,
+    "SHARED_NO_WRITE": Access.WRITE,
+    "SHARED_READ_ONLY": Access.WRITE,
+}
+"""Whom a metadata lock keeps out."""
+UNSEEN = (
+    "UPDATE performance_schema.threads SET INSTRUMENTED = 'NO' "
+    "WHERE PROCESSLIST_ID = CONNECTION_ID()"
+)
+INSTRUMENTS = (
+    "UPDATE performance_schema.setup_instruments SET ENABLED = 'YES', TIMED = 'YES' "
+    "WHERE NAME LIKE 'statement/%%' OR NAME = 'wait/lock/metadata/sql/mdl'",
+    "UPDATE performance_schema.setup_consumers SET ENABLED = 'YES' "
+    "WHERE NAME IN ('global_instrumentation', 'thread_instrumentation', 'statements_digest', "
+    "'events_statements_current', 'events_statements_history_long')",
+)
+FORGET = (
+    "TRUNCATE performance_schema.events_statements_summary_by_digest",
+    "TRUNCATE performance_schema.events_statements_history_long",
+)
+LOCKS = """
+SELECT DISTINCT m.OBJECT_NAME AS name, m.LOCK_TYPE AS mode, m.LOCK_STATUS AS state
+FROM performance_schema.metadata_locks m
+JOIN performance_schema.threads t ON t.THREAD_ID = m.OWNER_THREAD_ID
+WHERE t.PROCESSLIST_USER = :role AND m.OBJECT_TYPE = 'TABLE' AND m.OBJECT_SCHEMA = :database
+"""
+STATEMENTS = """
+SELECT DIGEST_TEXT AS query, COUNT_STAR AS calls, SUM_TIMER_WAIT AS spent,
+       SUM_ROWS_AFFECTED AS written, SUM_ROWS_SENT AS sent, SUM_ROWS_EXAMINED AS examined
+FROM performance_schema.events_statements_summary_by_digest
+WHERE DIGEST_TEXT IS NOT NULL AND (SCHEMA_NAME = :database OR SCHEMA_NAME IS NULL)
+ORDER BY SUM_TIMER_WAIT DESC
+"""
+SCANNING = """
+SELECT e.DIGEST_TEXT AS query, max(e.SQL_TEXT) AS text
+FROM performance_schema.events_statements_history_long e
+WHERE e.CURRENT_SCHEMA = :database AND e.NO_INDEX_USED = 1 AND e.DIGEST_TEXT IS NOT NULL
+GROUP BY e.DIGEST_TEXT
+"""
+REDO = "SHOW GLOBAL STATUS LIKE 'Innodb_lsn_current'"
+NAME = """
+SELECT t.TABLE_NAME AS name
+FROM information_schema.TABLES t
+WHERE t.TABLE_SCHEMA = :database AND t.TABLE_NAME = :name AND t.TABLE_TYPE = 'BASE TABLE'
+"""
+
+
+class MariaDBEye:
+    """Sees one database of a private server."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        watching = sa.make_url(database.watching().url)
+        migrating = sa.make_url(database.migrating().url)
+        self._role, self._name = str(migrating.username), str(migrating.database)
+        self._locks = Session(watching, first=(UNSEEN,))
+        self._counts = Session(watching, first=(UNSEEN,))
+        self._counts.do(*INSTRUMENTS)
+        self._redo = 0
+        self._sizes = (0, 0)
+
+    def begin(self) -> None:
+        """Remember how far its counters are; forget its statements so far."""
+        self._sizes = self._size()
+        self._counts.do(*FORGET)
+        self._redo = self._written()
+
+    def probes(self, tables: Sequence[str]) -> Sequence[Probe]:
+        """Return a reader and a writer of each of *tables* that is there."""
+        return [each for table in tables for each in self._probes(table)]
+
+    def _probes(self, table: str) -> Iterable[Probe]:
+        for row in self._counts.rows(NAME, {"database": self._name, "name": table}):
+            quoted = "`{}`".format(row.name.replace("`", "``").replace("%", "%%"))
+            read = f"SELECT 1 FROM {quoted} LIMIT 1"  # noqa: S608 - quoted
+            yield self._probe(table, Access.READ, [read])
+            yield self._probe(table, Access.WRITE, ["BEGIN", f"{read} FOR UPDATE", "ROLLBACK"])
+
+    def _probe(self, table: str, access: Access, statements: Sequence[str]) -> Probe:
+        session = Session(self._database.probing().url, first=self._hidden())
+        session.connection  # noqa: B018 - opened now, not while it is timed
+        self._hide(session)
+        return Probe(
+            table=table,
+            access=access,
+            ask=partial(session.do, *statements),
+            close=session.close,
+        )
+
+    def _hidden(self) -> Sequence[str]:
+        return ("SET innodb_lock_wait_timeout = 3600", "SET lock_wait_timeout = 3600")
+
+    def _hide(self, session: Session) -> None:
+        """Let the performance schema not see *session*, which may not say so itself."""
+        number = session.connection.exec_driver_sql("SELECT CONNECTION_ID()").scalar_one()
+        self._counts.do(UNSEEN.replace("CONNECTION_ID()", str(int(number))))
+
+    def locks(self) -> Iterable[Held]:
+        """Return the metadata locks on tables."""
+        values = {"role": self._role, "database": self._name}
+        for row in self._locks.rows(LOCKS, values):
+            mode = row.mode.removeprefix("MDL_")
+            yield Held(
+                table=row.name,
+                mode=mode,
+                waited=row.state == "PENDING",
+                blocks=BLOCKS.get(mode),
+            )
+
+    def counters(self, *, probed: int) -> Counters:  # noqa: ARG002 - probes are not seen
+        """Return what was done since `begin`; the redo is that of the whole server."""
+        redo = self._written() - self._redo
+        tables, indexes = self._size()
+        told = self._told()
+        return Counters(
+            rows_read=sum(int(each.examined) for each in told),
+            rows_written=sum(int(each.written) for each in told),
+            log_bytes=redo,
+            table_growth=tables - self._sizes[0],
+            index_growth=indexes - self._sizes[1],
+        )
+
+    def statements(self) -> tuple[Statement, ...]:
+        """Return the slowest statements since `begin`, those that scan with their plan."""
+        scanning = {
+            row.query: row.text for row in self._counts.rows(SCANNING, {"database": self._name})
+        }
+        return tuple(
+            self._planned(
+                Statement(
+                    sql=each.query,
+                    calls=each.calls,
+                    seconds=int(each.spent) / PICOSECONDS,
+                    rows=int(each.written + each.sent),
+                ),
+                scanning.get(each.query) if number < MOST_PLANNED else None,
+            )
+            for number, each in enumerate(self._told()[:MOST_STATEMENTS])
+        )
+
+    def _planned(self, statement: Statement, text: str | None) -> Statement:
+        """Return *statement* with its plan, made with no more rights than it was run with."""
+        if text is None:
+            return statement
+        session = Session(self._database.migrating().url, first=("SET max_statement_time = 5",))
+        try:
+            scans, plan = of_mariadb(session, text)
+        except sa.exc.SQLAlchemyError:
+            return statement
+        finally:
+            session.close()
+        return replace(statement, scans=scans, plan=plan)
+
+    def close(self) -> None:
+        """End its sessions."""
+        for each in (self._locks, self._counts):
+            with suppress(sa.exc.SQLAlchemyError):
+                each.close()
+
+    def _told(self) -> Sequence[sa.Row[tuple[object, ...]]]:
+        return self._counts.rows(STATEMENTS, {"database": self._name})
+
+    def _written(self) -> int:
+        (row,) = self._counts.rows(REDO)
+        return int(row.Value)
+
+    def _size(self) -> tuple[int, int]:
+        sizes = self._database.sizes().values()
+        return sum(each[1] for each in sizes), sum(each[2] for each in sizes)

@@ -1,0 +1,175 @@
+"""What can be seen of PostgreSQL: pg_locks, pg_stat_statements, and probes of tables.
+
+pg_stat_statements counts by role, so what the watch does itself is not in it.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from ci.measuring.eye import Held, Probe
+from ci.measuring.plans import of_postgresql
+from ci.measuring.sessions import Session
+from ci.timing import Access, Counters, Statement
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ci.databases.base import Database
+
+BLOCKS = {
+    "AccessExclusiveLock": Access.READ,
+    "ExclusiveLock": Access.WRITE,
+    "ShareRowExclusiveLock": Access.WRITE,
+    "ShareLock": Access.WRITE,
+}
+"""Whom a mode keeps out (PostgreSQL's manual, table 13.2)."""
+BLOCK_BYTES = 8192
+MOST_STATEMENTS = 50
+PLANNED_SECONDS = 0.01
+"""Statements that take less are not explained."""
+MOST_PLANNED = 10
+OURS = ("SET search_path = pg_catalog", "SET application_name = 'migrator ci'")
+
+LOCKS = """
+SELECT DISTINCT c.relname AS table, l.mode, l.granted
+FROM pg_catalog.pg_locks l
+JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
+JOIN pg_catalog.pg_class c ON c.oid = l.relation
+WHERE a.usename = :role AND a.datname = current_database() AND l.locktype = 'relation'
+  AND c.relkind IN ('r', 'p', 'm') AND c.oid >= 16384
+"""
+ROWS = """
+SELECT coalesce(sum(seq_tup_read + coalesce(idx_tup_fetch, 0)), 0)::bigint AS read,
+       coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::bigint AS written
+FROM pg_catalog.pg_stat_user_tables
+"""
+STATEMENTS = """
+SELECT s.query, s.calls, s.total_exec_time / 1000 AS seconds, s.rows, s.wal_bytes::bigint AS log,
+       s.temp_blks_written AS temporary
+FROM public.pg_stat_statements s
+JOIN pg_catalog.pg_roles r ON r.oid = s.userid
+JOIN pg_catalog.pg_database d ON d.oid = s.dbid
+WHERE r.rolname = :role AND d.datname = :database
+ORDER BY s.total_exec_time DESC
+"""
+NAME = """
+SELECT format('%I.%I', n.nspname, c.relname) AS table
+FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = :schema AND c.relname = :name AND c.relkind IN ('r', 'p')
+"""
+
+
+class PostgreSQLEye:
+    """Sees one database of a private server."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        watching = sa.make_url(database.watching().url)
+        migrating = sa.make_url(database.migrating().url)
+        self._role, self._name = str(migrating.username), str(migrating.database)
+        self._locks = Session(watching, first=OURS)
+        self._counts = Session(watching, first=OURS)
+        self._server = Session(watching.set(database="postgres"), first=OURS)
+        self._server.do("CREATE EXTENSION IF NOT EXISTS pg_stat_statements SCHEMA public")
+        self._before = (0, 0)
+        self._sizes = (0, 0)
+
+    def begin(self) -> None:
+        """Remember how far its counters are; forget its statements so far."""
+        self._sizes = self._size()
+        self._before = self._rows()
+        self._server.do("SELECT public.pg_stat_statements_reset()")
+
+    def probes(self, tables: Sequence[str]) -> Sequence[Probe]:
+        """Return a reader and a writer of each of *tables* that is there."""
+        return [each for table in tables for each in self._probes(table)]
+
+    def _probes(self, table: str) -> Iterable[Probe]:
+        schema, _, name = table.rpartition(".")
+        found = self._counts.rows(NAME, {"schema": schema or "public", "name": name})
+        for row in found:
+            read = f"SELECT 1 FROM {row.table} LIMIT 1"  # noqa: S608 - quoted by format('%I')
+            lock = f"LOCK TABLE {row.table} IN ROW EXCLUSIVE MODE"
+            writes = ["BEGIN", lock, f"{read} FOR NO KEY UPDATE", "ROLLBACK"]
+            yield self._probe(table, Access.READ, [read])
+            yield self._probe(table, Access.WRITE, writes)
+
+    def _probe(self, table: str, access: Access, statements: Sequence[str]) -> Probe:
+        session = Session(self._database.probing().url, first=OURS)
+        session.connection  # noqa: B018 - opened now, not while it is timed
+        return Probe(
+            table=table,
+            access=access,
+            ask=partial(session.do, *statements),
+            close=session.close,
+        )
+
+    def locks(self) -> Iterable[Held]:
+        """Return the locks on tables that others can see."""
+        for row in self._locks.rows(LOCKS, {"role": self._role}):
+            yield Held(
+                table=row.table,
+                mode=row.mode,
+                waited=not row.granted,
+                blocks=BLOCKS.get(row.mode),
+            )
+
+    def counters(self, *, probed: int) -> Counters:
+        """Return what was done since `begin`; a probe has read one row."""
+        read, written = self._rows()
+        tables, indexes = self._size()
+        told = self._told()
+        return Counters(
+            rows_read=max(0, read - self._before[0] - probed),
+            rows_written=written - self._before[1],
+            log_bytes=sum(each.log for each in told),
+            temporary_bytes=BLOCK_BYTES * sum(each.temporary for each in told),
+            table_growth=tables - self._sizes[0],
+            index_growth=indexes - self._sizes[1],
+        )
+
+    def statements(self) -> tuple[Statement, ...]:
+        """Return the slowest statements since `begin`, those that scan with their plan."""
+        found = [
+            Statement(sql=each.query, calls=each.calls, seconds=each.seconds, rows=each.rows)
+            for each in self._told()[:MOST_STATEMENTS]
+        ]
+        planned = [self._planned(each) for each in found[:MOST_PLANNED]]
+        return (*planned, *found[MOST_PLANNED:])
+
+    def _planned(self, statement: Statement) -> Statement:
+        """Return *statement* with its plan, made with no more rights than it was run with."""
+        if statement.seconds < PLANNED_SECONDS:
+            return statement
+        session = Session(self._database.migrating().url, first=("SET statement_timeout = '5s'",))
+        try:
+            scans, plan = of_postgresql(session, statement.sql)
+        except sa.exc.SQLAlchemyError:
+            return statement
+        finally:
+            session.close()
+        return replace(statement, scans=scans, plan=plan)
+
+    def close(self) -> None:
+        """End its sessions."""
+        for each in (self._locks, self._counts, self._server):
+            with suppress(sa.exc.SQLAlchemyError):
+                each.close()
+
+    def _told(self) -> Sequence[sa.Row[tuple[object, ...]]]:
+        return self._server.rows(STATEMENTS, {"role": self._role, "database": self._name})
+
+    def _rows(self) -> tuple[int, int]:
+        (row,) = self._counts.rows(ROWS)
+        return row.read, row.written
+
+    def _size(self) -> tuple[int, int]:
+        sizes = self._database.sizes().values()
+        return sum(each[1] for each in sizes), sum(each[2] for each in sizes)

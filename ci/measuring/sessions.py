@@ -1,0 +1,57 @@
+"""Sessions of the runner in a database of which the code under test may have made anything.
+
+No function, view or operator of that code may run with the rights of a superuser: what a
+superuser asks is the server's own catalogue, by its full name; what looks at tables has the
+rights of an application.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+from sqlalchemy.pool import NullPool
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from sqlalchemy.engine import Connection, Row
+
+
+class Session:
+    """One connection, opened when it is first used, where each statement commits by itself."""
+
+    def __init__(self, url: sa.URL | str, *, first: Sequence[str] = ()) -> None:
+        self._engine = sa.create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+        self._first = tuple(first)
+        self._connection: Connection | None = None
+        self._lock = threading.RLock()
+
+    @property
+    def connection(self) -> Connection:
+        """The connection, after the statements that come first in it."""
+        if self._connection is None:
+            self._connection = self._engine.connect()
+            for each in self._first:
+                self._connection.exec_driver_sql(each)
+        return self._connection
+
+    def rows(self, query: str, values: Mapping[str, Any] | None = None) -> Sequence[Row[Any]]:
+        """Return what *query* finds; threads take turns."""
+        with self._lock:
+            return self.connection.execute(sa.text(query), values or {}).all()
+
+    def do(self, *statements: str) -> None:
+        """Send *statements*, and read nothing."""
+        for each in statements:
+            self.connection.exec_driver_sql(each)
+
+    def close(self) -> None:
+        """End the session."""
+        if self._connection is not None:
+            self._connection.invalidate()
+            self._connection.close()
+            self._connection = None
+        self._engine.dispose()
