@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,8 +81,3 @@ def shown(line: bytes) -> str:
     """Return *line* for people: what a terminal would obey is spelt out."""
     text = line.decode("utf-8", "backslashreplace")
     return _OBEYED.sub(lambda found: found.group().encode("unicode_escape").decode(), text)
-
-
-def write_shown(log: IO[str], line: bytes) -> None:
-    """Add *line* to a *log*."""
-    log.write(f"{shown(line)}\n")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Sequence
 from contextlib import contextmanager
 from errno import EAFNOSUPPORT, ENOSYS, EPERM
 from socket import AF_UNIX
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ci.errors import SandboxError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 LIBRARY = "libseccomp.so.2"
 _ALLOW = 0x7FFF0000
@@ -50,8 +49,10 @@ MISSING = (
     *("memfd_create", "memfd_secret"),
 )
 """What looks as on an older kernel, where libraries know what to do instead."""
-NAMESPACES = (0x00000080, 0x00020000, 0x02000000, 0x04000000, 0x08000000, 0x10000000)
-NAMESPACES += (0x20000000, 0x40000000)
+NAMESPACES = (
+    *(0x00000080, 0x00020000, 0x02000000, 0x04000000),
+    *(0x08000000, 0x10000000, 0x20000000, 0x40000000),
+)
 """CLONE_NEW…: time, mount, cgroup, uts, ipc, user, pid, net."""
 TERMINAL = (0x5412, 0x541C)
 """TIOCSTI and TIOCLINUX: type into the terminal of somebody else."""
