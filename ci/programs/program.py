@@ -106,7 +106,7 @@ class Running:
         return self._warden.poll()
 
     def wait(self, seconds: float, *, step: str) -> int:
-        """Return its exit status; raises DeadlineError after *seconds*, when nothing is left of it."""
+        """Return its exit status; raises DeadlineError after *seconds*, all of it ended."""
         try:
             return self._warden.wait(timeout=seconds)
         except subprocess.TimeoutExpired:
