@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 PIECE = 1 << 16
 JOIN = (
-    'exec 2>"/dev/fd/$1" || exit 125; shift; '
+    'umask 022; exec 2>"/dev/fd/$1" || exit 125; shift; '
     'while [ "$1" != -- ]; do echo $$ >"$1/cgroup.procs" || exit 125; shift; done; shift; '
     'exec "$@"'
 )
