@@ -68,10 +68,10 @@ class Deadlines:
 class Judging:
     """When a step counts as slower than its baseline."""
 
-    k: Annotated[float, Meta(ge=1)] = 5.0
-    """Median absolute deviations of the baseline."""
-    smallest_seconds: Annotated[float, Meta(ge=0)] = 1.0
-    smallest_share: Annotated[float, Meta(ge=0)] = 0.2
+    k: Annotated[float, Meta(ge=1)] = 2.0
+    """Standard errors of the difference between the medians, as the MAD tells them."""
+    smallest_seconds: Annotated[float, Meta(ge=0)] = 0.05
+    smallest_share: Annotated[float, Meta(ge=0)] = 0.25
     """Of the baseline. An effect that is smaller than either does not count."""
 
 
@@ -132,7 +132,7 @@ class Settings:
     extras: tuple[Word, ...] = ()
     wheels: tuple[Folder, ...] = ()
     """Folders on the runner's machine with wheels that no index has."""
-    runs: Annotated[int, Meta(ge=1, le=100)] = 3
+    runs: Annotated[int, Meta(ge=1, le=100)] = 7
     datasets: tuple[Folder, ...] = ("datasets",)
     deadlines: Deadlines = field(default_factory=Deadlines)
     limits: Limits = field(default_factory=Limits)

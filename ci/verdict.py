@@ -16,6 +16,7 @@ from ci.datasets.dataset import Measure
 from ci.measures import NAMES, SECONDS, measured_of, shown, values_of
 from ci.numbers import doubt
 from ci.result import Colour, Finding, Rule
+from ci.settings import Judging
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -23,15 +24,6 @@ if TYPE_CHECKING:
     from ci.datasets.dataset import Budget, Budgets
     from ci.result import Failure, Walked
     from ci.timing import Step, Timing
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Thresholds:
-    """How sure one has to be, and which effect counts."""
-
-    k: float = 2.0
-    ratio: float = 1.25
-    seconds: float = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +37,7 @@ class Case:
     """Files of the change."""
     adds: bool = False
     """Whether the change adds or edits migrations."""
-    thresholds: Thresholds = field(default_factory=Thresholds)
+    judging: Judging = field(default_factory=Judging)
 
 
 def judge(case: Case) -> tuple[Finding, ...]:
@@ -174,18 +166,18 @@ def _slower(case: Case) -> Iterator[Finding]:
         for measure in (Measure.SECONDS, Measure.STALL, Measure.LOCK):
             old = values_of(measure, before.get(step.key, ()))
             new = values_of(measure, timings)
-            if old and new and is_slower(old, new, case.thresholds):
+            if old and new and is_slower(old, new, case.judging):
                 yield _slow(step, measure, old, new)
 
 
-def is_slower(old: Sequence[float], new: Sequence[float], thresholds: Thresholds) -> bool:
+def is_slower(old: Sequence[float], new: Sequence[float], judging: Judging) -> bool:
     """Return whether *new* is above *old* by more than chance, and by enough to count."""
     before, after = median(old), median(new)
     apart = after - before
     return (
-        apart > thresholds.k * doubt(old, new)
-        and apart > thresholds.seconds
-        and after > thresholds.ratio * before
+        apart > judging.k * doubt(old, new)
+        and apart > judging.smallest_seconds
+        and apart > judging.smallest_share * before
     )
 
 
@@ -210,8 +202,8 @@ def _unsteady(case: Case) -> Iterator[Finding]:
     for step, timings in _by_step(case.change.timings).items():
         values = values_of(Measure.SECONDS, timings)
         middle = median(values) if values else 0.0
-        wide = len(values) > 1 and case.thresholds.k * doubt(values, values) > middle / 2
-        if wide and middle > case.thresholds.seconds:
+        wide = len(values) > 1 and case.judging.k * doubt(values, values) > middle / 2
+        if wide and middle > case.judging.smallest_seconds:
             yield Finding(
                 colour=Colour.YELLOW,
                 rule=Rule.NOISE,
