@@ -5,17 +5,15 @@ They decide what is run and how far it is trusted, so they are never read from a
 
 from __future__ import annotations
 
-import re
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
-from difflib import get_close_matches
-from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
+from collections.abc import Mapping  # noqa: TC003 - read when a table is converted
+from dataclasses import dataclass, field
+from typing import Annotated, Literal, TypeAlias
 
-import msgspec
 from msgspec import Meta
 
 from ci.errors import ConfigurationError
+from ci.strict import convert
 
 Count: TypeAlias = Annotated[int, Meta(ge=1)]
 Seconds: TypeAlias = Annotated[float, Meta(gt=0)]
@@ -159,36 +157,4 @@ def read_settings(document: bytes, *, where: str = "pyproject.toml") -> Settings
     table = tool.get("ci", {}) if isinstance(tool, dict) else {}
     if not isinstance(table, dict):
         raise ConfigurationError(f"{where}: tool.ci is no table")
-    known = _known(table, Settings, f"{where}: tool.ci")
-    try:
-        return msgspec.convert(known, Settings)
-    except msgspec.ValidationError as error:
-        said = re.sub(r"\$\.?", "tool.ci.", str(error)).replace("_", "-")
-        raise ConfigurationError(f"{where}: {said[:1].lower()}{said[1:]}") from error
-
-
-def _known(table: Mapping[str, object], shape: type, where: str) -> dict[str, object]:
-    """Return *table* with its keys as *shape* names them; refuse the others."""
-    hints = get_type_hints(shape)
-    names = {each.name.replace("_", "-"): each.name for each in fields(shape)}
-    found: dict[str, object] = {}
-    for key, value in table.items():
-        if key not in names:
-            near = get_close_matches(key, names, n=1)
-            cure = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
-            raise ConfigurationError(f"{where} has {key!r}", hint=cure)
-        found[names[key]] = _inner(value, hints[names[key]], f"{where}.{key}")
-    return found
-
-
-def _inner(value: object, hint: Any, where: str) -> object:
-    """Return *value* with the keys of the tables in it named as *hint* has them."""
-    inner = next((each for each in (hint, *get_args(hint)) if is_dataclass(each)), None)
-    if inner is None or not isinstance(value, dict):
-        return value
-    if get_origin(hint) is Mapping:
-        tables = {
-            key: {"ref": each} if isinstance(each, str) else each for key, each in value.items()
-        }
-        return {key: _inner(each, inner, f"{where}.{key}") for key, each in tables.items()}
-    return _known(value, inner, where)  # type: ignore[arg-type]  # a class, as hints have it
+    return convert(table, Settings, where=f"{where}: tool.ci")

@@ -99,6 +99,7 @@ ANONYMIZER_LAYERS = (
 
 CI_LAYERS = (
     "errors",
+    "strict",
     "timing",
     "units",
     "numbers",
