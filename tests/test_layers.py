@@ -118,6 +118,7 @@ CI_LAYERS = (
     "verdict",
     "heard",
     "walk",
+    "job",
     "history",
     "learn",
     "report",
