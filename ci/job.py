@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from ci.drivers import schema
 from ci.errors import CiError, DeadlineError, SetupError
-from ci.result import Colour, Failure, Finding, Machine, Result, Rule, Walked
+from ci.result import Allowed, Colour, Failure, Finding, Machine, Result, Rule, Walked
 from ci.settings import Settings
 from ci.verdict import Case, confirm, described, judge, suspicious
 from ci.walk import Walk
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ci.databases.base import Database
     from ci.datasets.dataset import Dataset
@@ -89,11 +89,18 @@ class Job:
             seconds=time.monotonic() - clock,
             baseline=baseline,
             change=change,
+            budgets=tuple(self._allowed(change)),
             failures=failures,
             findings=findings,
             machine=machine,
             again=again,
         )
+
+    def _allowed(self, change: Walked | None) -> Iterator[Allowed]:
+        steps = dict.fromkeys(each.step for each in change.timings) if change else {}
+        for step in steps:
+            for budget in self.dataset.budgets.of(step).values():
+                yield Allowed(step=step, budget=budget)
 
     def _prepared(self) -> str:
         """Bring the database to where the releases before the target branch end; keep that state.

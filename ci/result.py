@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ci.datasets.dataset import Measure  # noqa: TC001 - msgspec reads the annotations
+from ci.datasets.dataset import Budget, Measure  # noqa: TC001 - msgspec reads the annotations
 from ci.errors import CiError
 from ci.timing import Engine, Step, Timing  # noqa: TC001 - the same
 
@@ -98,6 +98,14 @@ class Walked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Allowed:
+    """What a step of the change may take."""
+
+    step: Step
+    budget: Budget
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
     """What it was measured on."""
 
@@ -124,6 +132,7 @@ class Result:
     seconds: float
     baseline: Walked | None = None
     change: Walked | None = None
+    budgets: tuple[Allowed, ...] = ()
     failures: tuple[Failure, ...] = ()
     """Of what comes before baseline and change: install, restore, releases."""
     findings: tuple[Finding, ...] = ()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ci.result import Colour, Finding, Result, Rule, Walked
+from ci.datasets.dataset import Budget, Measure
+from ci.result import Allowed, Colour, Finding, Result, Rule, Walked
 from ci.timing import (
     Access,
     Counters,
@@ -67,6 +68,10 @@ def result(
         baseline=Walked(sha="a" * 40, timings=timed(OLD, before, before, before)),
         change=Walked(
             sha="b" * 40, timings=(*timed(OLD, seconds, seconds, seconds), *timed(NEW, 0.1, 0.1))
+        ),
+        budgets=tuple(
+            Allowed(step=step, budget=Budget(measure=Measure.SECONDS, limit=1.0))
+            for step in (OLD, NEW)
         ),
         findings=(
             Finding(

@@ -1,0 +1,1 @@
+"""Report: what a run found, for the people and the programs that look at it."""

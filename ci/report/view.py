@@ -1,0 +1,306 @@
+"""View: the results of a run as they are looked at, whatever they are written in. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING
+
+from ci.datasets.dataset import Measure
+from ci.measures import NAMES, measured_of, shown
+from ci.result import Colour, Finding, Result
+from ci.timing import Access, Kind, Lock
+from ci.units import duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from ci.history import Series
+    from ci.result import Walked
+    from ci.timing import Observation, Pace, Stall, Statement, Step, Timing
+
+WORDS = {Colour.GREEN: "SUCCESS", Colour.YELLOW: "SUCCESS, with warnings", Colour.RED: "FAILURE"}
+NEAR = 5
+"""A budget that is more than so many times what was taken does not fit beside it in a chart."""
+MOST_STATEMENTS = 20
+MOST_SPANS = 60
+"""Locks and stalls of a step that are drawn, the longest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """A time beside its baseline and its budget; shares of the width, from 0 to 1."""
+
+    change: float
+    baseline: float | None
+    budget: float | None
+    """None where there is none, or where it is far away."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """A lock or a stall in a timeline; *left* and *width* are shares of the step's time."""
+
+    row: str
+    left: float
+    width: float
+    seconds: str
+    kind: str
+    """read or write, whom it keeps out; gentle; waited; stall."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One step, as it is in the change."""
+
+    step: Step
+    colour: Colour
+    seconds: str
+    baseline: str | None
+    budget: str | None
+    cold: str | None
+    runs: int
+    spread: str
+    """The fastest and the slowest run."""
+    bar: Bar
+    figures: Mapping[str, str]
+    """What else was measured, by its name."""
+    statements: tuple[Statement, ...]
+    marks: tuple[Mark, ...]
+    findings: tuple[Finding, ...]
+    trend: tuple[float, ...] = ()
+    """Medians of past runs, the oldest first, as shares of the largest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One dataset on one engine."""
+
+    result: Result
+    rows: tuple[Row, ...]
+    general: tuple[Finding, ...]
+    """Findings that are of no step."""
+    took: str
+
+    @property
+    def name(self) -> str:
+        """What it is called in a list."""
+        return f"{self.result.dataset} ({self.result.engine.value})"
+
+    @property
+    def word(self) -> str:
+        """What it came to."""
+        return WORDS[self.result.colour]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """A whole run."""
+
+    run: str
+    project: str
+    colour: Colour
+    began: str
+    base: str
+    change: str
+    parts: tuple[Part, ...]
+    contact: str | None = None
+    link: str | None = None
+
+    @property
+    def word(self) -> str:
+        """What it came to."""
+        return WORDS[self.colour]
+
+    @property
+    def findings(self) -> tuple[tuple[Part, Finding], ...]:
+        """All findings with their part, the worst first."""
+        found = [(part, each) for part in self.parts for each in part.result.findings]
+        order = list(Colour)
+        return tuple(sorted(found, key=lambda each: -order.index(each[1].colour)))
+
+
+def view(
+    results: Sequence[Result],
+    *,
+    series: Iterable[Series] = (),
+    contact: str | None = None,
+    link: str | None = None,
+) -> View:
+    """Return the view of the *results* of one run, with what past runs took."""
+    worst = max((each.colour for each in results), key=list(Colour).index)
+    first = results[0]
+    past = {
+        (each.dataset, each.engine, each.kind, each.name): [point.value for point in each.points]
+        for each in series
+        if each.measure is Measure.SECONDS
+    }
+    return View(
+        run=first.run,
+        project=first.project,
+        colour=worst,
+        began=min(each.began for each in results).removesuffix("+00:00").replace("T", " "),
+        base=next((each.baseline.sha for each in results if each.baseline), ""),
+        change=next((each.change.sha for each in results if each.change), ""),
+        parts=tuple(_part(each, past) for each in results),
+        contact=contact,
+        link=link,
+    )
+
+
+def _part(result: Result, past: Mapping[tuple[str, str, str, str], Sequence[float]]) -> Part:
+    before = _by_step(result.baseline)
+    rows = []
+    for step, timings in _by_step(result.change).items():
+        place = (result.dataset, result.engine.value, *step.key)
+        old = before.get(step)
+        rows.append(_row(result, step, timings, old or (), past.get(place, ())))
+    general = tuple(each for each in result.findings if each.step is None)
+    failed = _failed_rows(result, {row.step for row in rows})
+    return Part(
+        result=result,
+        rows=tuple(rows),
+        general=(*general, *failed),
+        took=duration(result.seconds),
+    )
+
+
+def _failed_rows(result: Result, shown_steps: set[Step]) -> list[Finding]:
+    """Return the findings of steps that have no timing, and so no row."""
+    return [each for each in result.findings if each.step and each.step not in shown_steps]
+
+
+def _by_step(walked: Walked | None) -> Mapping[Step, Sequence[Timing]]:
+    found: dict[Step, list[Timing]] = {}
+    for each in walked.timings if walked else ():
+        found.setdefault(each.step, []).append(each)
+    return found
+
+
+def _warm(timings: Sequence[Timing]) -> Sequence[Timing]:
+    return [each for each in timings if each.warm] or timings
+
+
+def _row(
+    result: Result,
+    step: Step,
+    timings: Sequence[Timing],
+    before: Sequence[Timing],
+    past: Sequence[float],
+) -> Row:
+    findings = tuple(each for each in result.findings if each.step == step)
+    warm = _warm(timings)
+    seconds = [each.seconds for each in warm]
+    cold = [each.seconds for each in timings if not each.warm]
+    took = median(seconds)
+    old = median(each.seconds for each in _warm(before)) if before else None
+    budget = _limit(result, step)
+    largest = max(past, default=0.0)
+    return Row(
+        step=step,
+        colour=_worst(findings),
+        seconds=duration(took),
+        baseline=None if old is None else duration(old),
+        budget=None if budget is None else duration(budget),
+        cold=duration(median(cold)) if cold and len(cold) < len(timings) else None,
+        runs=len(warm),
+        spread=f"{duration(min(seconds))} to {duration(max(seconds))}",
+        bar=_bar(took, old, budget),
+        figures=_figures(step, warm),
+        statements=_typical(warm).observation.statements[:MOST_STATEMENTS],
+        marks=_marks(_typical(warm)),
+        findings=findings,
+        trend=tuple(each / largest for each in past) if largest and len(past) > 1 else (),
+    )
+
+
+def _limit(result: Result, step: Step) -> float | None:
+    """Return the seconds that *step* may take."""
+    budgets = (each.budget for each in result.budgets if each.step == step)
+    return next((each.limit for each in budgets if each.measure is Measure.SECONDS), None)
+
+
+def _worst(findings: Iterable[Finding]) -> Colour:
+    order = list(Colour)
+    return max((each.colour for each in findings), key=order.index, default=Colour.GREEN)
+
+
+def _typical(timings: Sequence[Timing]) -> Timing:
+    """Return the run that took the median time."""
+    return sorted(timings, key=lambda each: each.seconds)[(len(timings) - 1) // 2]
+
+
+def _bar(took: float, old: float | None, budget: float | None) -> Bar:
+    near = budget if budget is not None and budget <= NEAR * max(took, old or 0) else None
+    whole = max(took, old or 0, near or 0) or 1
+    return Bar(
+        change=took / whole,
+        baseline=None if old is None else old / whole,
+        budget=None if near is None else near / whole,
+    )
+
+
+def _figures(step: Step, timings: Sequence[Timing]) -> Mapping[str, str]:
+    found = {}
+    for measure in Measure:
+        value = measured_of(measure, timings)
+        if measure is not Measure.SECONDS and value is not None:
+            found[NAMES[measure]] = shown(measure, value)
+    paces = [each.pace for each in timings if each.pace]
+    if step.kind is Kind.MOVE and paces:
+        found |= pace_figures(sorted(paces, key=lambda each: each.rows_per_second)[len(paces) // 2])
+    return found
+
+
+def pace_figures(pace: Pace) -> Mapping[str, str]:
+    """Return what *pace* says: rows per second, and how long production would take."""
+    high = "" if pace.high == float("inf") else f" to {pace.high:,.0f}"
+    found = {
+        "rows moved": f"{pace.moved:,} in {pace.batches:,} batches",
+        "rows per second": f"{pace.rows_per_second:,.0f} (95 %: {pace.low:,.0f}{high})",
+    }
+    if pace.eta is not None and pace.production_rows is not None:
+        expected, best, worst = pace.eta
+        found["in production"] = (
+            f"{duration(expected)} for {pace.production_rows:,} rows "
+            f"(95 %: {duration(best)} to {duration(worst)})"
+        )
+    return found
+
+
+def _marks(timing: Timing) -> tuple[Mark, ...]:
+    seen = timing.observation
+    spans: list[Lock | Stall] = [*_worth_drawing(seen), *seen.stalls]
+    longest = sorted(spans, key=lambda each: -each.seconds)[:MOST_SPANS]
+    whole = max(timing.seconds, 1e-9)
+    return tuple(_mark(each, whole) for each in sorted(longest, key=_place))
+
+
+def _worth_drawing(seen: Observation) -> list[Lock]:
+    """Return the locks that keep somebody out, or that were waited for."""
+    return [each for each in seen.locks if each.blocks is not None or each.waited]
+
+
+def _place(span: Lock | Stall) -> tuple[str, float]:
+    return _label(span), span.began
+
+
+def _label(span: Lock | Stall) -> str:
+    if isinstance(span, Lock):
+        return f"{span.table} {span.mode}{' (waited)' if span.waited else ''}"
+    table = span.table or "database"
+    return f"{table} {'read' if span.access is Access.READ else 'write'} stalled"
+
+
+def _mark(span: Lock | Stall, whole: float) -> Mark:
+    left = min(span.began / whole, 1.0)
+    kind = "stall"
+    if isinstance(span, Lock):
+        kind = "waited" if span.waited else str(span.blocks)
+    return Mark(
+        row=_label(span),
+        left=left,
+        width=max(min(span.seconds / whole, 1 - left), 0.003),
+        seconds=duration(span.seconds),
+        kind=kind,
+    )

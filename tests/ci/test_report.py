@@ -1,0 +1,212 @@
+"""Reports: each form says the verdict, and nothing in a result can break out of it."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from ci.report import text
+from ci.report.annotations import github, gitlab
+from ci.report.html import LIMIT, index_page, run_page
+from ci.report.junit import junit
+from ci.report.markdown import markdown
+from ci.report.sarif import sarif
+from ci.report.view import View, view
+from ci.result import Colour, Finding, Result, Rule
+from ci.timing import Engine, Kind, Pace, Statement, Timing
+from tests.ci.results import OLD, SEEN, result
+
+HOSTILE = "<script>alert(1)</script>\"'`]]>::error::\n@everyone [x](javascript:1) \x1b[31m | \x00"
+
+
+def hostile() -> Result:
+    """Return a result in which everything that has a name has a hostile one."""
+    step = replace(OLD, name=HOSTILE, version=HOSTILE, path=HOSTILE)
+    seen = replace(
+        SEEN,
+        locks=tuple(replace(each, table=HOSTILE, mode=HOSTILE) for each in SEEN.locks),
+        stalls=tuple(replace(each, table=HOSTILE) for each in SEEN.stalls),
+        statements=(Statement(sql=HOSTILE, seconds=1, plan=HOSTILE, scans=(HOSTILE,)),),
+    )
+    found = Finding(colour=Colour.RED, rule=Rule.BUDGET, step=step, said=HOSTILE)
+    good = result()
+    assert good.change
+    return replace(
+        good,
+        project=HOSTILE,
+        dataset=HOSTILE,
+        again=HOSTILE,
+        findings=(found, replace(found, step=None)),
+        change=replace(good.change, timings=(Timing(step=step, seconds=1, observation=seen),)),
+    )
+
+
+class Tags(HTMLParser):
+    """Collects the tags and the attributes of a page."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+
+@pytest.fixture
+def good() -> View:
+    other = replace(result(), engine=Engine.SQLITE, findings=())
+    return view([result(), other], contact="dba@example.org", link="https://ci.example.org/r1")
+
+
+def test_the_page_says_the_verdict_first_and_then_each_step(good: View) -> None:
+    page = run_page(good)
+    places = [
+        page.index(each) for each in ("FAILURE", "small (postgresql)", "make_people", "500 ms")
+    ]
+
+    assert places == sorted(places)
+    assert "target branch 200 ms" in page
+    assert "budget 1.00 s" in page
+    assert "python -m ci run --base origin/main" in page
+
+
+def test_the_page_needs_nothing_but_itself(good: View) -> None:
+    page = run_page(good)
+    assert not re.search(r'(src|href)="(?!https://ci\.example\.org)', page)
+    assert "url(" not in page
+    assert "@import" not in page
+    assert "default-src 'none'" in page
+    assert "prefers-color-scheme: dark" in page
+    assert "width=device-width" in page
+
+
+def test_nothing_hostile_becomes_a_tag() -> None:
+    shown = view([hostile()])
+    tags = Tags(run_page(shown))
+    plain = Tags(run_page(view([result()])))
+
+    assert "script" not in tags.tags
+    assert tags.tags <= plain.tags
+    assert tags.attributes <= plain.attributes
+    assert "script" not in Tags(index_page([shown])).tags
+
+
+def test_a_page_stays_below_a_megabyte() -> None:
+    statements = tuple(Statement(sql="x" * 5000, seconds=1) for _ in range(50))
+    seen = replace(SEEN, statements=statements)
+    steps = [replace(OLD, version=str(n), name=f"step_{n}") for n in range(120)]
+    huge = result()
+    assert huge.change
+    change = replace(
+        huge.change, timings=tuple(Timing(step=s, seconds=1, observation=seen) for s in steps)
+    )
+    page = run_page(view([replace(huge, change=change)]))
+
+    assert 0 < len(page.encode()) <= LIMIT
+    assert "step_119" in page
+
+
+def test_a_move_tells_its_speed_and_what_production_would_take() -> None:
+    move = replace(OLD, kind=Kind.MOVE)
+    pace = Pace(
+        rows=1000, moved=1000, batches=10, rows_per_second=500, low=400, high=625,
+        production_rows=1_000_000,
+    )  # fmt: skip
+    good = result()
+    assert good.change
+    change = replace(good.change, timings=(Timing(step=move, seconds=2, pace=pace),))
+    page = run_page(view([replace(good, change=change)]))
+
+    assert "500 (95 %: 400 to 625)" in page
+    assert "33m 20s for 1,000,000 rows (95 %: 26m 40s to 41m 40s)" in page
+
+
+def test_what_has_no_timing_is_told_as_well() -> None:
+    refused = Finding(
+        colour=Colour.RED,
+        rule=Rule.GUARD,
+        step=replace(OLD, name="drop_people"),
+        said="the guard refuses it",
+    )
+    shown = view([replace(result(), change=None, findings=(refused,))])
+
+    assert "the guard refuses it" in run_page(shown)
+    assert "drop_people" in junit(shown)
+
+
+def test_text_fits_a_terminal(good: View) -> None:
+    lines = list(text.lines(good))
+    assert max(map(len, lines)) <= 80
+    assert lines[-1] == "FAILURE"
+    assert any("make_people" in each and "500 ms" in each and "200 ms" in each for each in lines)
+
+
+def test_markdown_links_each_dataset_and_shows_each_step(good: View) -> None:
+    found = markdown(good)
+    assert "- [small \\(postgresql\\)](https://ci.example.org/r1): FAILURE in 12.50 s" in found
+    assert "| ❌ | 1 make\\_people | 500 ms | 200 ms | 1.00 s | 400 ms |" in found
+
+
+def test_markdown_says_nothing_hostile() -> None:
+    found = markdown(view([hostile()]))
+    said = "\n".join(line for line in found.splitlines() if not line.startswith("    "))
+    assert "<script" not in said
+    assert "](javascript" not in said
+    assert not re.search(r"(?<!\\)@", said)
+    assert "\x1b" not in found
+
+
+def test_junit_is_read_by_a_parser(good: View) -> None:
+    root = ET.fromstring(junit(good))  # noqa: S314 - we wrote it
+    (suite, other) = root.iter("testsuite")
+    assert (suite.get("tests"), suite.get("failures"), other.get("failures")) == ("2", "1", "0")
+    assert ET.fromstring(junit(view([hostile()]))) is not None  # noqa: S314
+
+
+def test_sarif_places_findings_at_files(good: View) -> None:
+    (run,) = json.loads(sarif(good))["runs"]
+    (found,) = run["results"]
+
+    assert found["level"] == "error"
+    place = found["locations"][0]["physicalLocation"]
+    assert place["artifactLocation"]["uri"] == "versions/make_people.py"
+    assert (
+        "<"
+        not in json.loads(sarif(view([hostile()])))["runs"][0]["results"][0]["locations"][0][
+            "physicalLocation"
+        ]["artifactLocation"]["uri"]
+    )
+
+
+def test_github_shows_findings_beside_files(good: View) -> None:
+    assert list(github(good)) == [
+        "::error file=versions/make_people.py,line=1,title=small (postgresql)%3A slower::"
+        "make_people: time 500 ms, 2.5 × the 200 ms of the target branch"
+    ]
+
+
+def test_nothing_hostile_is_a_command_of_github() -> None:
+    for line in github(view([hostile()])):
+        assert "\n" not in line
+        assert line.startswith("::error ")
+
+
+def test_gitlab_tells_findings_apart(good: View) -> None:
+    (found,) = json.loads(gitlab(good))
+    assert found["location"] == {"path": "versions/make_people.py", "lines": {"begin": 1}}
+    both = json.loads(gitlab(view([hostile()])))
+    assert len({each["fingerprint"] for each in both}) == 2
+
+
+def test_the_index_lists_runs(good: View) -> None:
+    page = index_page([good])
+    assert 'href="r1.html"' in page
+    assert "small (postgresql), small (sqlite)" in page
