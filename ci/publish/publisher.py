@@ -1,0 +1,142 @@
+"""Publisher: statements, names and errors, said again in words that may be published."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from ci.publish.keywords import plan_words, reserved, states
+from ci.publish.tokens import Sort, Token, UnreadableText, tokens
+from ci.result import Failure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from ci.publish.vocabulary import Vocabulary
+    from ci.timing import Engine, Step
+
+HIDDEN = "…"
+READ = 1 << 18
+"""Letters of a statement that are looked at."""
+STATEMENT = 4000
+"""Letters of a statement that are said."""
+PLAN_LINES = 60
+NAMES = 20
+PLACEHOLDERS = 1000
+_LITERALS = re.compile(r"\?(?:, \?)+")
+_ROWS = re.compile(r"(\(\?(?:, …)?\))(?:, \1)+")
+_TIGHT_BEFORE = frozenset({",", ")", ";", ".", "::", "]"})
+_TIGHT_AFTER = frozenset({"(", ".", "::", "["})
+
+
+class Publisher:
+    """Says what happened in one run; the same unknown name is the same placeholder all along."""
+
+    def __init__(self, vocabulary: Vocabulary, engine: Engine) -> None:
+        self._vocabulary = vocabulary
+        self._engine = engine
+        self._placeholders: dict[str, str] = {}
+
+    def statement(self, sql: str) -> str:
+        """Return *sql* without its literals, comments and unknown names; … if it is in doubt."""
+        try:
+            words = self._words(tokens(sql[:READ], self._engine))
+            return _shortened(_joined(words), cut=len(sql) > READ)
+        except UnreadableText:
+            return HIDDEN
+
+    def plan(self, text: str) -> str:
+        """Return a plan, a line of it at a time, as `statement` returns statements."""
+        lines = text.split("\n")[: PLAN_LINES + 1]
+        said = [self._plan_line(each) for each in lines[:PLAN_LINES]]
+        return "\n".join([*said, *([HIDDEN] if len(lines) > PLAN_LINES else [])])
+
+    def name(self, name: str) -> str:
+        """Return the name of a table, a column, an index; with its schema, if it has one."""
+        return ".".join(self._word(each) for each in name.split(".", 3)[:3])
+
+    def names(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Return names of objects, each once, and not too many."""
+        return tuple(dict.fromkeys(map(self.name, islice(names, NAMES))))
+
+    def step(self, step: Step) -> Step:
+        """Return *step* as the tree calls it, if it is in the tree."""
+        path = step.path if step.path in self._vocabulary.paths else None
+        return replace(step, version=self.name(step.version), name=self.name(step.name), path=path)
+
+    def failure(
+        self,
+        error: str,
+        *,
+        sqlstate: str | None = None,
+        names: Iterable[str] = (),
+        step: Step | None = None,
+        phase: str = "",
+    ) -> Failure:
+        """Return what went wrong: the class of the error, its SQLSTATE, names of objects.
+
+        *phase* is ours, and not looked at.
+        """
+        return Failure(
+            error=self.error(error),
+            sqlstate=sqlstate if sqlstate in states() else None,
+            names=self.names(names),
+            step=None if step is None else self.step(step),
+            phase=phase,
+        )
+
+    def error(self, name: str) -> str:
+        """Return the class of an error without its module; Exception for an unknown one."""
+        last = name.rpartition(".")[2]
+        return last if last.isascii() and self._vocabulary.knows_error(last) else "Exception"
+
+    def _plan_line(self, line: str) -> str:
+        """Return one line of a plan, as far to the right as it was."""
+        bare = line.lstrip(" ")
+        try:
+            said = _joined(self._words(tokens(bare, self._engine), plan=True))
+        except UnreadableText:
+            said = HIDDEN
+        return " " * min(len(line) - len(bare), 40) + _shortened(said)
+
+    def _words(self, found: Iterable[Token], *, plan: bool = False) -> Iterator[str]:
+        """Yield what is said for each token."""
+        known = plan_words() if plan else frozenset()
+        for token in found:
+            said = token.sort in {Sort.LITERAL, Sort.SIGN} or token.text.lower() in known
+            yield token.text if said else self._word(token.text)
+
+    def _word(self, word: str) -> str:
+        """Return *word*, or what stands for it."""
+        if word.isascii() and self._vocabulary.knows(word):
+            return word
+        if word not in self._placeholders:
+            if len(self._placeholders) >= PLACEHOLDERS:
+                return HIDDEN
+            self._placeholders[word] = f"{HIDDEN}{len(self._placeholders) + 1}"
+        return self._placeholders[word]
+
+
+def _joined(words: Iterable[str]) -> str:
+    """Return *words* as people write them; stop when they are more than can be said."""
+    said: list[str] = []
+    length, last = 0, "("
+    for word in words:
+        called = word == "(" and last[-1:].isalnum() and last.lower() not in reserved()
+        tight = called or word in _TIGHT_BEFORE or last in _TIGHT_AFTER
+        said.append(word if tight else f" {word}")
+        length += len(said[-1])
+        last = word
+        if length > 4 * STATEMENT:
+            return "".join(said).strip() + f" {HIDDEN}"
+    return "".join(said).strip()
+
+
+def _shortened(text: str, *, cut: bool = False) -> str:
+    """Return *text* with lists of literals as one, and not too long."""
+    short = _ROWS.sub(rf"\1, {HIDDEN}", _LITERALS.sub(f"?, {HIDDEN}", text))
+    if len(short) > STATEMENT:
+        short, cut = short[:STATEMENT].rpartition(" ")[0], True
+    return f"{short} {HIDDEN}" if cut and not short.endswith(HIDDEN) else short
