@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from ci.drivers import schema
 from ci.errors import CiError, DeadlineError, SetupError
+from ci.publish import Publisher, Vocabulary, paths_of, words_of
 from ci.result import Allowed, Colour, Failure, Finding, Machine, Result, Rule, Walked
 from ci.settings import Settings
 from ci.verdict import Case, confirm, described, judge, suspicious
@@ -125,13 +126,27 @@ class Job:
             "baseline": self.places.at(self.subject.base, "baseline"),
             "change": self.places.at(self.subject.change, "change"),
         }
-        case = self._look(start, places, cold=True)
+        publisher = self._publisher(places)
+        case = self._look(start, places, publisher, cold=True)
         findings = judge(case)
         if suspicious(findings):
-            findings = confirm(findings, judge(self._look(start, places, cold=False)))
+            again = self._look(start, places, publisher, cold=False)
+            findings = confirm(findings, judge(again))
         return case.baseline, case.change, findings
 
-    def _look(self, start: str, places: Mapping[str, Place], *, cold: bool) -> Case:
+    def _publisher(self, places: Mapping[str, Place]) -> Publisher:
+        """Return what lets out only words of the target branch and of the files that change."""
+        base, change = places["baseline"].root, places["change"].root
+        touched = [each for each in self.subject.touched if (change / each).is_file()]
+        vocabulary = Vocabulary(
+            words=words_of(base) | words_of(change, touched),
+            paths=frozenset(paths_of(base)) | self.subject.touched,
+        )
+        return Publisher(vocabulary, self.dataset.engine)
+
+    def _look(
+        self, start: str, places: Mapping[str, Place], publisher: Publisher, *, cold: bool
+    ) -> Case:
         """Walk both trees in turn as often as is asked for, and once before that if *cold*.
 
         What fails is not walked again.
@@ -144,8 +159,8 @@ class Job:
             if any(_stopped(walks[-1]) for walks in found.values()):
                 break
         return Case(
-            baseline=_joined(self.subject.base, found["baseline"]),
-            change=_joined(self.subject.change, found["change"]),
+            baseline=publisher.walked(_joined(self.subject.base, found["baseline"])),
+            change=publisher.walked(_joined(self.subject.change, found["change"])),
             budgets=self.dataset.budgets,
             touched=self.subject.touched,
             adds=self.subject.adds,
@@ -221,9 +236,11 @@ def _joined(sha: str, walks: Sequence[Walked]) -> Walked:
 
 
 def _setup_failure(error: CiError) -> Failure:
+    """Return *error* as a failure; what our own errors say may be published."""
     step = error.step if isinstance(error, SetupError | DeadlineError) else ""
     rule = Rule.DEADLINE if isinstance(error, DeadlineError) else Rule.SETUP
-    return Failure(rule=rule, error=type(error).__name__, phase=step)
+    said = error.problem if isinstance(error, SetupError) else error.message
+    return Failure(rule=rule, said=said, phase=step)
 
 
 def _machine(database: Database) -> Machine:

@@ -77,8 +77,10 @@ class Failure:
     """What went wrong, in words that may be published."""
 
     rule: Rule
-    error: str
-    """The class of the error."""
+    error: str = ""
+    """The class of the error that code under test, or its driver, has raised."""
+    said: str = ""
+    """What we say of it ourselves."""
     sqlstate: str | None = None
     names: tuple[str, ...] = ()
     step: Step | None = None

@@ -107,9 +107,10 @@ def described(failure: Failure) -> str:
         Rule.MISMATCH: "what it said of itself is not what the server saw",
     }.get(failure.rule, "it failed")
     where = f" in {failure.phase}" if failure.phase else ""
-    state = f", SQLSTATE {failure.sqlstate}" if failure.sqlstate else ""
+    state = f"SQLSTATE {failure.sqlstate}" if failure.sqlstate else ""
+    why = ", ".join(each for each in (failure.said, failure.error, state) if each)
     names = f": {', '.join(failure.names)}" if failure.names else ""
-    return f"{said}{where} ({failure.error}{state}){names}"
+    return f"{said}{where}{f' ({why})' if why else ''}{names}"
 
 
 def _nothing_ran(case: Case) -> Iterator[Finding]:

@@ -101,7 +101,11 @@ class Walk:
         for command in self.driver.upgrade():
             heard = self._hear(command, seconds=self.deadlines.upgrade, step=self.phase)
             if heard.failure is not None:
-                raise SetupError(heard.failure.error, step=self.phase)
+                raise SetupError(
+                    "the tree does not bring the database to its end",
+                    step=self.phase,
+                    hint="the run's private folder has all that it said",
+                )
 
     def _next(self, tried: set[tuple[str, str]]) -> Step | None:
         state = self._state()
@@ -148,9 +152,9 @@ class Walk:
                 command, self.database.migrating(), seconds=seconds, step=step, hear=heard.line
             )
             if status not in command.good and heard.failure is None:
-                heard.failure = Failure(rule=Rule.FAILED, error=f"exit status {status}")
+                heard.failure = Failure(rule=Rule.FAILED, said=f"exit status {status}")
         except DeadlineError as error:
-            heard.failure = Failure(rule=Rule.DEADLINE, error=f"more than {error.seconds:g} s")
+            heard.failure = Failure(rule=Rule.DEADLINE, said=f"more than {error.seconds:g} s")
         finally:
             self.database.end_sessions()
         return heard
@@ -176,7 +180,7 @@ def _text(root: Path, step: Step) -> str:
 def _silent(heard: Heard, step: Step) -> Failure:
     """Return the failure of a command that ended well and did not say that the step did."""
     rule = Rule.UNFINISHED if heard.began(step) else Rule.FAILED
-    return Failure(rule=rule, error="no end was told" if heard.began(step) else "nothing was told")
+    return Failure(rule=rule, said="no end was told" if heard.began(step) else "nothing was told")
 
 
 def _mismatch(timing: Timing, seen: Observation) -> Failure | None:
@@ -184,4 +188,4 @@ def _mismatch(timing: Timing, seen: Observation) -> Failure | None:
     worked = sum(each.seconds for each in seen.statements)
     if worked <= timing.seconds * (1 + SLACK_SHARE) + SLACK_SECONDS:
         return None
-    return Failure(rule=Rule.MISMATCH, error="the server worked for longer than it took")
+    return Failure(rule=Rule.MISMATCH, said="the server worked for longer than it took")

@@ -118,6 +118,7 @@ CI_LAYERS = (
     "verdict",
     "heard",
     "walk",
+    "places",
     "job",
     "history",
     "learn",

@@ -5,23 +5,28 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from ci.publish.keywords import plan_words, reserved, states
 from ci.publish.tokens import Sort, Token, UnreadableText, tokens
-from ci.result import Failure
+from ci.timing import Lock, Stall
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from ci.publish.vocabulary import Vocabulary
-    from ci.timing import Engine, Step
+    from ci.result import Failure, Walked
+    from ci.timing import Engine, Statement, Step, Timing
+
+Span = TypeVar("Span", Lock, Stall)
 
 HIDDEN = "…"
 READ = 1 << 18
 """Letters of a statement that are looked at."""
 STATEMENT = 4000
 """Letters of a statement that are said."""
+STATEMENTS = 50
+"""Of a step, the slowest."""
 PLAN_LINES = 60
 NAMES = 20
 PLACEHOLDERS = 1000
@@ -66,25 +71,56 @@ class Publisher:
         path = step.path if step.path in self._vocabulary.paths else None
         return replace(step, version=self.name(step.version), name=self.name(step.name), path=path)
 
-    def failure(
-        self,
-        error: str,
-        *,
-        sqlstate: str | None = None,
-        names: Iterable[str] = (),
-        step: Step | None = None,
-        phase: str = "",
-    ) -> Failure:
-        """Return what went wrong: the class of the error, its SQLSTATE, names of objects.
+    def failure(self, failure: Failure) -> Failure:
+        """Return *failure* with its error's class, its SQLSTATE and its names as they are known.
 
-        *phase* is ours, and not looked at.
+        What is said of it, and its phase, is ours, and not looked at.
         """
-        return Failure(
-            error=self.error(error),
-            sqlstate=sqlstate if sqlstate in states() else None,
-            names=self.names(names),
-            step=None if step is None else self.step(step),
-            phase=phase,
+        return replace(
+            failure,
+            error=failure.error and self.error(failure.error),
+            sqlstate=failure.sqlstate if failure.sqlstate in states() else None,
+            names=self.names(failure.names),
+            step=None if failure.step is None else self.step(failure.step),
+        )
+
+    def timing(self, timing: Timing) -> Timing:
+        """Return *timing* with the names and the statements in it as they are known."""
+        seen = timing.observation
+        return replace(
+            timing,
+            step=self.step(timing.step),
+            observation=replace(
+                seen,
+                locks=tuple(self._on_table(each) for each in seen.locks),
+                stalls=tuple(self._on_table(each) for each in seen.stalls),
+                statements=tuple(self._told(each) for each in seen.statements[:STATEMENTS]),
+            ),
+        )
+
+    def walked(self, walked: Walked) -> Walked:
+        """Return *walked* as it may be published, with all that was measured."""
+        return replace(
+            walked,
+            timings=tuple(map(self.timing, walked.timings)),
+            failures=tuple(map(self.failure, walked.failures)),
+            schema=None if walked.schema is None else self.differences(walked.schema),
+        )
+
+    def differences(self, told: Iterable[str]) -> tuple[str, ...]:
+        """Return how a schema differs: each difference is words that are known or not."""
+        lines = (" ".join(map(self.name, each.split()[:5])) for each in islice(told, NAMES))
+        return tuple(dict.fromkeys(lines))
+
+    def _on_table(self, span: Span) -> Span:
+        return replace(span, table=self.name(span.table)) if span.table else span
+
+    def _told(self, statement: Statement) -> Statement:
+        return replace(
+            statement,
+            sql=self.statement(statement.sql),
+            plan=None if statement.plan is None else self.plan(statement.plan),
+            scans=self.names(statement.scans),
         )
 
     def error(self, name: str) -> str:

@@ -9,7 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ci.publish import Publisher, Vocabulary, paths_of, words_of
-from ci.timing import Engine, Kind, Step
+from ci.result import Failure, Rule, Walked
+from ci.timing import Access, Engine, Kind, Lock, Observation, Stall, Statement, Step, Timing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -188,17 +189,24 @@ def test_a_failure_holds_nothing_that_a_row_could_hold() -> None:
     step = Step(version="2", name="add_email", kind=Kind.EXPAND, path="versions/add_email.py")
     odd = Step(version="qzcanary7", name="qzcanary7", kind=Kind.EXPAND, path="/etc/qzcanary7")
     found = publisher()
-    fine = found.failure("UniqueViolation", sqlstate="23505", names=["users"], step=step)
+    fine = found.failure(
+        Failure(
+            rule=Rule.FAILED, error="UniqueViolation", sqlstate="23505", names=("users",), step=step
+        )
+    )
 
     assert (fine.sqlstate, fine.names, fine.step) == ("23505", ("users",), step)
-    wrong = found.failure(CANARY, sqlstate="AL1CE", names=[CANARY], step=odd, phase="change")
+    wrong = found.failure(
+        Failure(rule=Rule.FAILED, error=CANARY, sqlstate="AL1CE", names=(CANARY,), step=odd)
+    )
     assert CANARY not in repr(wrong)
     assert wrong.sqlstate is None
 
 
 @pytest.mark.parametrize("state", ["42P01", "HY000", "1062", "SQLITE_CONSTRAINT_UNIQUE"])
 def test_known_states_get_out(state: str) -> None:
-    assert publisher().failure("x", sqlstate=state).sqlstate == state
+    failure = Failure(rule=Rule.FAILED, error="x", sqlstate=state)
+    assert publisher().failure(failure).sqlstate == state
 
 
 def test_words_are_those_of_files_and_their_names(tmp_path: Path) -> None:
@@ -214,3 +222,19 @@ def test_words_are_those_of_files_and_their_names(tmp_path: Path) -> None:
     assert not {"secret", "large_word", "root"} & found
     assert words_of(tmp_path, ["app/add_phone.py", "../nothing"]) >= {"person", "nothing"}
     assert "app/add_phone.py" in set(paths_of(tmp_path))
+
+
+def test_nothing_of_a_walk_holds_a_canary() -> None:
+    step = Step(version=CANARY, name=CANARY, kind=Kind.EXPAND, path=CANARY)
+    seen = Observation(
+        locks=(Lock(table=CANARY, mode="ShareLock", began=0, seconds=1),),
+        stalls=(Stall(table=CANARY, access=Access.READ, began=0, seconds=1),),
+        statements=(Statement(sql=CANARY, seconds=1, plan=CANARY, scans=(CANARY,)),),
+    )
+    walked = Walked(
+        sha="0" * 40,
+        timings=(Timing(step=step, seconds=1, observation=seen),),
+        failures=(Failure(rule=Rule.FAILED, error=CANARY, names=(CANARY,), step=step),),
+        schema=(f"add_table {CANARY}",),
+    )
+    assert CANARY not in repr(publisher().walked(walked))

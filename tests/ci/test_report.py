@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from xml.etree import ElementTree as ET
 
 import pytest
+from typing_extensions import override
 
 from ci.report import text
 from ci.report.annotations import github, gitlab
@@ -55,6 +56,7 @@ class Tags(HTMLParser):
         self.attributes: set[str] = set()
         self.feed(page)
 
+    @override
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
         self.attributes |= {name for name, _ in attrs}
