@@ -40,7 +40,10 @@ class Subject:
 
     project: str
     base: str
+    head: str
+    """The change as its author has it."""
     change: str
+    """The same, merged onto the target."""
     touched: frozenset[str] = frozenset()
     """Files of the change, from the root of the tree."""
     adds: bool = False
@@ -67,6 +70,8 @@ class Job:
     watch: Watch
     places: Places
     settings: Settings = field(default_factory=Settings)
+    runs: int | None = None
+    """How often a walk is repeated; None: as the dataset or the settings say."""
 
     def run(self, name: str, *, again: str = "") -> Result:
         """Return what was found; *name* is that of the run, *again* the command that repeats it."""
@@ -152,7 +157,9 @@ class Job:
         What fails is not walked again.
         """
         found: dict[str, list[Walked]] = {name: [] for name in places}
-        for number in range(-1 if cold else 0, self.dataset.runs or self.settings.runs):
+        for number in range(
+            -1 if cold else 0, self.runs or self.dataset.runs or self.settings.runs
+        ):
             for name in sorted(places, reverse=number % 2 == 1):
                 self.database.reset(start)
                 found[name].append(self._once(places[name], name, cold=number < 0))
@@ -160,7 +167,7 @@ class Job:
                 break
         return Case(
             baseline=publisher.walked(_joined(self.subject.base, found["baseline"])),
-            change=publisher.walked(_joined(self.subject.change, found["change"])),
+            change=publisher.walked(_joined(self.subject.head, found["change"])),
             budgets=self.dataset.budgets,
             touched=self.subject.touched,
             adds=self.subject.adds,

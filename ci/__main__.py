@@ -1,0 +1,7 @@
+"""`python -m ci`."""
+
+from __future__ import annotations
+
+from ci.cli import main
+
+main()

@@ -1,0 +1,78 @@
+"""The command line: options in, a command run, an error and its hint out, an exit code."""
+
+from __future__ import annotations
+
+import sys
+from difflib import get_close_matches
+from importlib import import_module
+from typing import Any
+
+import click
+from typing_extensions import override
+
+from ci.errors import CiError
+
+COMMANDS = {
+    "run": "Time the migrations of a change.",
+}
+"""Name → help in one line: listing the commands imports none of them."""
+
+INTERRUPTED = 130
+
+
+class LazyGroup(click.Group):
+    """Commands that live in a module each, which is imported when the command is run."""
+
+    @override
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    @override
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"ci.commands.{cmd_name}").command
+        return command
+
+    @override
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        near = get_close_matches(args[0], COMMANDS, n=1)
+        if args[0] not in COMMANDS and near:
+            ctx.fail(f"No such command {args[0]!r}. Did you mean {near[0]!r}?")
+        return super().resolve_command(ctx, args)
+
+    @override
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="migrator")
+def group() -> None:
+    """Find out what a migration does to a real database before it is merged."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit: 0 nothing speaks against it, 1 something does, 2 could not."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    try:
+        result: Any = group.main(args=arguments, prog_name="ci", standalone_mode=False)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted; nothing of the run is left", err=True)
+        return INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except CiError as error:
+        click.echo(f"{click.style('error:', fg='red', bold=True)} {error.message}", err=True)
+        if error.hint:
+            click.echo(f"{click.style('hint:', bold=True)} {error.hint}", err=True)
+        return error.exit_code
+    return result if isinstance(result, int) else 0

@@ -1,0 +1,177 @@
+"""Request: what is asked for – a change onto a target – as orders for each dataset."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from ci.checkout import open_repository
+from ci.datasets import find_datasets
+from ci.drivers import driver_of
+from ci.errors import CheckoutError, DatasetError
+from ci.order import Order
+from ci.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from ci.checkout import Repository
+    from ci.datasets import Dataset
+    from ci.state import State
+
+SETTINGS = "pyproject.toml"
+FETCH_SECONDS = 900
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A change that is to be tried."""
+
+    run: str
+    source: str
+    """A URL, or the folder of a checkout."""
+    base: str
+    """A branch, a tag or a commit."""
+    head: str
+    ref: str | None = None
+    """Where the change is fetched from, if it is on no branch; *head* is its commit then."""
+    root: Path
+    """Where the settings' folders of datasets are found from."""
+    folders: tuple[Path, ...] = ()
+    """Folders of datasets, instead of those of the settings."""
+    names: tuple[str, ...] = ()
+    """These datasets alone."""
+    runs: int | None = None
+    trust_change: bool = False
+    always: bool = False
+    """Also if nothing is touched that matters."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Orders:
+    """What there is to do: nothing, where the change touches nothing that matters."""
+
+    settings: Settings
+    folders: tuple[Path, ...]
+    base: str
+    head: str
+    orders: tuple[Order, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Change:
+    """The commits of a change, and what the target branch says of it."""
+
+    base: str
+    head: str
+    document: bytes
+    settings: Settings
+    touched: tuple[str, ...]
+    adds: bool
+
+    @property
+    def matters(self) -> bool:
+        """Whether migrations, or what the settings name, are touched."""
+        patterns = self.settings.paths
+        return self.adds or any(
+            fnmatchcase(path, each) for path in self.touched for each in patterns
+        )
+
+
+def orders_of(request: Request, state: State) -> Orders:
+    """Return the orders of *request*, one for each dataset of the project.
+
+    Raises CheckoutError for commits that cannot be had, ConflictError where they do not
+    merge, ConfigurationError and DatasetError for what the target branch says.
+    """
+    repository = open_repository(
+        state.mirror(request.source), source=request.source, seconds=FETCH_SECONDS
+    )
+    repository.update()
+    change = _change(request, repository)
+    settings = change.settings
+    folders = request.folders or tuple(request.root / each for each in settings.datasets)
+    orders: tuple[Order, ...] = ()
+    if change.matters or request.always:
+        project = settings.project or request.root.name
+        releases = {name: repository.resolve(each.ref) for name, each in settings.releases.items()}
+        found = find_datasets(folders, project=project, cache=state.digests)
+        orders = tuple(
+            _order(request, change, project, releases, each)
+            for each in _chosen(found, request.names)
+        )
+    return Orders(
+        settings=settings, folders=folders, base=change.base, head=change.head, orders=orders
+    )
+
+
+def _change(request: Request, repository: Repository) -> _Change:
+    base = repository.resolve(request.base)
+    head = _head(request, repository)
+    document = repository.read(base, SETTINGS) or b""
+    settings = read_settings(document, where=f"{SETTINGS} of {request.base}")
+    driver = driver_of(settings.driver, settings.options)
+    changed = repository.changed(base, repository.merge(base, head))
+    touched = {_spelt(name) for each in changed for name in (each.path, each.was) if name}
+    return _Change(
+        base=base,
+        head=head,
+        document=document,
+        settings=settings,
+        touched=tuple(sorted(touched)),
+        adds=any(driver.touches(each) for each in touched),
+    )
+
+
+def _spelt(path: str) -> str:
+    """Return *path* as a document can hold it: bytes that are no text are question marks."""
+    return path.encode("utf-8", "replace").decode("utf-8")
+
+
+def _head(request: Request, repository: Repository) -> str:
+    if request.ref is not None:
+        return repository.fetch(request.ref, announced=request.head)
+    try:
+        return repository.resolve(request.head)
+    except CheckoutError:
+        # HEAD of a checkout may be on no branch; in a pipeline it is on none.
+        return repository.fetch(request.head)
+
+
+def _chosen(datasets: Iterable[Dataset], names: tuple[str, ...]) -> tuple[Dataset, ...]:
+    found = {each.name: each for each in datasets}
+    for name in names:
+        if name not in found:
+            raise DatasetError(
+                f"no dataset is called {name!r}", hint=f"there are {', '.join(sorted(found))}"
+            )
+    return tuple(found[name] for name in names) if names else tuple(found.values())
+
+
+def _order(
+    request: Request,
+    change: _Change,
+    project: str,
+    releases: dict[str, str],
+    dataset: Dataset,
+) -> Order:
+    again = ("run", "--base", change.base[:12], "--change", change.head[:12])
+    return Order(
+        run=request.run,
+        project=project,
+        source=request.source,
+        base=change.base,
+        head=change.head,
+        ref=request.ref,
+        touched=change.touched,
+        adds=change.adds,
+        releases=releases,
+        dataset=dataset.name,
+        settings=change.document,
+        runs=request.runs,
+        trust_change=request.trust_change,
+        again=shlex.join(("python", "-m", "ci", *again, "--dataset", dataset.name)),
+    )
