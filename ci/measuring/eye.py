@@ -37,7 +37,7 @@ class Eye(Protocol):
     """What can be asked of one engine while the code under test works in it."""
 
     def begin(self) -> None:
-        """Remember how far its counters are; forget its statements so far."""
+        """Open its sessions, remember how far counters are, forget statements so far."""
 
     def probes(self, tables: Sequence[str]) -> Sequence[Probe]:
         """Return what probes *tables*: reads and writes of each, as far as it can be done."""
@@ -52,4 +52,4 @@ class Eye(Protocol):
         """Return the slowest statements since `begin`; none where the engine does not know."""
 
     def close(self) -> None:
-        """End its sessions."""
+        """End its sessions, until it begins again: the server may be another one by then."""

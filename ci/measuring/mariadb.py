@@ -85,14 +85,13 @@ class MariaDBEye:
         self._role, self._name = str(migrating.username), str(migrating.database)
         self._locks = Session(watching, first=(UNSEEN,))
         self._counts = Session(watching, first=(UNSEEN,))
-        self._counts.do(*INSTRUMENTS)
         self._redo = 0
         self._sizes = (0, 0)
 
     def begin(self) -> None:
         """Remember how far its counters are; forget its statements so far."""
         self._sizes = self._size()
-        self._counts.do(*FORGET)
+        self._counts.do(*INSTRUMENTS, *FORGET)
         self._redo = self._written()
 
     def probes(self, tables: Sequence[str]) -> Sequence[Probe]:

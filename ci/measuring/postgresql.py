@@ -77,12 +77,12 @@ class PostgreSQLEye:
         self._locks = Session(watching, first=OURS)
         self._counts = Session(watching, first=OURS)
         self._server = Session(watching.set(database="postgres"), first=OURS)
-        self._server.do("CREATE EXTENSION IF NOT EXISTS pg_stat_statements SCHEMA public")
         self._before = (0, 0)
         self._sizes = (0, 0)
 
     def begin(self) -> None:
         """Remember how far its counters are; forget its statements so far."""
+        self._server.do("CREATE EXTENSION IF NOT EXISTS pg_stat_statements SCHEMA public")
         self._sizes = self._size()
         self._before = self._rows()
         self._server.do("SELECT public.pg_stat_statements_reset()")

@@ -107,13 +107,15 @@ class EyeWatch:
         self._stop()
         self._looker.end()
         probed = sum(each.count for each in self._probers)
-        return Observation(
+        observation = Observation(
             locks=tuple(_longest(_locks(self._looker.spans, origin, until))),
             stalls=tuple(_longest(_stalls(self._probers, origin, until))),
             probes=probed,
             counters=self._eye.counters(probed=probed),
             statements=self._eye.statements(),
         )
+        self._eye.close()
+        return observation
 
     def _repeat(self, look: Callable[[], None], pause: float) -> threading.Thread:
         def loop() -> None:
