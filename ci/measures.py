@@ -36,8 +36,10 @@ def _seconds(timing: Timing) -> float | None:
 
 
 def _lock(timing: Timing) -> float | None:
-    held = [each.seconds for each in timing.observation.locks if each.blocks and not each.waited]
-    return max(held, default=0.0) if timing.observation.probes else None
+    locks = timing.observation.locks
+    if locks is None:
+        return None
+    return max((each.seconds for each in locks if each.blocks and not each.waited), default=0.0)
 
 
 def _growth(timing: Timing) -> float | None:

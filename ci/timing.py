@@ -112,7 +112,8 @@ class Counters:
 class Observation:
     """What was seen in the database while a step ran."""
 
-    locks: tuple[Lock, ...] = ()
+    locks: tuple[Lock, ...] | None = None
+    """None where the database does not tell."""
     stalls: tuple[Stall, ...] = ()
     probes: int = 0
     """How often tables were probed; without a probe no stall can be seen."""

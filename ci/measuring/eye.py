@@ -42,8 +42,11 @@ class Eye(Protocol):
     def probes(self, tables: Sequence[str]) -> Sequence[Probe]:
         """Return what probes *tables*: reads and writes of each, as far as it can be done."""
 
-    def locks(self) -> Iterable[Held]:
-        """Return the locks that the code under test holds or waits for at this moment."""
+    def locks(self) -> Iterable[Held] | None:
+        """Return the locks that the code under test holds or waits for at this moment.
+
+        None where the engine does not tell.
+        """
 
     def counters(self, *, probed: int) -> Counters:
         """Return what was done since `begin`, less what *probed* probes have read."""

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from ci.measuring.eye import Held, Probe
+from ci.measuring.eye import Probe
 from ci.timing import Access, Counters, Statement
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from ci.databases.base import Database
 
@@ -61,9 +61,8 @@ class SQLiteEye:
             close=connection.close,
         )
 
-    def locks(self) -> Iterable[Held]:
+    def locks(self) -> None:
         """Return nothing: SQLite does not say who holds what."""
-        return ()
 
     def counters(self, *, probed: int) -> Counters:  # noqa: ARG002 - probes write nothing
         """Return by how much the file has grown."""

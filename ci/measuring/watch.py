@@ -36,13 +36,18 @@ class _Looker:
     """Looks at locks until it is told to end; a lock that is there in two looks is one."""
 
     eye: Eye
-    spans: list[tuple[Held, Span]] = field(default_factory=list)
+    spans: list[tuple[Held, Span]] | None = field(default_factory=list)
+    """None where nobody tells."""
     _open: dict[Held, Span] = field(default_factory=dict)
 
     def look(self) -> None:
         """Look once."""
         now = time.monotonic()
-        seen = set(self.eye.locks())
+        locks = self.eye.locks()
+        if locks is None or self.spans is None:
+            self.spans = None
+            return
+        seen = set(locks)
         after = time.monotonic()
         for held in seen:
             began = self._open[held][0] if held in self._open else now
@@ -52,7 +57,8 @@ class _Looker:
 
     def end(self) -> None:
         """Close what is still open."""
-        self.spans += self._open.items()
+        if self.spans is not None:
+            self.spans += self._open.items()
         self._open.clear()
 
 
@@ -108,7 +114,7 @@ class EyeWatch:
         self._looker.end()
         probed = sum(each.count for each in self._probers)
         observation = Observation(
-            locks=tuple(_longest(_locks(self._looker.spans, origin, until))),
+            locks=_locks(self._looker.spans, origin, until),
             stalls=tuple(_longest(_stalls(self._probers, origin, until))),
             probes=probed,
             counters=self._eye.counters(probed=probed),
@@ -143,8 +149,12 @@ class EyeWatch:
         self._threads = []
 
 
-def _locks(spans: Sequence[tuple[Held, Span]], origin: float, until: float) -> list[Lock]:
-    return [
+def _locks(
+    spans: Sequence[tuple[Held, Span]] | None, origin: float, until: float
+) -> tuple[Lock, ...] | None:
+    if spans is None:
+        return None
+    found = [
         Lock(
             table=held.table,
             mode=held.mode,
@@ -156,6 +166,7 @@ def _locks(spans: Sequence[tuple[Held, Span]], origin: float, until: float) -> l
         for held, (began, ended) in spans
         if ended > origin and began < until
     ]
+    return tuple(_longest(found))
 
 
 def _stalls(probers: Sequence[_Prober], origin: float, until: float) -> list[Stall]:

@@ -92,7 +92,7 @@ class Publisher:
             step=self.step(timing.step),
             observation=replace(
                 seen,
-                locks=tuple(self._on_table(each) for each in seen.locks),
+                locks=seen.locks and tuple(self._on_table(each) for each in seen.locks),
                 stalls=tuple(self._on_table(each) for each in seen.stalls),
                 statements=tuple(self._told(each) for each in seen.statements[:STATEMENTS]),
             ),

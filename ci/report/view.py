@@ -278,7 +278,7 @@ def _marks(timing: Timing) -> tuple[Mark, ...]:
 
 def _worth_drawing(seen: Observation) -> list[Lock]:
     """Return the locks that keep somebody out, or that were waited for."""
-    return [each for each in seen.locks if each.blocks is not None or each.waited]
+    return [each for each in seen.locks or () if each.blocks is not None or each.waited]
 
 
 def _place(span: Lock | Stall) -> tuple[str, float]:

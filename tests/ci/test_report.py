@@ -30,7 +30,7 @@ def hostile() -> Result:
     step = replace(OLD, name=HOSTILE, version=HOSTILE, path=HOSTILE)
     seen = replace(
         SEEN,
-        locks=tuple(replace(each, table=HOSTILE, mode=HOSTILE) for each in SEEN.locks),
+        locks=tuple(replace(each, table=HOSTILE, mode=HOSTILE) for each in SEEN.locks or ()),
         stalls=tuple(replace(each, table=HOSTILE) for each in SEEN.stalls),
         statements=(Statement(sql=HOSTILE, seconds=1, plan=HOSTILE, scans=(HOSTILE,)),),
     )
