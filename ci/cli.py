@@ -13,7 +13,10 @@ from typing_extensions import override
 from ci.errors import CiError
 
 COMMANDS = {
+    "budgets": "Propose budgets that past runs speak for.",
     "run": "Time the migrations of a change.",
+    "serve": "Show past runs in a browser.",
+    "trend": "Show what each step took over past runs.",
 }
 """Name → help in one line: listing the commands imports none of them."""
 

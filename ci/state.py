@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PRIVATE_MODE = 0o700
+PASSED_MODE = 0o711
+"""Servers and code under test run as somebody else, who passes through to a folder of theirs."""
 
 
 def default_folder() -> Path:
@@ -20,13 +22,17 @@ def default_folder() -> Path:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """The folder of the runner; only who runs it can look into it."""
+    """The folder of the runner; nobody else can look into it."""
 
     folder: Path
 
     def make(self) -> State:
         """Make the folder, where there is none, and return its state."""
-        self.folder.mkdir(mode=PRIVATE_MODE, parents=True, exist_ok=True)
+        if not self.folder.exists():
+            self.folder.mkdir(parents=True)
+            self.folder.chmod(PASSED_MODE)
+        for private in (self.history.parent, self.digests, self.folder / "mirrors"):
+            private.mkdir(mode=PRIVATE_MODE, exist_ok=True)
         return self
 
     def mirror(self, source: str) -> Path:
@@ -67,7 +73,7 @@ class State:
     @property
     def history(self) -> Path:
         """The results of past runs."""
-        return self.folder / "history.db"
+        return self.folder / "history" / "history.db"
 
     @property
     def pages(self) -> Path:

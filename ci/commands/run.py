@@ -13,9 +13,9 @@ from ci.commands.options import state_option
 from ci.errors import ConfigurationError
 from ci.history import open_history
 from ci.order import carry_out
+from ci.pages import view_of
 from ci.report import text
 from ci.report.files import FORMS, write_forms
-from ci.report.view import view
 from ci.request import Request, orders_of
 from ci.result import Colour
 
@@ -118,10 +118,11 @@ def _carried_out(order: Order, state: State, folders: Sequence[Path]) -> Result:
 def _kept(results: Sequence[Result], state: State, *, contact: str | None) -> View:
     """Add *results* to the history, and return them with what past runs took."""
     with open_history(state.history) as history:
-        series = tuple(each for one in results for each in history.series(dataset=one.dataset))
         for each in results:
             history.add(each)
-    return view(results, series=series, contact=contact)
+        seen = view_of(history, results[0].run, contact=contact)
+    assert seen is not None  # noqa: S101 - it was just added
+    return seen
 
 
 def _is_folder(said: str) -> bool:

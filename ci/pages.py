@@ -1,0 +1,56 @@
+"""Pages: what is published of runs, a folder that any web server can serve."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from ci.report.files import write_forms
+from ci.report.html import index_page
+from ci.report.view import view
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ci.history import History
+    from ci.report.view import View
+
+INDEX_RUNS = 200
+SUFFIXES = {"html": ".html", "json": ".json"}
+"""The forms of each run that are published, and how their files end."""
+
+
+def view_of(history: History, run: str, *, contact: str | None = None) -> View | None:
+    """Return the view of a run that is in *history*, with what others took; None without one."""
+    results = history.results(run)
+    if not results:
+        return None
+    datasets = dict.fromkeys(each.dataset for each in results)
+    series = [each for name in datasets for each in history.series(dataset=name)]
+    return view(results, series=series, contact=contact)
+
+
+def index_of(history: History, *, contact: str | None = None) -> str:
+    """Return the page that lists the last runs."""
+    views = [view_of(history, each) for each in history.runs(limit=INDEX_RUNS)]
+    return index_page([each for each in views if each is not None], contact=contact)
+
+
+def publish(history: History, run: str, folder: Path, *, contact: str | None = None) -> None:
+    """Write the pages of *run* into *folder*, and the index anew."""
+    folder.mkdir(parents=True, exist_ok=True)
+    seen = view_of(history, run, contact=contact)
+    if seen is not None:
+        write_forms(seen, [(form, folder / f"{run}{end}") for form, end in SUFFIXES.items()])
+    half = folder / ".index.html.half"
+    half.write_text(index_of(history, contact=contact), "utf-8")
+    half.replace(folder / "index.html")
+
+
+def retire(history: History, folder: Path, *, days: int) -> tuple[str, ...]:
+    """Forget runs that are older than so many *days*, and remove their pages; return them."""
+    runs = history.forget(datetime.now(UTC) - timedelta(days=days))
+    for run in runs:
+        for end in SUFFIXES.values():
+            (folder / f"{run}{end}").unlink(missing_ok=True)
+    return runs

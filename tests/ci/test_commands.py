@@ -1,0 +1,128 @@
+"""Commands that look at past runs."""
+
+from __future__ import annotations
+
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
+
+import pytest
+
+from ci.cli import run
+from ci.history import History
+from ci.pages import publish, retire
+from ci.serve import server_of
+from ci.state import State
+from tests.ci.results import result
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+Call: TypeAlias = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> State:
+    return State(folder=tmp_path / "state").make()
+
+
+@pytest.fixture
+def history(state: State) -> Iterator[History]:
+    with History(state.history) as opened:
+        yield opened
+
+
+@pytest.fixture
+def call(state: State, capsys: pytest.CaptureFixture[str]) -> Call:
+    def call(*arguments: str) -> tuple[int, str, str]:
+        code = run([*arguments, "--state", str(state.folder)])
+        return code, *capsys.readouterr()
+
+    return call
+
+
+def test_a_trend_is_a_line_for_each_step(history: History, call: Call) -> None:
+    for day in range(1, 9):
+        history.add(result(f"r{day}", began=f"2026-11-0{day}", before=0.2, seconds=day / 10))
+
+    code, out, _ = call("trend", "--dataset", "small")
+    assert code == 0
+    assert max(map(len, out.splitlines())) <= 80
+    assert "small (postgresql)" in out
+    (line,) = [each for each in out.splitlines() if "make_people" in each]
+    assert "▁" in line
+    assert "█" in line
+
+
+def test_a_trend_of_nothing(call: Call) -> None:
+    assert call("trend", "--step", "nothing")[:2] == (1, "no run has measured that\n")
+
+
+def test_a_mistyped_command_is_told_what_it_may_have_meant(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(["trand"]) == 2
+    assert "Did you mean 'trend'?" in capsys.readouterr().err
+
+
+def test_budgets_are_proposed_and_not_written(history: History, call: Call, tmp_path: Path) -> None:
+    folder = tmp_path / "small"
+    folder.mkdir()
+    (folder / "a.sql").write_text("-- PostgreSQL database dump\n")
+    said = "[budgets]\nseconds = 0.1\n"
+    (folder / "dataset.toml").write_text(said)
+    assert call("budgets", str(folder))[0] == 1
+    for number in range(20):
+        history.add(result(f"r{number}", before=2.0))
+
+    code, out, _ = call("budgets", str(folder))
+    assert code == 0
+    assert "+seconds = 3" in out
+    assert (folder / "dataset.toml").read_text() == said
+
+
+@pytest.fixture
+def address(history: History) -> Iterator[str]:
+    history.add(result())
+    with server_of(history, host="127.0.0.1", port=0) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def fetched(address: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(address) as answer:  # noqa: S310 - our own server
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
+def test_runs_are_served(address: str) -> None:
+    assert 'href="r1.html"' in fetched(f"{address}/")[1]
+    assert "make_people" in fetched(f"{address}/r1.html")[1]
+
+
+@pytest.mark.parametrize("path", ["/r2.html", "/../state/history.db", "/%2e%2e/x", "/r1.html/"])
+def test_nothing_else_is_served(address: str, path: str) -> None:
+    assert fetched(f"{address}{path}") == (404, "there is no such run\n")
+
+
+def test_pages_are_published_and_go_with_their_run(history: History, tmp_path: Path) -> None:
+    pages = tmp_path / "pages"
+    history.add(result("old", began="2020-01-01T00:00:00+00:00"))
+    history.add(result("new", began="2999-01-01T00:00:00+00:00"))
+    for each in ("old", "new"):
+        publish(history, each, pages)
+
+    assert retire(history, pages, days=90) == ("old",)
+    assert sorted(each.name for each in pages.iterdir()) == ["index.html", "new.html", "new.json"]
+    assert "old.html" in (pages / "index.html").read_text()
+    publish(history, "new", pages)
+    assert "old.html" not in (pages / "index.html").read_text()
