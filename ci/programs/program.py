@@ -63,7 +63,9 @@ class Program:
     limits: Mapping[str, int] = field(default_factory=dict)
     """What setrlimit sets, by its name: RLIMIT_FSIZE, RLIMIT_AS."""
     stop: signal.Signals = signal.SIGTERM
-    """What asks its process group to end."""
+    """What asks its process group to end in order."""
+    abandon: signal.Signals = signal.SIGKILL
+    """What ends it where nothing is wanted of it any more."""
     grace: float = 5
     """Seconds after that until it and all that came of it are killed."""
     files: Sequence[int] = ()
@@ -113,15 +115,19 @@ class Running:
             self.end()
         raise DeadlineError(step, seconds)
 
-    def end(self) -> None:
-        """End it and all that came of it, if it runs, and close its pipes; from any thread."""
+    def stop(self, *, in_order: bool = True) -> None:
+        """End it and all that came of it, if it runs; from any thread."""
         if self._warden.poll() is None:
-            self._warden.terminate()
+            self._warden.send_signal(signal.SIGTERM if in_order else signal.SIGINT)
             try:
                 self._warden.wait(self.program.grace + WARDEN_SECONDS)
             except subprocess.TimeoutExpired:
                 self._warden.kill()
                 self._warden.wait()
+
+    def end(self) -> None:
+        """End it and all that came of it, if it runs, and close its pipes."""
+        self.stop()
         for pipe in (self._warden.stdin, self._warden.stdout):
             if pipe is not None:
                 with suppress(BrokenPipeError):
@@ -157,6 +163,7 @@ def _header(program: Program) -> str:
             "user": (program.user.uid, program.user.gid) if program.user else None,
             "limits": dict(program.limits),
             "stop": int(program.stop),
+            "abandon": int(program.abandon),
             "grace": program.grace,
         }
     )

@@ -44,19 +44,31 @@ def main() -> int:
         return NOT_RUN
     child = os.pidfd_open(program.pid)
     if not _ended(child, [runner, told], seconds=None):
+        in_order = _said(told) == signal.SIGTERM
         with suppress(ProcessLookupError):
-            os.killpg(program.pid, header["stop"])
+            os.killpg(program.pid, header["stop" if in_order else "abandon"])
         _ended(child, [], seconds=header["grace"])
     _kill_all(program)
     return program.returncode if program.returncode >= 0 else KILLED - program.returncode
 
 
 def _told() -> int:
-    """Return a file that can be read once SIGTERM has come."""
+    """Return a file that has the numbers of the signals that came.
+
+    SIGTERM asks for the end in order, SIGINT for the end.
+    """
     read, write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.set_wakeup_fd(write)
-    signal.signal(signal.SIGTERM, lambda *_: None)
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, lambda *_: None)
     return read
+
+
+def _said(told: int) -> int | None:
+    """Return the signal that came first; None if the runner has just died."""
+    with suppress(BlockingIOError):
+        return os.read(told, 1)[0]
+    return None
 
 
 def _prctl(option: int, value: int) -> None:

@@ -158,6 +158,17 @@ def test_output_can_be_read_while_it_comes(tmp_path: Path) -> None:
     assert running.status == 128 + signal.SIGTERM
 
 
+def test_a_program_is_abandoned_at_once(tmp_path: Path) -> None:
+    deaf = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(); time.sleep(9)"
+    )
+    program = python("-u", "-c", deaf, grace=60)
+    with start(program, log=tmp_path / "log", stdout=subprocess.PIPE) as running:
+        running.stdout.readline()
+        running.stop(in_order=False)
+        assert running.status == 128 + signal.SIGKILL
+
+
 def test_limits_hold(tmp_path: Path) -> None:
     flood = Program(
         arguments=[sys.executable, "-c", "print('x' * 100_000)"], limits={"RLIMIT_FSIZE": 1000}

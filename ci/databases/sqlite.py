@@ -1,0 +1,176 @@
+"""SQLite: a file in a folder of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import stat
+from contextlib import closing
+from typing import TYPE_CHECKING, Self
+
+from ci.databases import copying
+from ci.databases import sqlite_catalogue as catalogue
+from ci.databases.base import Access
+from ci.databases.folders import Folder
+from ci.databases.restoring import sqlite as dumps
+from ci.databases.server import LAYOUT, RESTORED
+from ci.databases.states import States
+from ci.errors import SetupError
+from ci.timing import Engine
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+    from types import TracebackType
+
+    from ci.databases.places import Places
+    from ci.datasets.dataset import Dataset
+
+FILE = "app.db"
+PARTS = ("", "-wal", "-journal")
+"""What a database consists of: the file, and what is not in it yet; -shm is made from that."""
+
+
+class SQLite:
+    """A file, for one dataset; see `Database` for what it is asked.
+
+    The code under test may do with its folder what it likes: nothing is read through a link.
+    """
+
+    engine: Engine = Engine.SQLITE
+
+    def __init__(self, places: Places, digest: str) -> None:
+        self.places = places
+        self.version = sqlite3.sqlite_version
+        self._digest = digest
+        self._folder: Folder | None = None
+
+    def __enter__(self) -> Self:
+        self._folder = Folder.make(self.places.runs, self.engine.value, user=None)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.folder.remove()
+        self._folder = None
+
+    @property
+    def folder(self) -> Folder:
+        """The folder that the file is in."""
+        if self._folder is None:
+            raise RuntimeError("the database is used before it is entered")
+        return self._folder
+
+    @property
+    def _file(self) -> Path:
+        return self.folder.data / FILE
+
+    @property
+    def _states(self) -> States:
+        name = f"{self.engine}-{LAYOUT}"
+        return States(self.places, name, self._digest, log=self.folder.log)
+
+    def restore(self, dataset: Dataset) -> None:
+        """Make the dataset's state the present one."""
+        self._digest = dataset.digest
+        with self._states.making():
+            if not self._take(RESTORED):
+                self.folder.data.mkdir(exist_ok=True)
+                seconds = self.places.seconds
+                dumps.restore(dataset.dump, self._file, log=self.folder.log, seconds=seconds)
+                self._put(RESTORED)
+        self._open_up()
+
+    def keep(self, state: str) -> None:
+        """Keep the present state under a name."""
+        self._put(f"={state}")
+
+    def kept(self) -> frozenset[str]:
+        """Return the names of states that are kept, also those of earlier runs."""
+        return frozenset(each[1:] for each in self._states.names() if each != RESTORED)
+
+    def reset(self, state: str) -> None:
+        """Make a kept state the present one. Raises SetupError if it is not kept any more."""
+        if not self._take(f"={state}"):
+            raise SetupError("the state is not kept any more", step="reset")
+        self._open_up()
+
+    def cool(self) -> None:
+        """Have the kernel forget the file."""
+        copying.forget(self.folder.data)
+
+    def migrating(self) -> Access:
+        """Return the access of the code under test."""
+        return self._access()
+
+    def watching(self) -> Access:
+        """Return the access of the runner."""
+        return self._access()
+
+    def end_sessions(self) -> None:
+        """Do nothing: a session ends with its process."""
+
+    def schema(self) -> Mapping[str, tuple[str, ...]]:
+        """Return tables with their columns, keys and indexes, in words."""
+        with closing(self._connect()) as connection:
+            return catalogue.schema(connection)
+
+    def sizes(self) -> Mapping[str, tuple[int, int, int]]:
+        """Return for each table how many rows, and bytes of it and of its indexes."""
+        with closing(self._connect()) as connection:
+            return catalogue.sizes(connection)
+
+    def _access(self) -> Access:
+        return Access(url=f"sqlite:///{self._file}", bind=self.folder.data)
+
+    def _connect(self) -> sqlite3.Connection:
+        self._look()
+        try:
+            connection = sqlite3.connect(f"{self._file.as_uri()}?mode=rw", uri=True)
+            connection.execute("PRAGMA trusted_schema = OFF")
+            connection.execute("PRAGMA query_only = ON")
+            connection.execute("SELECT count(*) FROM sqlite_master")
+        except sqlite3.DatabaseError:
+            raise SetupError("the file is no database any more", step="look at it") from None
+        return connection
+
+    def _put(self, name: str) -> None:
+        """Keep the file; what the code under test has left beside it is not kept."""
+        self._look()
+        kept = {self._file.with_name(FILE + part) for part in PARTS}
+        for each in self.folder.data.iterdir():
+            if each not in kept:
+                _remove(each)
+        self._states.put(name, self.folder.data)
+
+    def _take(self, name: str) -> bool:
+        return self._states.get(name, self.folder.data)
+
+    def _look(self) -> None:
+        """Raise SetupError if a part of the database is not a file that is there alone."""
+        for part in PARTS:
+            try:
+                entry = os.lstat(self._file.with_name(FILE + part))
+            except FileNotFoundError:
+                continue
+            if not stat.S_ISREG(entry.st_mode) or entry.st_nlink != 1:
+                raise SetupError("the file of the database is a link now", step="look at it")
+
+    def _open_up(self) -> None:
+        """Let a sandbox of root, which has a user of its own, write the file and beside it."""
+        if os.getuid() == 0:
+            self.folder.data.chmod(0o777)
+            for each in copying.files(self.folder.data):
+                each.chmod(0o666)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
