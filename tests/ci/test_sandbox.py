@@ -34,6 +34,8 @@ def fails(*what):
             print("done")
 """
 
+pytestmark = pytest.mark.thorough  # it needs bubblewrap, which `make test-quick` installs not
+
 
 @pytest.fixture
 def hostile(tmp_path: Path) -> Hostile:
@@ -396,7 +398,6 @@ def test_without_user_namespaces_an_ordinary_user_is_refused() -> None:
     assert "user namespaces" in said
 
 
-@pytest.mark.thorough
 def test_all_that_holds_for_an_ordinary_user() -> None:
     if os.getuid() != 0:
         return  # it was an ordinary user all the time
