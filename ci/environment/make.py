@@ -78,14 +78,18 @@ class Environment:
         command: Command,
         settings: Settings,
         *,
+        readable: Sequence[Path] = (),
         writable: Sequence[Path] = (),
         variables: Mapping[str, str] | None = None,
     ) -> Job:
-        """Return *command*, run in the root of the tree, with *variables*, the database's, set."""
+        """Return *command*, run in the root of the tree, with *variables*, the database's, set.
+
+        The folder of a server's socket is *readable*; that of a SQLite file is *writable*.
+        """
         return Job(
             arguments=command.arguments,
             folder=self.tree,
-            readable=(*self.readable, *command.binds),
+            readable=(*self.readable, *command.binds, *readable),
             writable=writable,
             variables={**command.variables, **(variables or {}), **self.variables},
             limits=settings.limits,

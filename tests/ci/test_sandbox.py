@@ -9,9 +9,12 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+import sqlalchemy as sa
 
 from ci.errors import ConfigurationError, DeadlineError, SandboxError
 from ci.sandbox import Bubblewrap, Job, Unconfined, can_confine, find_sandbox
@@ -19,6 +22,9 @@ from ci.sandbox.groups import PREFIX, ROOT, control_groups
 from ci.settings import Limits
 from tests.ci.hostile import PYTHON, SMALL, Hostile, place
 from tests.servers import processes
+
+if TYPE_CHECKING:
+    from tests.databases import Database
 
 ORDINARY = ("unshare", "--user", "--map-user=1000", "--map-group=1000", "--")
 """Before a command: it runs as an ordinary user, whoever runs us."""
@@ -84,6 +90,56 @@ def test_a_socket_that_it_was_given_can_be_reached(hostile: Hostile) -> None:
         )
         answering.join()
     assert heard.lines == ["hello"]
+
+
+@pytest.mark.parametrize("database", ["postgresql", "mariadb"], indirect=True)
+def test_a_real_server_can_be_reached(database: Database, tmp_path: Path) -> None:
+    """Through its own driver, over the socket, and nothing else of the server's folder."""
+    query = sa.make_url(database.url).query
+    folder = Path(str(query["host"])) if "host" in query else Path(str(query["unix_socket"])).parent
+    folder.chmod(0o711)
+    heard: list[bytes] = []
+    code = (
+        "import os, sys, sqlalchemy as sa\n"
+        "with sa.create_engine(os.environ['URL']).begin() as connection:\n"
+        "    connection.exec_driver_sql('CREATE TABLE t (a INTEGER)')\n"
+        "    print(connection.exec_driver_sql('SELECT count(*) FROM t').scalar())\n"
+        "try:\n    os.listdir(sys.argv[1])\nexcept PermissionError:\n    print('no')"
+    )
+    job = Job(
+        arguments=(sys.executable, "-c", code, str(folder / "data")),
+        folder=folder,
+        readable=(folder, Path(sys.prefix), Path(sys.base_prefix)),
+        variables={"URL": database.url},
+    )
+    ended = Bubblewrap().run(job, log=tmp_path / "l", seconds=60, step="x", hear=heard.append)
+
+    assert (ended.status, heard[0]) == (0, b"0"), (tmp_path / "l").read_text()
+    assert os.getuid() or heard[1] == b"no"
+
+
+def test_nothing_of_a_job_outlives_a_runner_that_is_killed(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from ci.sandbox import Bubblewrap, Job\n"
+        "job = Job(arguments=('/bin/sh', '-c', 'echo on; sleep 61 & sleep 4712'), "
+        "folder=Path('/usr'))\n"
+        "Bubblewrap().run(job, log=Path(sys.argv[1]), seconds=60, step='x', "
+        "hear=lambda line: print('on', flush=True))\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, tmp_path / "log"],
+        cwd=Path(__file__).parent.parent.parent,
+        stdout=subprocess.PIPE,
+    ) as runner:
+        assert runner.stdout is not None
+        assert runner.stdout.readline() == b"on\n"
+        while not alive("4712"):
+            time.sleep(0.01)
+        runner.kill()
+    give_up = time.monotonic() + 20
+    while alive("4712") and time.monotonic() < give_up:
+        time.sleep(0.02)
+    assert not alive("4712")
 
 
 def test_nothing_of_the_machine_can_be_read(hostile: Hostile, tmp_path: Path) -> None:
@@ -225,6 +281,28 @@ with open(__import__("sys").argv[1], "wb", buffering=0) as file:
     )
     assert heard.lines == ["27"]
     assert (hostile.data / "huge").stat().st_size == SMALL.file_mib << 20
+
+
+def test_processes_are_limited_without_control_groups(
+    hostile: Hostile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ci.sandbox.bubblewrap.control_groups", lambda _: nullcontext(()))
+    heard = hostile.run(
+        """
+import os, signal
+count = 0
+try:
+    while count < 100:
+        if os.fork() == 0:
+            signal.pause()
+        count += 1
+except BlockingIOError:
+    print("refused")
+""",
+        "many-4711",
+    )
+    assert heard.lines == ["refused"]
+    assert not alive("many-4711")
 
 
 def test_a_fork_bomb_goes_out(hostile: Hostile) -> None:
@@ -404,7 +482,13 @@ def test_all_that_holds_for_an_ordinary_user() -> None:
     ran = subprocess.run(
         [
             *(*ORDINARY, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
-            *("-n", "0", "-k", "not (ordinary or processor or together or hidden)", __file__),
+            *(
+                "-n",
+                "0",
+                "-k",
+                "not (ordinary or processor or together or hidden or real_server)",
+                __file__,
+            ),
         ],
         cwd=Path(__file__).parent.parent.parent,
         env={**os.environ, "PYTEST_ADDOPTS": ""},
