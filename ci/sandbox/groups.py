@@ -106,8 +106,10 @@ def _remove(group: Path) -> None:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what runners that were killed have left; the kernel keeps those in use."""
+    """Remove what runners that were killed have left; a living one may be about to join its own."""
     with suppress(OSError):
         for each in folder.glob(f"{PREFIX}*"):
-            with suppress(OSError):
-                each.rmdir()
+            runner = each.name.removeprefix(PREFIX).partition("-")[0]
+            if not Path("/proc", runner).exists():
+                with suppress(OSError):
+                    each.rmdir()

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ import sqlalchemy as sa
 
 from ci.errors import ConfigurationError, DeadlineError, SandboxError
 from ci.sandbox import Bubblewrap, Job, Unconfined, can_confine, find_sandbox
-from ci.sandbox.groups import PREFIX, ROOT, control_groups
+from ci.sandbox.groups import PREFIX, ROOT, _sweep, control_groups
 from ci.settings import Limits
 from tests.ci.hostile import PYTHON, SMALL, Hostile, place
 from tests.servers import processes
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
 
 ORDINARY = ("unshare", "--user", "--map-user=1000", "--map-group=1000", "--")
 """Before a command: it runs as an ordinary user, whoever runs us."""
+ALSO_ORDINARY = (
+    "can_confine or network or machine or environment or nobody or writes or memory_is or "
+    "daemon or open"
+)
+"""What is tried as an ordinary user as well; one who is root outside may have any processes."""
 FAILS = """
 import sys
 def fails(*what):
@@ -118,28 +124,28 @@ def test_a_real_server_can_be_reached(database: Database, tmp_path: Path) -> Non
     assert os.getuid() or heard[1] == b"no"
 
 
-def test_nothing_of_a_job_outlives_a_runner_that_is_killed(tmp_path: Path) -> None:
+def test_nothing_of_a_job_outlives_a_runner_that_is_killed(tmp_path: Path, mark: str) -> None:
     code = (
         "import sys; from pathlib import Path; from ci.sandbox import Bubblewrap, Job\n"
-        "job = Job(arguments=('/bin/sh', '-c', 'echo on; sleep 61 & sleep 4712'), "
+        "job = Job(arguments=('/bin/sh', '-c', 'echo on; sleep 61 & sleep 60', sys.argv[2]), "
         "folder=Path('/usr'))\n"
         "Bubblewrap().run(job, log=Path(sys.argv[1]), seconds=60, step='x', "
         "hear=lambda line: print('on', flush=True))\n"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", code, tmp_path / "log"],
+        [sys.executable, "-c", code, tmp_path / "log", mark],
         cwd=Path(__file__).parent.parent.parent,
         stdout=subprocess.PIPE,
     ) as runner:
         assert runner.stdout is not None
         assert runner.stdout.readline() == b"on\n"
-        while not alive("4712"):
+        while not alive(mark):
             time.sleep(0.01)
         runner.kill()
     give_up = time.monotonic() + 20
-    while alive("4712") and time.monotonic() < give_up:
+    while alive(mark) and time.monotonic() < give_up:
         time.sleep(0.02)
-    assert not alive("4712")
+    assert not alive(mark)
 
 
 def test_nothing_of_the_machine_can_be_read(hostile: Hostile, tmp_path: Path) -> None:
@@ -284,7 +290,7 @@ with open(__import__("sys").argv[1], "wb", buffering=0) as file:
 
 
 def test_processes_are_limited_without_control_groups(
-    hostile: Hostile, monkeypatch: pytest.MonkeyPatch
+    hostile: Hostile, mark: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ci.sandbox.bubblewrap.control_groups", lambda _: nullcontext(()))
     heard = hostile.run(
@@ -299,13 +305,13 @@ try:
 except BlockingIOError:
     print("refused")
 """,
-        "many-4711",
+        mark,
     )
     assert heard.lines == ["refused"]
-    assert not alive("many-4711")
+    assert not alive(mark)
 
 
-def test_a_fork_bomb_goes_out(hostile: Hostile) -> None:
+def test_a_fork_bomb_goes_out(hostile: Hostile, mark: str) -> None:
     with pytest.raises(DeadlineError):
         hostile.run(
             """
@@ -316,10 +322,16 @@ while True:
     except OSError:
         pass
 """,
-            "fork-bomb-4711",
+            mark,
             seconds=1.5,
         )
-    assert not alive("fork-bomb-4711")
+    assert not alive(mark)
+
+
+@pytest.fixture
+def mark() -> str:
+    """Return a word that only one command line has, also where tests run side by side."""
+    return uuid.uuid4().hex
 
 
 def alive(mark: str) -> list[int]:
@@ -334,21 +346,21 @@ def test_processor_time_is_limited(hostile: Hostile) -> None:
     assert heard.ended.seconds < 10
 
 
-def test_a_deadline_ends_what_does_not_listen(hostile: Hostile) -> None:
+def test_a_deadline_ends_what_does_not_listen(hostile: Hostile, mark: str) -> None:
     began = time.monotonic()
     with pytest.raises(DeadlineError, match="evil: not done after 1 s"):
         hostile.run(
             "import signal, time\n"
             "for each in set(signal.Signals) - {9, 19}: signal.signal(each, signal.SIG_IGN)\n"
             "print('deaf', flush=True); time.sleep(600)",
-            "deaf-4711",
+            mark,
             seconds=1,
         )
     assert time.monotonic() - began < 5
-    assert not alive("deaf-4711")
+    assert not alive(mark)
 
 
-def test_a_daemon_does_not_outlive_it(hostile: Hostile) -> None:
+def test_a_daemon_does_not_outlive_it(hostile: Hostile, mark: str) -> None:
     heard = hostile.run(
         """
 import os, sys, time
@@ -366,11 +378,11 @@ if os.fork() == 0:
 time.sleep(0.2)
 print("left")
 """,
-        "daemon-4711",
+        mark,
     )
     assert heard.lines == ["left"]
     assert heard.ended.seconds < 10
-    assert not alive("daemon-4711")
+    assert not alive(mark)
 
 
 def test_a_flood_is_heard_up_to_its_limits(hostile: Hostile) -> None:
@@ -429,6 +441,30 @@ def test_an_exit_status_is_given_back(hostile: Hostile) -> None:
     assert hostile.run("raise SystemExit(7)").ended.status == 7
 
 
+def test_a_sandbox_that_is_not_made_is_no_failure_of_the_change(hostile: Hostile) -> None:
+    with pytest.raises(SandboxError, match="evil: the sandbox was not made"):
+        hostile.run("", readable=[hostile.folder / "nothing"])
+
+
+def test_no_file_of_ours_is_left_open(hostile: Hostile) -> None:
+    heard = hostile.run(
+        "import os\nfor each in os.listdir('/proc/self/fd'):\n"
+        "    try: print(os.readlink(f'/proc/self/fd/{each}').partition(':')[0])\n"
+        "    except OSError: pass"
+    )
+
+    assert set(heard.lines) <= {"/dev/null", "pipe"}
+
+
+def test_a_group_of_a_living_runner_is_left_alone() -> None:
+    with control_groups(SMALL) as groups, control_groups(SMALL):
+        assert all(each.is_dir() for each in groups)
+        for each in groups:
+            _sweep(each.parent)
+        assert all(each.is_dir() for each in groups)
+    assert not [each for each in groups if each.exists()]
+
+
 def test_what_cannot_be_given_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="cannot be given to a sandbox"):
         Job(arguments=("true",), folder=Path("/usr"), readable=[Path("/")])
@@ -482,13 +518,7 @@ def test_all_that_holds_for_an_ordinary_user() -> None:
     ran = subprocess.run(
         [
             *(*ORDINARY, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
-            *(
-                "-n",
-                "0",
-                "-k",
-                "not (ordinary or processor or together or hidden or real_server)",
-                __file__,
-            ),
+            *("-n", "0", "-k", ALSO_ORDINARY, __file__),
         ],
         cwd=Path(__file__).parent.parent.parent,
         env={**os.environ, "PYTEST_ADDOPTS": ""},
