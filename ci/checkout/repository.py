@@ -19,6 +19,7 @@ _REF = re.compile(
     r"(?!.*(?:\.\.|@\{|//|\.lock(?:/|\Z)))[A-Za-z0-9][^\x00-\x20\x7f~^:?*\[\\]*(?<![/.])"
 )
 _URL = re.compile(r"(?:https?|ssh|file)://[^\x00-\x20]+|[\w.-]+@[\w.-]+:[^\x00-\x20]+")
+_PASSWORD = re.compile(r"https?://[^/@:]*:[^/@]*@")
 LAST = "refs/ci/last"
 LINK = "120000"
 SETTINGS_BYTES = 1 << 20
@@ -200,6 +201,11 @@ def open_repository(folder: Path, *, source: str | Path, seconds: float) -> Repo
 
 def _source(source: str | Path) -> str:
     """Return *source* as git takes it: never as an option, or a program to run."""
+    if _PASSWORD.match(str(source)):
+        raise CheckoutError(
+            "the URL of the repository holds a password, which other users could see",
+            hint="write it to ~/.netrc, or use ssh",
+        )
     if isinstance(source, str) and _URL.fullmatch(source):
         return source
     folder = Path(source).absolute()

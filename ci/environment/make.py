@@ -34,15 +34,17 @@ MADE = "made"
 """The file that says that all is there."""
 INSTALL = """
 set -e
-"$1" -m venv "$2/venv"
-exec "$2/venv/bin/python" -m pip install --no-index --find-links "$2/wheels" --no-cache-dir \
-    --no-input -r "$2/wheels/requirements.txt" -c "$2/wheels/constraints.txt"
+"$1" -m venv --without-pip "$2/venv"
+PYTHONPATH="$3" exec "$2/venv/bin/python" -m pip install --no-index --find-links "$2/wheels" \\
+    --ignore-installed --no-cache-dir --no-input \\
+    -r "$2/wheels/requirements.txt" -c "$2/wheels/constraints.txt"
 """
+"""With the pip of another environment, which does not become part of this one."""
 BUILD = """
 set -e
 cp -R "$1" "$TMPDIR/tree"
-exec "$2" -m pip install --no-index --find-links "$3" --no-deps --no-cache-dir --no-input \
-    --target "$4" "$TMPDIR/tree"
+PYTHONPATH="$3" exec "$2/venv/bin/python" -m pip install --no-index --find-links "$4" \\
+    --no-deps --no-cache-dir --no-input --target "$5" "$TMPDIR/tree"
 """
 PIP = {"PIP_CONFIG_FILE": "/dev/null", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 UNVERSIONED = {"SETUPTOOLS_SCM_PRETEND_VERSION": "0", "PBR_VERSION": "0"}
@@ -76,14 +78,18 @@ class Environment:
         command: Command,
         settings: Settings,
         *,
+        readable: Sequence[Path] = (),
         writable: Sequence[Path] = (),
         variables: Mapping[str, str] | None = None,
     ) -> Job:
-        """Return *command*, run in the root of the tree, with *variables*, the database's, set."""
+        """Return *command*, run in the root of the tree, with *variables*, the database's, set.
+
+        The folder of a server's socket is *readable*; that of a SQLite file is *writable*.
+        """
         return Job(
             arguments=command.arguments,
             folder=self.tree,
-            readable=(*self.readable, *command.binds),
+            readable=(*self.readable, *command.binds, *readable),
             writable=writable,
             variables={**command.variables, **(variables or {}), **self.variables},
             limits=settings.limits,
@@ -135,12 +141,12 @@ class Maker:
         place = self.folder / _digest(said)
         with _once(place) as missing:
             if missing:
-                self._fetch(interpreter, needs.runtime, needs.constraints, place / "wheels")
+                pip = self._fetch(interpreter, needs.runtime, needs.constraints, place / "wheels")
                 (place / "venv").mkdir(mode=0o755)
                 self._run(
                     sandbox,
-                    ("/bin/sh", "-c", INSTALL, "sh", str(interpreter.path), str(place)),
-                    readable=(*interpreter.readable, place / "wheels"),
+                    ("/bin/sh", "-c", INSTALL, "sh", interpreter.path, place, pip),
+                    readable=(*interpreter.readable, place / "wheels", pip),
                     writable=place / "venv",
                     failed="the dependencies of the tree cannot be installed",
                 )
@@ -157,24 +163,36 @@ class Maker:
         """Return the folder where the tree itself is installed, if it is a package."""
         if not needs.installable:
             return None
-        tools = self.folder / _digest([interpreter.version, needs.build])
-        with _once(tools) as missing:
+        site = self.folder / _digest([place.name, needs.build, tree.sha]) / "site"
+        with _once(site.parent) as missing:
             if missing:
-                self._fetch(interpreter, needs.build, (), tools / "wheels")
-        package = self.folder / _digest([place.name, needs.build, tree.sha])
-        with _once(package) as missing:
-            if missing:
-                (package / "site").mkdir(mode=0o755)
-                python, wheels = place / "venv" / "bin" / "python", tools / "wheels"
-                words = map(str, (tree.folder, python, wheels, package / "site"))
+                wheels = self.folder / _digest([interpreter.version, needs.build]) / "wheels"
+                with _once(wheels.parent) as unfetched:
+                    if unfetched:
+                        self._fetch(interpreter, needs.build, (), wheels)
+                pip = self._pip(interpreter)
+                site.mkdir(mode=0o755)
                 self._run(
                     sandbox,
-                    ("/bin/sh", "-c", BUILD, "sh", *words),
-                    readable=(*interpreter.readable, tree.folder, place, tools),
-                    writable=package / "site",
+                    ("/bin/sh", "-c", BUILD, "sh", tree.folder, place, pip, wheels, site),
+                    readable=(*interpreter.readable, tree.folder, place, pip, wheels),
+                    writable=site,
                     failed="the tree itself cannot be built and installed",
                 )
-        return package / "site"
+        return site
+
+    def _pip(self, interpreter: Interpreter) -> Path:
+        """Return the folder of a pip that has seen nothing of any tree."""
+        bare = self.folder / _digest([interpreter.version])
+        with _once(bare) as missing:
+            if missing:
+                run_well(
+                    Program(arguments=(interpreter.path, "-I", "-m", "venv", bare / "venv")),
+                    log=self.log,
+                    seconds=self.settings.deadlines.install,
+                    step=STEP,
+                )
+        return next((bare / "venv").glob("lib/python*/site-packages"))
 
     def _fetch(
         self,
@@ -182,33 +200,29 @@ class Maker:
         lines: Sequence[str],
         constraints: Sequence[str],
         folder: Path,
-    ) -> None:
-        """Fetch wheels with an environment that has nothing but pip."""
-        bare = self.folder / _digest([interpreter.version])
-        seconds = self.settings.deadlines.fetch
-        with _once(bare) as missing:
-            if missing:
-                made = Program(arguments=(interpreter.path, "-I", "-m", "venv", bare / "venv"))
-                run_well(made, log=self.log, seconds=seconds, step=STEP)
+    ) -> Path:
+        """Fetch wheels, and return the folder of the pip that did it."""
+        pip = self._pip(interpreter)
         fetch_wheels(
-            *(bare / "venv" / "bin" / "python", lines, constraints),
+            *(pip.parents[2] / "bin" / "python", lines, constraints),
             folder=folder,
             extra=self.wheels,
             log=self.log,
-            seconds=seconds,
+            seconds=self.settings.deadlines.fetch,
         )
+        return pip
 
     def _run(
         self,
         sandbox: Sandbox,
-        arguments: Sequence[str],
+        arguments: Sequence[str | Path],
         *,
         readable: Sequence[Path],
         writable: Path,
         failed: str,
     ) -> None:
         job = Job(
-            arguments=arguments,
+            arguments=tuple(map(str, arguments)),
             folder=writable,
             readable=tuple(readable),
             writable=(writable,),

@@ -68,8 +68,13 @@ class Publisher:
 
     def step(self, step: Step) -> Step:
         """Return *step* as the tree calls it, if it is in the tree."""
-        path = step.path if step.path in self._vocabulary.paths else None
-        return replace(step, version=self.name(step.version), name=self.name(step.name), path=path)
+        known = self._vocabulary.knows_version(step.version)
+        return replace(
+            step,
+            version=step.version if known else self.name(step.version),
+            name=self.name(step.name),
+            path=step.path if step.path in self._vocabulary.paths else None,
+        )
 
     def failure(self, failure: Failure) -> Failure:
         """Return *failure* with its error's class, its SQLSTATE and its names as they are known.

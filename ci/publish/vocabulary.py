@@ -7,7 +7,7 @@ import re
 import stat
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from ci.publish.keywords import errors, keywords
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 WORDS = 1_000_000
 WORD_LENGTH = 80
+NEW = 5000
 FILE_BYTES = 1 << 20
 """A larger file is data rather than source."""
 _WORD = re.compile(rb"[A-Za-z0-9_$]+")
@@ -29,10 +30,24 @@ class Vocabulary:
     """In small letters, ASCII; numbers as well, for versions."""
     paths: frozenset[str] = frozenset()
 
+    @classmethod
+    def of(cls, target: frozenset[str], change: frozenset[str], paths: Iterable[str]) -> Self:
+        """Return the words of the *target* branch with those of the files of a *change*.
+
+        A change that brings very many new words brings a dictionary, to write data in: none
+        of them counts.
+        """
+        new = change - target
+        return cls(words=target | (new if len(new) <= NEW else frozenset()), paths=frozenset(paths))
+
     def knows(self, word: str) -> bool:
-        """Return whether *word* is one of the public source, or of SQL."""
+        """Return whether *word* is one of the public source, or of SQL; a number never is."""
         small = word.lower()
-        return len(word) <= WORD_LENGTH and (small in self.words or small in keywords())
+        return not small[:1].isdigit() and (small in self.words or small in keywords())
+
+    def knows_version(self, version: str) -> bool:
+        """Return whether *version*, a number or a hash, is in the public source."""
+        return version.lower() in self.words
 
     def knows_error(self, name: str) -> bool:
         """Return whether *name* is that of an error that people know."""

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ci.errors import SandboxError
 from ci.programs import find_program
 from ci.sandbox.groups import control_groups
 from ci.sandbox.listen import Confined, ignore, listen
@@ -48,12 +49,16 @@ class Bubblewrap:
         hear: Callable[[bytes], None] = ignore,
     ) -> Ended:
         """Run *job* to its end, as Sandbox says; raises SandboxError where that cannot be."""
-        with _made(job) as confined:
-            return listen(confined, log=log, seconds=seconds, step=step, hear=hear)
+        with _file("") as status, _made(job, status) as confined:
+            ended = listen(confined, log=log, seconds=seconds, step=step, hear=hear)
+            os.lseek(status, 0, os.SEEK_SET)
+            if b'"exit-code"' not in os.read(status, 1 << 16):
+                raise SandboxError(f"{step}: the sandbox was not made", hint=f"see {log.name}")
+            return ended
 
 
 @contextmanager
-def _made(job: Job) -> Iterator[Confined]:
+def _made(job: Job, status: int) -> Iterator[Confined]:
     """Give the command line that runs *job* confined, and what it needs while it runs."""
     with ExitStack() as stack:
         user = stack.enter_context(borrowed_user()) if os.geteuid() == 0 else None
@@ -63,7 +68,15 @@ def _made(job: Job) -> Iterator[Confined]:
         groups = stack.enter_context(control_groups(job.limits))
         filtered = stack.enter_context(filtering())
         names = stack.enter_context(_file(_users(user or NOBODY)))
-        options = [*_spaces(user), *_system(names), *_given(job), "--seccomp", str(filtered)]
+        options = [
+            "--json-status-fd",
+            str(status),
+            *_spaces(user),
+            *_system(names),
+            *_given(job),
+            "--seccomp",
+            str(filtered),
+        ]
         told = stack.enter_context(_file("".join(f"{each}\0" for each in options)))
         yield Confined(
             arguments=(
@@ -74,7 +87,7 @@ def _made(job: Job) -> Iterator[Confined]:
             ),
             limits=job.limits,
             groups=groups,
-            files=(filtered, names, told),
+            files=(status, filtered, names, told),
         )
 
 

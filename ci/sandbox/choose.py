@@ -53,11 +53,13 @@ def can_confine() -> Capability:
         except DeadlineError as error:
             return Capability(confined=False, why=error.args[0])
         except CiError as error:
-            return Capability(confined=False, why=error.message, hint=error.hint)
+            said = _last_words(log)
+            return Capability(
+                confined=False, why=said or error.message, hint=_cure(said) or error.hint
+            )
         if ended.status == 0:
             return Capability(confined=True)
-        said = MEANINGS.get(ended.status) or _last_words(log) or f"exit {ended.status}"
-    return Capability(confined=False, why=said, hint=_cure(said))
+    return Capability(confined=False, why=MEANINGS.get(ended.status, f"exit {ended.status}"))
 
 
 def find_sandbox(*, trusted: bool = False) -> Sandbox:

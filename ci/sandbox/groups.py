@@ -106,10 +106,10 @@ def _remove(group: Path) -> None:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what runners that were killed have left; one that lives may be about to join its."""
+    """Remove what runners that were killed have left; a living one may be about to join its own."""
     with suppress(OSError):
         for each in folder.glob(f"{PREFIX}*"):
-            number = each.name.removeprefix(PREFIX).partition("-")[0]
-            if not Path("/proc", number).exists():
+            runner = each.name.removeprefix(PREFIX).partition("-")[0]
+            if not Path("/proc", runner).exists():
                 with suppress(OSError):
                     each.rmdir()

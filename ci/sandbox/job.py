@@ -22,7 +22,10 @@ class Job:
     folder: Path
     """Where it runs; one that is in *readable* or *writable*, or below."""
     readable: Sequence[Path] = ()
-    """Folders and files that are there under the same path, read-only."""
+    """Folders and files that are there under the same path, read-only.
+
+    So is the folder of a server's socket, which can be reached if others may enter the folder.
+    """
     writable: Sequence[Path] = ()
     """Folders that are there under the same path; as root we give what is in them to its user."""
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)

@@ -134,6 +134,12 @@ def test_a_source_is_never_a_program(tmp_path: Path, url: str) -> None:
         open_repository(tmp_path / "mirror.git", source=url, seconds=10)
 
 
+def test_a_password_is_not_shown_to_other_users(tmp_path: Path) -> None:
+    with pytest.raises(CheckoutError, match="holds a password") as caught:
+        open_repository(tmp_path / "m.git", source="https://ci:canary@example.org/x", seconds=10)
+    assert "canary" not in f"{caught.value}{caught.value.hint}"
+
+
 def test_a_source_that_is_gone_is_said(mirror: Repository, source: Origin) -> None:
     remove(source.folder)
 

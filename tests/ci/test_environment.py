@@ -167,6 +167,7 @@ def said(environment: Environment, tmp_path: Path, *arguments: str) -> list[str]
     return [each.decode() for each in lines]
 
 
+@pytest.mark.thorough
 def test_a_tree_runs_with_what_it_needs(maker: Maker, tmp_path: Path) -> None:
     here, what = tree(tmp_path / "tree", "a")
     made = maker.make(here, what, Bubblewrap())
@@ -177,6 +178,7 @@ def test_a_tree_runs_with_what_it_needs(maker: Maker, tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.thorough
 def test_it_is_made_once_and_a_tree_of_the_same_needs_has_its_own_code(
     maker: Maker, tmp_path: Path
 ) -> None:
@@ -195,6 +197,7 @@ def test_it_is_made_once_and_a_tree_of_the_same_needs_has_its_own_code(
     assert said(first, tmp_path, "app") == ["app lib"]
 
 
+@pytest.mark.thorough
 def test_what_a_tree_does_when_it_is_built_stays_in_the_sandbox(
     maker: Maker, tmp_path: Path
 ) -> None:
@@ -215,6 +218,7 @@ def test_what_a_tree_does_when_it_is_built_stays_in_the_sandbox(
     assert said(made, tmp_path, "app") == ["app lib"]
 
 
+@pytest.mark.thorough
 def test_a_tree_that_is_not_built_is_said_and_tried_again(maker: Maker, tmp_path: Path) -> None:
     here, what = tree(tmp_path / "tree", "c", evil="raise SystemExit('alice@example.org')")
     for _ in range(2):
@@ -236,6 +240,7 @@ def test_a_dependency_that_cannot_be_had_is_named(maker: Maker, line: str, name:
         maker.make(here, Needs(runtime=(line,)), Bubblewrap())
 
 
+@pytest.mark.thorough
 def test_what_nobody_uses_is_removed(maker: Maker, kept: Path) -> None:
     old = kept / "old"
     old.mkdir()

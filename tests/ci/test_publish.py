@@ -209,6 +209,22 @@ def test_known_states_get_out(state: str) -> None:
     assert publisher().failure(failure).sqlstate == state
 
 
+def test_a_dictionary_brings_no_words() -> None:
+    target = frozenset({"users"})
+    few = Vocabulary.of(target, frozenset({"phones"}), ["a"])
+    many = Vocabulary.of(target, frozenset(f"name{each}" for each in range(5001)), ["a"])
+
+    assert few.knows("phones")
+    assert many.knows("users")
+    assert not many.knows("name1")
+
+
+def test_a_number_is_a_version_and_no_name() -> None:
+    assert publisher().name("2") == "…1"
+    assert publisher().statement('SELECT "2" FROM users') == "SELECT …1 FROM users"
+    assert publisher().step(Step(version="2", name="id", kind=Kind.EXPAND)).version == "2"
+
+
 def test_words_are_those_of_files_and_their_names(tmp_path: Path) -> None:
     (tmp_path / "app").mkdir()
     (tmp_path / "app" / "add_phone.py").write_text("class Person: # é\n    Name = 'x-y'")

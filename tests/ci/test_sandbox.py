@@ -9,19 +9,31 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
+from contextlib import nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+import sqlalchemy as sa
 
 from ci.errors import ConfigurationError, DeadlineError, SandboxError
 from ci.sandbox import Bubblewrap, Job, Unconfined, can_confine, find_sandbox
-from ci.sandbox.groups import PREFIX, ROOT, control_groups
+from ci.sandbox.groups import PREFIX, ROOT, _sweep, control_groups
 from ci.settings import Limits
 from tests.ci.hostile import PYTHON, SMALL, Hostile, place
 from tests.servers import processes
 
+if TYPE_CHECKING:
+    from tests.databases import Database
+
 ORDINARY = ("unshare", "--user", "--map-user=1000", "--map-group=1000", "--")
 """Before a command: it runs as an ordinary user, whoever runs us."""
+ALSO_ORDINARY = (
+    "can_confine or network or machine or environment or nobody or writes or memory_is or "
+    "daemon or open"
+)
+"""What is tried as an ordinary user as well; one who is root outside may have any processes."""
 FAILS = """
 import sys
 def fails(*what):
@@ -33,6 +45,8 @@ def fails(*what):
         else:
             print("done")
 """
+
+pytestmark = pytest.mark.thorough  # it needs bubblewrap, which `make test-quick` installs not
 
 
 @pytest.fixture
@@ -82,6 +96,56 @@ def test_a_socket_that_it_was_given_can_be_reached(hostile: Hostile) -> None:
         )
         answering.join()
     assert heard.lines == ["hello"]
+
+
+@pytest.mark.parametrize("database", ["postgresql", "mariadb"], indirect=True)
+def test_a_real_server_can_be_reached(database: Database, tmp_path: Path) -> None:
+    """Through its own driver, over the socket, and nothing else of the server's folder."""
+    query = sa.make_url(database.url).query
+    folder = Path(str(query["host"])) if "host" in query else Path(str(query["unix_socket"])).parent
+    folder.chmod(0o711)
+    heard: list[bytes] = []
+    code = (
+        "import os, sys, sqlalchemy as sa\n"
+        "with sa.create_engine(os.environ['URL']).begin() as connection:\n"
+        "    connection.exec_driver_sql('CREATE TABLE t (a INTEGER)')\n"
+        "    print(connection.exec_driver_sql('SELECT count(*) FROM t').scalar())\n"
+        "try:\n    os.listdir(sys.argv[1])\nexcept PermissionError:\n    print('no')"
+    )
+    job = Job(
+        arguments=(sys.executable, "-c", code, str(folder / "data")),
+        folder=folder,
+        readable=(folder, Path(sys.prefix), Path(sys.base_prefix)),
+        variables={"URL": database.url},
+    )
+    ended = Bubblewrap().run(job, log=tmp_path / "l", seconds=60, step="x", hear=heard.append)
+
+    assert (ended.status, heard[0]) == (0, b"0"), (tmp_path / "l").read_text()
+    assert os.getuid() or heard[1] == b"no"
+
+
+def test_nothing_of_a_job_outlives_a_runner_that_is_killed(tmp_path: Path, mark: str) -> None:
+    code = (
+        "import sys; from pathlib import Path; from ci.sandbox import Bubblewrap, Job\n"
+        "job = Job(arguments=('/bin/sh', '-c', 'echo on; sleep 61 & sleep 60', sys.argv[2]), "
+        "folder=Path('/usr'))\n"
+        "Bubblewrap().run(job, log=Path(sys.argv[1]), seconds=60, step='x', "
+        "hear=lambda line: print('on', flush=True))\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, tmp_path / "log", mark],
+        cwd=Path(__file__).parent.parent.parent,
+        stdout=subprocess.PIPE,
+    ) as runner:
+        assert runner.stdout is not None
+        assert runner.stdout.readline() == b"on\n"
+        while not alive(mark):
+            time.sleep(0.01)
+        runner.kill()
+    give_up = time.monotonic() + 20
+    while alive(mark) and time.monotonic() < give_up:
+        time.sleep(0.02)
+    assert not alive(mark)
 
 
 def test_nothing_of_the_machine_can_be_read(hostile: Hostile, tmp_path: Path) -> None:
@@ -225,7 +289,29 @@ with open(__import__("sys").argv[1], "wb", buffering=0) as file:
     assert (hostile.data / "huge").stat().st_size == SMALL.file_mib << 20
 
 
-def test_a_fork_bomb_goes_out(hostile: Hostile) -> None:
+def test_processes_are_limited_without_control_groups(
+    hostile: Hostile, mark: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ci.sandbox.bubblewrap.control_groups", lambda _: nullcontext(()))
+    heard = hostile.run(
+        """
+import os, signal
+count = 0
+try:
+    while count < 100:
+        if os.fork() == 0:
+            signal.pause()
+        count += 1
+except BlockingIOError:
+    print("refused")
+""",
+        mark,
+    )
+    assert heard.lines == ["refused"]
+    assert not alive(mark)
+
+
+def test_a_fork_bomb_goes_out(hostile: Hostile, mark: str) -> None:
     with pytest.raises(DeadlineError):
         hostile.run(
             """
@@ -236,10 +322,16 @@ while True:
     except OSError:
         pass
 """,
-            "fork-bomb-4711",
+            mark,
             seconds=1.5,
         )
-    assert not alive("fork-bomb-4711")
+    assert not alive(mark)
+
+
+@pytest.fixture
+def mark() -> str:
+    """Return a word that only one command line has, also where tests run side by side."""
+    return uuid.uuid4().hex
 
 
 def alive(mark: str) -> list[int]:
@@ -254,21 +346,21 @@ def test_processor_time_is_limited(hostile: Hostile) -> None:
     assert heard.ended.seconds < 10
 
 
-def test_a_deadline_ends_what_does_not_listen(hostile: Hostile) -> None:
+def test_a_deadline_ends_what_does_not_listen(hostile: Hostile, mark: str) -> None:
     began = time.monotonic()
     with pytest.raises(DeadlineError, match="evil: not done after 1 s"):
         hostile.run(
             "import signal, time\n"
             "for each in set(signal.Signals) - {9, 19}: signal.signal(each, signal.SIG_IGN)\n"
             "print('deaf', flush=True); time.sleep(600)",
-            "deaf-4711",
+            mark,
             seconds=1,
         )
     assert time.monotonic() - began < 5
-    assert not alive("deaf-4711")
+    assert not alive(mark)
 
 
-def test_a_daemon_does_not_outlive_it(hostile: Hostile) -> None:
+def test_a_daemon_does_not_outlive_it(hostile: Hostile, mark: str) -> None:
     heard = hostile.run(
         """
 import os, sys, time
@@ -286,11 +378,11 @@ if os.fork() == 0:
 time.sleep(0.2)
 print("left")
 """,
-        "daemon-4711",
+        mark,
     )
     assert heard.lines == ["left"]
     assert heard.ended.seconds < 10
-    assert not alive("daemon-4711")
+    assert not alive(mark)
 
 
 def test_a_flood_is_heard_up_to_its_limits(hostile: Hostile) -> None:
@@ -349,6 +441,30 @@ def test_an_exit_status_is_given_back(hostile: Hostile) -> None:
     assert hostile.run("raise SystemExit(7)").ended.status == 7
 
 
+def test_a_sandbox_that_is_not_made_is_no_failure_of_the_change(hostile: Hostile) -> None:
+    with pytest.raises(SandboxError, match="evil: the sandbox was not made"):
+        hostile.run("", readable=[hostile.folder / "nothing"])
+
+
+def test_no_file_of_ours_is_left_open(hostile: Hostile) -> None:
+    heard = hostile.run(
+        "import os\nfor each in os.listdir('/proc/self/fd'):\n"
+        "    try: print(os.readlink(f'/proc/self/fd/{each}').partition(':')[0])\n"
+        "    except OSError: pass"
+    )
+
+    assert set(heard.lines) <= {"/dev/null", "pipe"}
+
+
+def test_a_group_of_a_living_runner_is_left_alone() -> None:
+    with control_groups(SMALL) as groups, control_groups(SMALL):
+        assert all(each.is_dir() for each in groups)
+        for each in groups:
+            _sweep(each.parent)
+        assert all(each.is_dir() for each in groups)
+    assert not [each for each in groups if each.exists()]
+
+
 def test_what_cannot_be_given_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="cannot be given to a sandbox"):
         Job(arguments=("true",), folder=Path("/usr"), readable=[Path("/")])
@@ -396,14 +512,13 @@ def test_without_user_namespaces_an_ordinary_user_is_refused() -> None:
     assert "user namespaces" in said
 
 
-@pytest.mark.thorough
 def test_all_that_holds_for_an_ordinary_user() -> None:
     if os.getuid() != 0:
         return  # it was an ordinary user all the time
     ran = subprocess.run(
         [
             *(*ORDINARY, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
-            *("-n", "0", "-k", "not (ordinary or processor or together or hidden)", __file__),
+            *("-n", "0", "-k", ALSO_ORDINARY, __file__),
         ],
         cwd=Path(__file__).parent.parent.parent,
         env={**os.environ, "PYTEST_ADDOPTS": ""},

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import fields
+from pathlib import Path
+
 import pytest
 
 from ci.errors import ConfigurationError
-from ci.settings import Labels, Release, Settings, read_settings
+from ci.settings import (
+    Deadlines,
+    Gerrit,
+    Judging,
+    Labels,
+    Limits,
+    Release,
+    Settings,
+    read_settings,
+)
 
 WHOLE = b"""
 [tool.ci]
@@ -46,6 +59,23 @@ def test_all_is_read() -> None:
     assert (found.limits.memory_mib, found.limits.processes) == (512, 128)
     assert found.gerrit is not None
     assert found.gerrit.labels == Labels(success={"Verified": 1}, failure={"Verified": -1})
+
+
+def test_every_key_is_documented_and_the_example_is_true() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "ci" / "settings.md").read_text("utf-8")
+    example = re.search(r"```toml\n(.*?)```", page, re.DOTALL)
+    keys = {
+        each.name.replace("_", "-")
+        for shape in (Settings, Limits, Deadlines, Judging, Gerrit)
+        for each in fields(shape)
+    }
+    inner = {"deadlines", "limits", "verdict", "gerrit"}
+
+    assert example
+    assert read_settings(example[1].encode()).gerrit is not None
+    assert keys - inner <= set(re.findall(r"`([a-z-]+)`", page))
+    for name in inner:
+        assert f"[tool.ci.{name}]" in page
 
 
 @pytest.mark.parametrize("document", [b"", b"[tool.other]\n", b"tool = 1\n", b"[tool.ci]\n"])
