@@ -52,10 +52,11 @@ class TreePlace:
     ) -> int:
         """Run *command* with the database's URL, and return its exit status."""
         names = {*URLS, *([self.settings.url_variable] if self.settings.url_variable else [])}
+        opened = {"writable" if access.writable else "readable": (access.bind,)}
         job = self.environment.job(
             command,
             self.settings,
-            writable=(access.bind,),
+            **opened,
             variables=dict.fromkeys(names, access.url),
         )
         return self.sandbox.run(job, log=self.log, seconds=seconds, step=step, hear=hear).status

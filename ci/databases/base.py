@@ -23,6 +23,8 @@ class Access:
     """For SQLAlchemy, as a role that owns the data and is no superuser."""
     bind: Path
     """The folder of the socket, or of the file: there in the sandbox under the same path."""
+    writable: bool = False
+    """Whether files in it are written to; a socket needs none."""
 
 
 class Database(Protocol):

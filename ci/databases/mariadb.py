@@ -14,7 +14,16 @@ from typing_extensions import override
 
 from ci.databases import mariadb_catalogue as catalogue
 from ci.databases.restoring import mariadb as dumps
-from ci.databases.server import DATABASE, END_SECONDS, OWNER, SESSIONS, SUPERUSER, Server, said
+from ci.databases.server import (
+    DATABASE,
+    END_SECONDS,
+    OWNER,
+    PROBE,
+    SESSIONS,
+    SUPERUSER,
+    Server,
+    said,
+)
 from ci.errors import SetupError
 from ci.programs import Program, find_program, run_well
 from ci.timing import Engine
@@ -86,7 +95,7 @@ class MariaDB(Server):
             catalogue.make_roles(
                 connection,
                 database=DATABASE,
-                passwords={role: self.password(role) for role in (SUPERUSER, OWNER)},
+                passwords={role: self.password(role) for role in (SUPERUSER, OWNER, PROBE)},
             )
 
     def _base(self) -> list[str]:

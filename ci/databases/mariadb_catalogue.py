@@ -10,7 +10,7 @@ import sqlalchemy as sa
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-SUPERUSER, OWNER = "ci", "app"
+SUPERUSER, OWNER, PROBE = "ci", "app", "probe"
 TABLES = sa.text(
     "SELECT table_name FROM information_schema.tables"
     " WHERE table_schema = :database AND table_type = 'BASE TABLE' ORDER BY 1"
@@ -25,7 +25,7 @@ SIZES = sa.text(
 )
 SESSIONS = sa.text("SELECT id FROM information_schema.processlist WHERE user = :role")
 USERS = sa.text(
-    "SELECT user, host FROM mysql.user WHERE user NOT IN ('ci', 'app', 'mariadb.sys')"
+    "SELECT user, host FROM mysql.user WHERE user NOT IN ('ci', 'app', 'probe', 'mariadb.sys')"
     " AND user NOT LIKE 'mysql.%'"
 )
 COUNTER = re.compile(r" AUTO_INCREMENT=\d+")
@@ -44,6 +44,9 @@ def make_roles(connection: sa.Connection, *, database: str, passwords: Mapping[s
         )
     connection.exec_driver_sql(f"CREATE DATABASE {quote(database)} CHARACTER SET utf8mb4")
     connection.exec_driver_sql(f"GRANT ALL ON {quote(database)}.* TO '{OWNER}'@'localhost'")
+    connection.exec_driver_sql(
+        f"GRANT SELECT, UPDATE, LOCK TABLES ON {quote(database)}.* TO '{PROBE}'@'localhost'"
+    )
     connection.exec_driver_sql(f"GRANT ALL ON *.* TO '{SUPERUSER}'@'localhost' WITH GRANT OPTION")
     for user, host in connection.execute(USERS).all():
         connection.execute(sa.text("DROP USER :user@:host"), {"user": user, "host": host})

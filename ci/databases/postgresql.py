@@ -17,6 +17,7 @@ from ci.databases.server import (
     DATABASE,
     END_SECONDS,
     OWNER,
+    PROBE,
     SESSIONS,
     SUPERUSER,
     Server,
@@ -58,6 +59,7 @@ RESTORING: Mapping[str, str] = {
 """Of no use to what is restored."""
 ROLES = (
     f"CREATE ROLE {OWNER} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS",
+    f"CREATE ROLE {PROBE} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION IN ROLE {OWNER}",
     f"CREATE DATABASE {DATABASE} OWNER {OWNER}",
     "CREATE EXTENSION pg_stat_statements",
 )
@@ -98,9 +100,10 @@ class PostgreSQL(Server):
         with self.asking("initdb", url=postgres) as connection:
             for statement in ROLES:
                 connection.exec_driver_sql(statement)
-            connection.exec_driver_sql(
-                f"ALTER ROLE {OWNER} PASSWORD '{self.password(OWNER)}'"  # hexadecimal
-            )
+            for role in (OWNER, PROBE):
+                connection.exec_driver_sql(
+                    f"ALTER ROLE {role} PASSWORD '{self.password(role)}'"  # hexadecimal
+                )
         with self.asking("initdb") as connection:
             connection.exec_driver_sql(f"ALTER SCHEMA public OWNER TO {OWNER}")
 

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from ci.programs import Program
     from ci.timing import Engine
 
-LAYOUT = 1
+LAYOUT = 2
 """Goes up when what is kept can no longer be used."""
-SUPERUSER, OWNER, DATABASE = "ci", "app", "app"
+SUPERUSER, OWNER, PROBE, DATABASE = "ci", "app", "probe", "app"
 RESTORED = ""
 """The name of the state that the dataset itself is at."""
 EMPTY = "empty"
@@ -248,6 +248,10 @@ class Server(ABC):
     def watching(self) -> Access:
         """Return the access of the runner."""
         return self._access(SUPERUSER, None)
+
+    def probing(self) -> Access:
+        """Return the access of an application, which has a role of its own."""
+        return self._access(PROBE, None)
 
     def _access(self, role: str, driver: str | None) -> Access:
         url = self.url(role, DATABASE, driver).render_as_string(hide_password=False)

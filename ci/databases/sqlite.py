@@ -112,6 +112,10 @@ class SQLite:
         """Return the access of the runner."""
         return self._access()
 
+    def probing(self) -> Access:
+        """Return the access of an application."""
+        return self._access()
+
     def end_sessions(self) -> None:
         """Do nothing: a session ends with its process."""
 
@@ -126,7 +130,7 @@ class SQLite:
             return catalogue.sizes(connection)
 
     def _access(self) -> Access:
-        return Access(url=f"sqlite:///{self._file}", bind=self.folder.data)
+        return Access(url=f"sqlite:///{self._file}", bind=self.folder.data, writable=True)
 
     def _connect(self) -> sqlite3.Connection:
         self._look()

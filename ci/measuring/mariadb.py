@@ -39,7 +39,7 @@ UNSEEN = (
 )
 INSTRUMENTS = (
     "UPDATE performance_schema.setup_instruments SET ENABLED = 'YES', TIMED = 'YES' "
-    "WHERE NAME LIKE 'statement/%%' OR NAME = 'wait/lock/metadata/sql/mdl'",
+    "WHERE NAME LIKE 'statement/%' OR NAME = 'wait/lock/metadata/sql/mdl'",
     "UPDATE performance_schema.setup_consumers SET ENABLED = 'YES' "
     "WHERE NAME IN ('global_instrumentation', 'thread_instrumentation', 'statements_digest', "
     "'events_statements_current', 'events_statements_history_long')",
@@ -100,7 +100,7 @@ class MariaDBEye:
 
     def _probes(self, table: str) -> Iterable[Probe]:
         for row in self._counts.rows(NAME, {"database": self._name, "name": table}):
-            quoted = "`{}`".format(row.name.replace("`", "``").replace("%", "%%"))
+            quoted = "`{}`".format(row.name.replace("`", "``")))
             read = f"SELECT 1 FROM {quoted} LIMIT 1"  # noqa: S608 - quoted
             yield self._probe(table, Access.READ, [read])
             yield self._probe(table, Access.WRITE, ["BEGIN", f"{read} FOR UPDATE", "ROLLBACK"])

@@ -29,9 +29,7 @@ def of_postgresql(session: Session, sql: str) -> Told:
     count = max((int(each) for each in _VALUE.findall(sql)), default=0)
     values = f"({', '.join(['NULL'] * count)})" if count else ""
     session.do("SET plan_cache_mode = force_generic_plan", f"PREPARE looked AS {sql}")
-    found = session.connection.exec_driver_sql(
-        f"EXPLAIN (FORMAT JSON, COSTS OFF) EXECUTE looked{values}"
-    ).scalar_one()
+    found = session.send(f"EXPLAIN (FORMAT JSON, COSTS OFF) EXECUTE looked{values}").scalar_one()
     document = json.loads(found) if isinstance(found, str) else found
     lines = list(_nodes(document[0]["Plan"]))
     scans = tuple(dict.fromkeys(table for _, node, table in lines if node == "Seq Scan" and table))
@@ -52,7 +50,7 @@ def of_sqlite(session: Session, sql: str) -> Told:
     """Return the plan of *sql*; what it would be bound to does not matter."""
     if not sql.lstrip().upper().startswith(_PLANNED):
         return (), None
-    rows = session.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}").all()
+    rows = session.send(f"EXPLAIN QUERY PLAN {sql}").all()
     scans = tuple(dict.fromkeys(row[3].split()[1] for row in rows if row[3].startswith("SCAN ")))
     return scans, "\n".join(" ".join(row[3].split()[:2]) for row in rows) if scans else None
 
@@ -61,7 +59,7 @@ def of_mariadb(session: Session, sql: str) -> Told:
     """Return the plan of *sql*, a statement as it was sent."""
     if not sql.lstrip().upper().startswith(_PLANNED):
         return (), None
-    rows = session.connection.exec_driver_sql("EXPLAIN " + sql.replace("%", "%%")).mappings().all()
+    rows = session.send(f"EXPLAIN {sql}").mappings().all()
     found = [(str(row["type"] or ""), str(row["table"] or "")) for row in rows]
     scans = tuple(dict.fromkeys(table for how, table in found if how in {"ALL", "index"}))
     return scans, "\n".join(f"{how} {table}".strip() for how, table in found) if scans else None

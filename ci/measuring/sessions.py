@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from sqlalchemy.engine import Connection, Row
+    from sqlalchemy.engine import Connection, CursorResult, Row
 
 
 class Session:
@@ -35,7 +35,7 @@ class Session:
         if self._connection is None:
             self._connection = self._engine.connect()
             for each in self._first:
-                self._connection.exec_driver_sql(each)
+                self.send(each)
         return self._connection
 
     def rows(self, query: str, values: Mapping[str, Any] | None = None) -> Sequence[Row[Any]]:
@@ -46,7 +46,11 @@ class Session:
     def do(self, *statements: str) -> None:
         """Send *statements*, and read nothing."""
         for each in statements:
-            self.connection.exec_driver_sql(each)
+            self.send(each)
+
+    def send(self, statement: str) -> CursorResult[Any]:
+        """Send *statement* as it is: neither `%` nor `:` means anything in it."""
+        return self.connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
 
     def close(self) -> None:
         """End the session."""
