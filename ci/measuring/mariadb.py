@@ -100,7 +100,7 @@ class MariaDBEye:
 
     def _probes(self, table: str) -> Iterable[Probe]:
         for row in self._counts.rows(NAME, {"database": self._name, "name": table}):
-            quoted = "`{}`".format(row.name.replace("`", "``")))
+            quoted = "`{}`".format(row.name.replace("`", "``"))
             read = f"SELECT 1 FROM {quoted} LIMIT 1"  # noqa: S608 - quoted
             yield self._probe(table, Access.READ, [read])
             yield self._probe(table, Access.WRITE, ["BEGIN", f"{read} FOR UPDATE", "ROLLBACK"])
