@@ -214,6 +214,7 @@ def test_links_out_of_the_tree_are_left_out(
     tree = export(mirror, sha, tmp_path / "tree")
 
     assert sorted(tree.left_out) == ["passwd", "pyproject.toml", "up"]
+    assert not (tree.folder / "passwd").is_symlink()
     assert (tree.folder / "inside").read_text() == "hello\n"
     with pytest.raises(CheckoutError, match="is a symbolic link"):
         mirror.read(sha, "pyproject.toml")
