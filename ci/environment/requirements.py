@@ -112,7 +112,7 @@ def _of_extras(extras: dict[str, Any], wanted: Sequence[str], own: str) -> Itera
         for line in _strings(extras[names[name]]):
             found = _parsed(line, "pyproject.toml")
             if canonicalize_name(found.name) == canonicalize_name(own or "-"):
-                todo.extend(canonicalize_name(each) for each in found.extras)
+                todo.extend(sorted(canonicalize_name(each) for each in found.extras))
             else:
                 yield line
 

@@ -1,7 +1,7 @@
 """Seccomp: which system calls the code under test may not make, as a filter for the kernel.
 
 By libseccomp itself: it knows the numbers on each machine, it is what container engines use,
-and Debian keeps it (apt needs it). The bindings on PyPI have had no release for years.
+and Debian keeps it (apt needs it). Its bindings on PyPI, pyseccomp, have rested since 2021.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ class Hostile:
         code: str,
         *arguments: str,
         limits: Limits = SMALL,
-        seconds: float = 30,
+        seconds: float = 60,
         readable: Sequence[Path] = (),
     ) -> Heard:
         """Run Python *code*, and return what was heard of it."""

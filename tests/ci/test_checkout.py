@@ -192,13 +192,14 @@ def test_no_hook_and_no_filter_runs(source: Origin, mirror: Repository, tmp_path
 def test_settings_of_whoever_runs_us_count_for_nothing(
     source: Origin, mirror: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    sha = source.git("rev-parse", "main")
     (tmp_path / "gitconfig").write_text(f'[url "/nowhere"]\n insteadOf = {source.folder}\n')
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
-    monkeypatch.setenv("GIT_DIR", "/nowhere")
-    monkeypatch.setenv("GIT_INDEX_FILE", "/nowhere")
+    for name in ("GIT_DIR", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_EXEC_PATH"):
+        monkeypatch.setenv(name, "/nowhere")
     mirror.update()
 
-    assert mirror.resolve("main") == source.git("--git-dir=.git", "rev-parse", "main")
+    assert mirror.resolve("main") == sha
 
 
 def test_links_out_of_the_tree_are_left_out(
@@ -214,6 +215,7 @@ def test_links_out_of_the_tree_are_left_out(
     tree = export(mirror, sha, tmp_path / "tree")
 
     assert sorted(tree.left_out) == ["passwd", "pyproject.toml", "up"]
+    assert not (tree.folder / "passwd").is_symlink()
     assert (tree.folder / "inside").read_text() == "hello\n"
     with pytest.raises(CheckoutError, match="is a symbolic link"):
         mirror.read(sha, "pyproject.toml")

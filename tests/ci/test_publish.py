@@ -122,6 +122,8 @@ def test_a_literal_is_taken_out_though_its_words_are_known(
         (Engine.POSTGRESQL, "SELECT $a$ open $b$", "…"),
         (Engine.MARIADB, 'SELECT "users", `users`, x\'41\', _utf8"é"', "SELECT ?, users, ?, …"),
         (Engine.MARIADB, "SELECT id # users\nFROM users -- id", "SELECT id FROM users"),
+        (Engine.MARIADB, "SELECT 'x\\' OR users -- '", "…"),
+        (Engine.POSTGRESQL, "SELECT 'x\\' OR users -- '", "…"),
         (Engine.MARIADB, "SELECT id--1 FROM users", "SELECT id - - ? FROM users"),
         (Engine.MARIADB, "ALTER TABLE users /*!50000 DROP email */", "…"),
         (
