@@ -50,9 +50,9 @@ def of_sqlite(session: Session, sql: str) -> Told:
     """Return the plan of *sql*; what it would be bound to does not matter."""
     if not sql.lstrip().upper().startswith(_PLANNED):
         return (), None
-    rows = session.send(f"EXPLAIN QUERY PLAN {sql}").all()
-    scans = tuple(dict.fromkeys(row[3].split()[1] for row in rows if row[3].startswith("SCAN ")))
-    return scans, "\n".join(" ".join(row[3].split()[:2]) for row in rows) if scans else None
+    told = [str(row.detail).split() for row in session.send(f"EXPLAIN QUERY PLAN {sql}")]
+    scans = tuple(dict.fromkeys(words[1] for words in told if words[0] == "SCAN"))
+    return scans, "\n".join(" ".join(words[:2]) for words in told) if scans else None
 
 
 def of_mariadb(session: Session, sql: str) -> Told:
