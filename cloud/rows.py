@@ -53,7 +53,7 @@ CIDRS = (
     "fe80::1/128",
     "10.0.0.7/8",
 )
-TOPICS = ("", "compute", "0", "Планировщик", "x" * 255)
+TOPICS = ("", "conductor", "0", "Планировщик", "x" * 255)
 TASKS = (None, None, None, "spawning", None, "resize_prep", None, "")
 PARTS = {"cur": "", "old": "old_", "new": "new_"}
 NUMA = (None, "", "{}", '{"cells": []}')
