@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -261,14 +262,39 @@ def test_words_of_a_locale_are_frozen(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "xx_XX" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", sorted(COMMANDS))
-def test_every_option_is_documented(name: str) -> None:
+PAGE = (ROOT / "docs" / "anonymizer" / "commands.md").read_text()
+SECTIONS = {
+    title.removeprefix("anonymizer "): text
+    for title, _, text in (each.partition("\n") for each in PAGE.split("\n## "))
+}
+
+
+def options_of(name: str) -> set[str]:
+    """Return the options of a command, as they are written."""
     command = group.get_command(click.Context(group), name)
     assert command is not None
-    page = (ROOT / "docs" / "anonymizer" / "commands.md").read_text()
-    options = {each for part in command.params for each in part.opts if each.startswith("-")}
-    assert f"`anonymizer {name}`" in page
-    assert not {each for each in options if f"`{each}`" not in page}
+    return {each for part in command.params for each in part.opts if each.startswith("-")}
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_option_is_documented(name: str) -> None:
+    intro, section = PAGE.partition("\n## ")[0], SECTIONS[name]
+    assert f"`anonymizer {name}`" in intro
+    assert not {each for each in options_of(name) if f"`{each}`" not in section + intro}
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_no_option_is_made_up(name: str) -> None:
+    said = set(re.findall(r"^\| `(--[\w-]+)`", SECTIONS[name], re.MULTILINE))
+    assert said <= options_of(name)
+
+
+def test_no_page_shows_an_option_that_is_not_there() -> None:
+    known = {"--help", "--version"}.union(*map(options_of, COMMANDS))
+    for page in [ROOT / "README.md", *(ROOT / "docs" / "anonymizer").glob("*.md")]:
+        said = re.findall(r"(?:^|\$ |`|> )anonymizer [^`\n|]*(?:\n> .*)*", page.read_text(), re.M)
+        shown = {option for each in said for option in re.findall(r"--[\w-]+", each)}
+        assert shown <= known, page
 
 
 def test_a_database_without_models_goes_by_what_is_suggested(
