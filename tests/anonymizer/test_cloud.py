@@ -20,11 +20,13 @@ from anonymizer.plan import make_plan
 from anonymizer.schema import read_schema
 from cloud import juno, kilo, liberty, mitaka
 from cloud.generate import fill
+from migrator.checkpoint import Lease, lease, quarantine
 from migrator.history import METADATA
 from migrator.manifest import Manifest
 from migrator.migration import load_all
 from migrator.online import Options, migrate
 from migrator.testing import walk_to
+from migrator.transitions.transition import Failure
 from tests.databases import Database, fresh
 
 if TYPE_CHECKING:
@@ -219,6 +221,29 @@ def test_rows_may_be_masked_before_or_after_they_move(
     assert rows(other.engine()) == before
     walk_to(other.engine(), "mitaka")
     assert not problems(other.engine())
+
+
+@pytest.mark.thorough
+def test_what_was_under_way_is_done_again_on_a_masked_copy(
+    database: Database, other: Database, secret: Path
+) -> None:
+    engine = database.engine()
+    walk_to(engine, "juno")
+    with engine.begin() as connection:
+        fill(connection, ROWS)
+    walk_to(engine, "kilo")
+    end_tasks(engine)
+    migrate(engine, declared("kilo"), Options(max_count=150))
+    given = Lease(token="0" * 36, owner="elsewhere:1", after=(5,), upto=(60,))
+    with engine.begin() as connection:
+        lease(connection, "instance_root_gb", given)
+        quarantine(connection, "instance_root_gb", [Failure(key=(7,), reason="ValueError")])
+
+    masked(database, other, secret, "kilo")
+
+    found = migrate(other.engine(), declared("kilo"))
+    assert [each for each in found if each.failed or each.movable or each.skipped] == []
+    walk_to(other.engine(), "liberty")
 
 
 def empty(database: Database) -> None:

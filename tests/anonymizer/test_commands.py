@@ -5,18 +5,16 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
 import pytest
 import sqlalchemy as sa
 
 from anonymizer import sidecar
-from anonymizer.cli import COMMANDS, group, run
+from anonymizer.cli import run
 from tests import dumped
 from tests.anonymizer import shop
 from tests.databases import Database, Servers, fresh
@@ -260,41 +258,6 @@ def test_words_of_a_locale_are_frozen(tmp_path: Path, capsys: pytest.CaptureFixt
     assert (tmp_path / "words" / "last_name.txt").read_text().splitlines()
     assert run(["pool", "xx_XX", str(tmp_path / "none")]) == 1
     assert "xx_XX" in capsys.readouterr().err
-
-
-PAGE = (ROOT / "docs" / "anonymizer" / "commands.md").read_text()
-SECTIONS = {
-    title.removeprefix("anonymizer "): text
-    for title, _, text in (each.partition("\n") for each in PAGE.split("\n## "))
-}
-
-
-def options_of(name: str) -> set[str]:
-    """Return the options of a command, as they are written."""
-    command = group.get_command(click.Context(group), name)
-    assert command is not None
-    return {each for part in command.params for each in part.opts if each.startswith("-")}
-
-
-@pytest.mark.parametrize("name", sorted(COMMANDS))
-def test_every_option_is_documented(name: str) -> None:
-    intro, section = PAGE.partition("\n## ")[0], SECTIONS[name]
-    assert f"`anonymizer {name}`" in intro
-    assert not {each for each in options_of(name) if f"`{each}`" not in section + intro}
-
-
-@pytest.mark.parametrize("name", sorted(COMMANDS))
-def test_no_option_is_made_up(name: str) -> None:
-    said = set(re.findall(r"^\| `(--[\w-]+)`", SECTIONS[name], re.MULTILINE))
-    assert said <= options_of(name)
-
-
-def test_no_page_shows_an_option_that_is_not_there() -> None:
-    known = {"--help", "--version"}.union(*map(options_of, COMMANDS))
-    for page in [ROOT / "README.md", *(ROOT / "docs" / "anonymizer").glob("*.md")]:
-        said = re.findall(r"(?:^|\$ |`|> )anonymizer [^`\n|]*(?:\n> .*)*", page.read_text(), re.M)
-        shown = {option for each in said for option in re.findall(r"--[\w-]+", each)}
-        assert shown <= known, page
 
 
 def test_a_database_without_models_goes_by_what_is_suggested(

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import re
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from anonymizer import mask
-from anonymizer.column import Column, Kind
-from anonymizer.markup import INFO, Decision
+from anonymizer.markup import INFO
 from anonymizer.masks import MASKS
 from anonymizer.masks.find import mask_of
 from anonymizer.policy.words import WORDS
@@ -85,31 +82,3 @@ def test_what_a_word_says_its_mask_takes(name: str, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("name", sorted(n for n in WORDS if "subject" in options(n)))
 def test_a_subject_is_needed(name: str) -> None:
     assert mask_of(WORDS[name](subject="id")[INFO]).needs == ("id",)
-
-
-PAGE = (Path(__file__).parent.parent.parent / "docs" / "anonymizer" / "masks.md").read_text()
-ROWS = [
-    [cell.strip() for cell in line.strip("|").split("|")]
-    for line in PAGE.splitlines()
-    if re.match(r"\| `\w+\(", line)
-]
-
-
-@pytest.mark.parametrize("name", [*sorted(WORDS), "public"])
-def test_a_page_says_what_a_mask_keeps_and_leaks(name: str) -> None:
-    rows = [row for row in ROWS if f"`{name}(" in row[0]]
-    assert rows
-    assert all(len(row) == 4 and all(row) for row in rows)
-    of_all = {"domain", "locale", "subject", "why", "target", "value", "days"}
-    said = options(name) if name in WORDS else {}
-    missing = [each for each in said if each not in of_all | {"options"}]
-    assert not [each for each in missing if not any(f"{each}=" in row[0] for row in rows)]
-
-
-@pytest.mark.parametrize("name", sorted(BY_NAME.keys() - {"own", "array", "keep", "date_time"}))
-def test_a_page_says_what_becomes_of_distinct_values(name: str) -> None:
-    said = NEEDED[name] if name in NEEDED else getattr(mask, name)()
-    made = mask_of(said[INFO])
-    column = Column(name="c", kind=Kind.TEXT, decision=Decision(mask=name), domain="d")
-    (row, *_) = [row for row in ROWS if f"`{name}(" in row[0]]
-    assert made.distinct(column).value == row[1]
