@@ -40,7 +40,7 @@ POLICY = ROOT / "cloud" / "anonymizer.toml"
 RELEASES = (juno, kilo, liberty, mitaka)
 ROWS = 120
 CIDRS = [
-    {"id": number, "cidr": f"10.{number}.0.7/{8 + number % 20}" if number % 5 else None}
+    {"id": number, "cidr": f"10.{number}.0.7/{8 + number % 9}" if number % 5 else None}
     for number in range(1, 50)
 ]
 
@@ -202,7 +202,7 @@ def test_rows_may_be_masked_before_or_after_they_move(
     walk_to(engine, "juno")
     with engine.begin() as connection:
         fill(connection, ROWS)
-        # What is a network, and no address in it, is masked as one only while its mask is there.
+        # With a mask beside it, an address stays one of a host, and a network a network.
         connection.execute(sa.text("DELETE FROM fixed_ips"))
         connection.execute(sa.text("INSERT INTO fixed_ips (id, cidr) VALUES (:id, :cidr)"), CIDRS)
     walk_to(engine, "kilo")
