@@ -33,7 +33,7 @@ models = ["cloud.kilo"]
 policy = "{root}/cloud/anonymizer.toml"
 secret = "secret"
 """
-DONE, NOT_DONE, REFUSED = 0, 1, 3
+DONE, NOT_DONE, REFUSED, SURVIVED = 0, 1, 3, 3
 FINGERPRINTS = re.compile(r"([\d,]+)\s+fingerprints")
 WITHOUT_COLUMNS = "sed '/^Columns/,$d'"
 
@@ -183,7 +183,7 @@ class Story:
             change = sa.text("UPDATE flavors SET name = :name WHERE id = 1")
             after.execute(change, {"name": f"was for {name}"})
         found = f'anonymizer prove {self.native.dumps[0].path} "$AGAIN" | head -n 8'
-        self.run(found, NOT_DONE + 2)
+        self.run(found, SURVIVED)
 
     def use(self) -> None:
         """Run on the copy what is due on the original."""
