@@ -14,14 +14,17 @@ bench: WITH := bench
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo venv test test-quick test-slow test-lowest test-matrix \
+.PHONY: help demo demo-anonymizer venv test test-quick test-slow test-lowest test-matrix \
     test-2.0 test-2.1 lint format bench clean
 
 help:
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 18
 
 demo: $(VENV)/.runs ## one change from expand to contract, on SQLite, in a minute
 	@$(RUN) -m demo $(ARGS)
+
+demo-anonymizer: $(VENV)/.masks ## a dump made shareable: masked, proved, restored, migrated
+	@$(RUN) -m demo.anonymized $(ARGS)
 
 venv: $(VENV)/.develops ## the virtual environment that everything else here uses
 
@@ -61,7 +64,8 @@ clean: ## remove what was made here
 	rm -rf .venv .venv-* build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
-# A stamp each: `runs` has the command line, `tests` what needs no compiler, `develops` all.
+# A stamp each: `runs` has the command line, `masks` what masks dumps as well, `tests` what
+# needs no compiler, `develops` all.
 $(VENV)/.made:
 	@.ci/packages "$(PYTHON)" $(WITH)
 	"$(PYTHON)" -m venv --clear $(VENV)
@@ -71,14 +75,18 @@ $(VENV)/.runs: pyproject.toml | $(VENV)/.made
 	$(RUN) -m pip install --quiet --editable .
 	@touch $@
 
+$(VENV)/.masks: pyproject.toml | $(VENV)/.made
+	$(RUN) -m pip install --quiet --editable '.[anonymizer,postgresql,mysql]'
+	@touch $(VENV)/.runs $@
+
 $(VENV)/.tests: pyproject.toml | $(VENV)/.made
 	$(RUN) -m pip install --quiet --editable '.[test,lint]'
-	@touch $(VENV)/.runs $@
+	@touch $(VENV)/.runs $(VENV)/.masks $@
 
 $(VENV)/.develops: pyproject.toml | $(VENV)/.made
 	@$(SERVERS)
 	$(RUN) -m pip install --quiet --editable '.[dev]'
-	@touch $(VENV)/.runs $(VENV)/.tests $@
+	@touch $(VENV)/.runs $(VENV)/.masks $(VENV)/.tests $@
 
 .venv-lowest/.made: pyproject.toml
 	@$(SERVERS)

@@ -28,6 +28,17 @@ NAMES = (
     "a\\b\tc\nd",
     "0",
 )
+OWNERS = ("Mara Olsen", "Sean O'Brien", "Žofie Nováková", "王小明", "Ana Martínez", "Omar Farouk")
+MACHINES = (
+    "",
+    None,
+    "Büro Köln",
+    "私のサーバー",
+    "🚀 launcher",
+    'the "first" one',
+    "x\\y\tz\nw",
+    "0",
+)
 MEMORY_MB = (0, None, 1, 512, LARGEST, SMALLEST)
 ROOT_MB = (0, None, 1, 999, 1000, LARGEST, SMALLEST)
 RXTX = (0.0, None, 1.0, 0.5)
@@ -42,7 +53,7 @@ CIDRS = (
     "fe80::1/128",
     "10.0.0.7/8",
 )
-TOPICS = ("", "compute", "0", "Планировщик", "x" * 255)
+TOPICS = ("", "conductor", "0", "Планировщик", "x" * 255)
 TASKS = (None, None, None, "spawning", None, "resize_prep", None, "")
 PARTS = {"cur": "", "old": "old_", "new": "new_"}
 NUMA = (None, "", "{}", '{"cells": []}')
@@ -82,8 +93,8 @@ def instance(number: int, *, moved: bool) -> Iterator[Values]:
     root_mb = some(ROOT_MB, number, 13, number * 37 % 2_000_000)
     yield (
         uuid_of(number),
-        some(NAMES, number, 11, f"instance-{number:08x}"),
-        some(("", None), number, 7, f"host{number % 100}"),
+        some(MACHINES, number, 11, f"shop {number} of {OWNERS[number % len(OWNERS)]}"),
+        some(("", None), number, 7, host(number % 100)),
         number % 1000,
         None if moved else root_mb,
         Decimal(root_mb) / 1000 if moved and root_mb is not None else None,
@@ -120,7 +131,7 @@ def service(number: int, *, moved: bool) -> Iterator[Values]:
     """Yield a row of services."""
     topic = some(TOPICS, number, 9, f"topic.{number % 1000}")
     yield (
-        f"host{number}",
+        host(number),
         some(("", None), number, 7, "nova-compute"),
         "" if moved else topic,
         topic if moved else None,
@@ -162,6 +173,11 @@ def some(special: Sequence[Any], number: int, every: int, ordinary: Any) -> Any:
 def either(value: Any, *, moved: bool) -> Values:
     """Return the values of an old and a new column, of which one holds *value*."""
     return (None, value) if moved else (value, None)
+
+
+def host(number: int) -> str:
+    """Return the name of host *number*."""
+    return f"node{number}.rack{number % 7}.cloud.internal"
 
 
 def uuid_of(number: int) -> str:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from demo.check import Checked
@@ -52,6 +53,32 @@ class Terminal:
         if code:
             self.console.print(f"[dim](exit code {code})[/dim]")
         return code
+
+    def shell(self, folder: Path, line: str, environment: Mapping[str, str]) -> int:
+        """Run *line* as the reader could, show what it prints, and return its exit code."""
+        self.console.print()
+        self.console.out(f"$ {line}", style="bold cyan")
+        self.console.file.flush()
+        code = subprocess.run(
+            ["bash", "-o", "pipefail", "-c", line],
+            cwd=folder,
+            env={**os.environ, **environment},
+            stderr=subprocess.STDOUT,
+            check=False,
+        ).returncode
+        if code:
+            self.console.print(f"[dim](exit code {code})[/dim]")
+        return code
+
+    def sides(self, rows: Iterable[tuple[object, ...]]) -> None:
+        """Show names with what they stand for before and after."""
+        table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+        for name in ("", "before", "after"):
+            table.add_column(name, overflow="fold")
+        for row in rows:
+            table.add_row(*(Text("NULL" if each is None else str(each)) for each in row))
+        self.console.print()
+        self.console.print(table)
 
     def table(self, checked: Iterable[Checked]) -> None:
         """Show what was promised and what is kept."""

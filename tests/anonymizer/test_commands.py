@@ -10,12 +10,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
 import pytest
 import sqlalchemy as sa
 
 from anonymizer import sidecar
-from anonymizer.cli import COMMANDS, group, run
+from anonymizer.cli import run
 from tests import dumped
 from tests.anonymizer import shop
 from tests.databases import Database, Servers, fresh
@@ -259,16 +258,6 @@ def test_words_of_a_locale_are_frozen(tmp_path: Path, capsys: pytest.CaptureFixt
     assert (tmp_path / "words" / "last_name.txt").read_text().splitlines()
     assert run(["pool", "xx_XX", str(tmp_path / "none")]) == 1
     assert "xx_XX" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("name", sorted(COMMANDS))
-def test_every_option_is_documented(name: str) -> None:
-    command = group.get_command(click.Context(group), name)
-    assert command is not None
-    page = (ROOT / "docs" / "anonymizer" / "commands.md").read_text()
-    options = {each for part in command.params for each in part.opts if each.startswith("-")}
-    assert f"`anonymizer {name}`" in page
-    assert not {each for each in options if f"`{each}`" not in page}
 
 
 def test_a_database_without_models_goes_by_what_is_suggested(
