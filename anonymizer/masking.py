@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from anonymizer import live, sqlite
 from anonymizer.container import (
     PIPE,
     Archive,
@@ -22,7 +21,6 @@ from anonymizer.container import (
     method_for,
     opened_text,
 )
-from anonymizer.dumps import pg_custom, pg_directory
 from anonymizer.dumps.compression import writing
 from anonymizer.errors import AnonymizerError
 from anonymizer.memory import keep_memory
@@ -101,6 +99,8 @@ def _text(request: Request, source: Container, target: str) -> Tally:
 
 
 def _archive(request: Request, source: Archive, target: str) -> Tally:
+    from anonymizer.dumps import pg_custom
+
     tally = Tally()
     size = source.path.stat().st_size
 
@@ -129,6 +129,8 @@ class _OneFile:
 
 
 def _folder(request: Request, source: Folder, target: str) -> Tally:
+    from anonymizer.dumps import pg_directory
+
     one = _OneFile(request.engine)
     tally, path = Tally(), _path(target, "a folder")
     for each in pg_directory.rewrite(source.path, path, one, jobs=request.jobs):
@@ -137,9 +139,11 @@ def _folder(request: Request, source: Folder, target: str) -> Tally:
 
 
 def _file(request: Request, source: SQLiteFile, target: str) -> Tally:
+    from anonymizer.sqlite.file import rewrite_file
+
     tally, path = Tally(), _path(target, "a file of SQLite")
     with ticking(source.path.stat().st_size, title="masking") as tick:
-        notes = sqlite.rewrite_file(
+        notes = rewrite_file(
             source.path, path, request.engine, tally, force=request.force, tick=tick
         )
     for each in notes:
@@ -148,6 +152,8 @@ def _file(request: Request, source: SQLiteFile, target: str) -> Tally:
 
 
 def _database(request: Request, source: Database, target: str) -> Tally:
+    from anonymizer import live
+
     tally = Tally()
 
     def masked(read: BinaryIO, write: BinaryIO) -> None:
@@ -174,6 +180,8 @@ def _read(request: Request, source: Container) -> Iterator[tuple[Format, BinaryI
         return
     live_or_not: AbstractContextManager[BinaryIO] = nullcontext(sys.stdin.buffer)
     if isinstance(source, Database):
+        from anonymizer import live
+
         live_or_not = live.dumped(source.url, note=request.note)
     with (
         live_or_not as packed,
@@ -187,6 +195,8 @@ def _read(request: Request, source: Container) -> Iterator[tuple[Format, BinaryI
 def _written(request: Request, target: str) -> Iterator[Callable[[Text], object]]:
     """Give what takes the text of a dump: packed as the name of *target* says."""
     if "://" in target:
+        from anonymizer import live
+
         with live.loaded(live.read_url(target)) as database:
             yield database.write
         return
@@ -212,6 +222,8 @@ def _path(target: str, wanted: str) -> Path:
         raise AnonymizerError(f"what is read becomes {wanted}, which needs a path to be written to")
     if "://" not in target:
         return Path(target)
+    from anonymizer import live
+
     path = live.sqlite_path(live.read_url(target))
     assert path is not None  # noqa: S101 - it is a URL of SQLite
     return path

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from anonymizer.dumps.base import Rows
 from anonymizer.dumps.copy import CopyText
-from anonymizer.dumps.pg_inserts import inserted_rows, is_insert
 from anonymizer.dumps.pg_schema import Described, described, learn
 from anonymizer.dumps.pg_split import BLOCK, Script
-from anonymizer.dumps.pg_statement import copied, refusal_of, turns_escapes
+from anonymizer.dumps.pg_statement import copied, is_insert, refusal_of, turns_escapes
 from anonymizer.errors import DumpError
 
 if TYPE_CHECKING:
@@ -84,6 +83,9 @@ class PlainPostgreSQL:
             yield from copied_rows(script, *copy, codec=self.codec, part_of=whole)
             return
         if is_insert(statement):
+            # Few dumps have one, and what reads them is as much again.
+            from anonymizer.dumps.pg_inserts import inserted_rows
+
             yield from inserted_rows(script, statement, known)
             return
         if refusal := refusal_of(statement, self.keep):
@@ -92,6 +94,9 @@ class PlainPostgreSQL:
         script.escapes = script.escapes if escapes is None else escapes
         learn(statement, known)
         yield statement
+
+
+FORMAT = PlainPostgreSQL()
 
 
 def copied_rows(
