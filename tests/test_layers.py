@@ -78,6 +78,7 @@ ANONYMIZER_LAYERS = (
     "programs",
     "dumps",
     "engine",
+    "workers",
     "stream",
     "sqlite",
     "live",
