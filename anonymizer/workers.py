@@ -6,7 +6,6 @@ ahead and answers in threads of its own, so who gives it work waits for nothing 
 
 from __future__ import annotations
 
-import multiprocessing
 import pickle
 import signal
 import socket
@@ -20,10 +19,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from anonymizer.errors import AnonymizerError
 from anonymizer.memory import keep_memory
+from anonymizer.processes import context
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from multiprocessing.process import BaseProcess
 
     from anonymizer.dumps.base import Rows
     from anonymizer.engine import Counts, Text
@@ -32,8 +31,6 @@ AT_ONCE = 2
 """Pieces that a worker has: one that it masks, and the next."""
 ALONE = 4
 """Pieces for which no worker is hired: it takes longer than to mask them."""
-IMPORTED = ("anonymizer.stream", "anonymizer.masks", "anonymizer.cli")
-"""What workers have from the process that they are forked from."""
 _HEAD = Struct("<QQ")
 """How long a message is: what is pickled, and what is sent as it is."""
 _READY = b"\0"
@@ -48,11 +45,7 @@ class Worker:
 
     def __init__(self, rewrite: Rewrite) -> None:
         self._socket, other = socket.socketpair()
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(list(IMPORTED))
-        self._process: BaseProcess = context.Process(
-            target=_work, args=(other, rewrite), daemon=True
-        )
+        self._process = context().Process(target=_work, args=(other, rewrite), daemon=True)
         self._process.start()
         other.close()
         self._is_ready = False

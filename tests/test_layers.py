@@ -56,6 +56,7 @@ LAYERS = (
 ANONYMIZER_LAYERS = (
     "errors",
     "memory",
+    "processes",
     "markup",
     "column",
     "cells",

@@ -67,7 +67,7 @@ def command(settings: Settings, /, source: str, target: str | None, **chosen: An
     request = Request(
         source=source,
         target=target,
-        engine=Engine(plan=plan, key=key),
+        engine=Engine(plan=plan.found, key=key),
         jobs=chosen["jobs"],
         force=chosen["force"],
         note=dropped.append,
