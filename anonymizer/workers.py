@@ -52,6 +52,11 @@ class Worker:
         self._given = 0
 
     @property
+    def pid(self) -> int | None:
+        """The number of the process."""
+        return self._process.pid
+
+    @property
     def is_free(self) -> bool:
         """Whether it takes more rows at once."""
         if not self._is_ready and self.has_answered:
