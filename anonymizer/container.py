@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from anonymizer import sqlite
 from anonymizer.dumps import ARCHIVE, formats
-from anonymizer.dumps.compression import BLOCK, Method, reading, stream
+from anonymizer.dumps.compression import Method, ahead, reading
 from anonymizer.errors import AnonymizerError, DumpError
 from anonymizer.reading import read_pieces, read_sqlite
 from anonymizer.schema import Schema, read_schema
@@ -243,16 +243,8 @@ def format_of(head: bytes) -> Format:
 @contextmanager
 def opened_text(packed: BinaryIO) -> Iterator[tuple[Format, BinaryIO]]:
     """Give the format of the text that comes through *packed*, and all of it unpacked."""
-    plain = reading(packed)
-    head = plain.read(HEAD)
-    yield format_of(head), stream(_again(head, plain))
-
-
-def _again(head: bytes, rest: BinaryIO) -> Iterator[bytes]:
-    """Yield *head*, which is read, and the *rest*."""
-    yield head
-    while block := rest.read(BLOCK):
-        yield block
+    head, plain = ahead(reading(packed), HEAD)
+    yield format_of(head), plain
 
 
 def _unheard(_note: str) -> None:
