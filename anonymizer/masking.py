@@ -29,7 +29,7 @@ from anonymizer.progress import shown, ticking
 from anonymizer.stream import Tally, texts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from anonymizer.container import Container
@@ -121,21 +121,31 @@ class _OneFile:
     """Masks one file of a folder; picklable."""
 
     engine: Engine
+    jobs: int = 1
 
     def __call__(self, data: DataFile, folder: Path) -> Tally:
         tally = Tally()
-        data.rewrite(folder, lambda pieces: texts(pieces, self.engine, tally))
+        data.rewrite(folder, lambda pieces: texts(pieces, self.engine, tally, jobs=self.jobs))
         return tally
 
 
 def _folder(request: Request, source: Folder, target: str) -> Tally:
     from anonymizer.dumps import pg_directory
 
-    one = _OneFile(request.engine)
     tally, path = Tally(), _path(target, "a folder")
-    for each in pg_directory.rewrite(source.path, path, one, jobs=request.jobs):
+    jobs, by_piece = request.jobs, 1
+    if jobs > 1 and _has_giant(pg_directory.data_files(source.path), jobs):
+        jobs, by_piece = by_piece, jobs
+    one = _OneFile(request.engine, by_piece)
+    for each in pg_directory.rewrite(source.path, path, one, jobs=jobs):
         tally.join(each)
     return tally
+
+
+def _has_giant(files: Sequence[DataFile], jobs: int) -> bool:
+    """Return whether the first of *files*, the largest, is more than one of *jobs* should do."""
+    sizes = [each.path.stat().st_size for each in files]
+    return bool(sizes) and sizes[0] * jobs > sum(sizes)
 
 
 def _file(request: Request, source: SQLiteFile, target: str) -> Tally:
