@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 from collections import deque
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import forkserver
 from typing import TYPE_CHECKING, TypeVar
 
 from anonymizer.memory import keep_memory
@@ -27,6 +28,12 @@ def context() -> ForkServerContext:
     made = multiprocessing.get_context("forkserver")
     made.set_forkserver_preload([*IMPORTED, SCRIPT])
     return made
+
+
+def prepare() -> None:
+    """Begin to start the one that all are forked from: it imports while this process goes on."""
+    context()
+    forkserver.ensure_running()
 
 
 def shared_out(
