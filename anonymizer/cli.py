@@ -13,6 +13,7 @@ import click
 from typing_extensions import override
 
 from anonymizer.errors import AnonymizerError, PolicyError
+from anonymizer.memory import lasting
 from anonymizer.settings import load_settings
 
 COMMANDS = {
@@ -41,7 +42,8 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"anonymizer.commands.{cmd_name}").command
+        with lasting():
+            command: click.Command = import_module(f"anonymizer.commands.{cmd_name}").command
         return command
 
     @override
@@ -74,6 +76,8 @@ def main(arguments: list[str] | None = None) -> None:
 
 def run(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code."""
+    # Or numpy starts a thread for each core, for algebra that nothing here does.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         result: Any = group.main(args=arguments, prog_name="anonymizer", standalone_mode=False)
     except (click.Abort, KeyboardInterrupt):

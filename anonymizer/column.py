@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -44,6 +44,11 @@ class TableName(NamedTuple):
     @override
     def __str__(self) -> str:
         return self.name if self.schema is None else f"{self.schema}.{self.name}"
+
+    def within(self, default_schema: str | None) -> TableName:
+        """Return the name without the schema that is meant where none is said."""
+        usual = default_schema or "public"
+        return TableName(None, self.name) if self.schema == usual else self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,3 +95,22 @@ class Table:
     def column(self, name: str) -> Column | None:
         """Return the column called *name*."""
         return next((each for each in self.columns if each.name == name), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tables:
+    """Tables by their names: all that masking needs of a plan, and soon in another process."""
+
+    tables: tuple[Table, ...]
+    default_schema: str | None = None
+    """The schema that is meant where none is said; None for PostgreSQL's public."""
+    _found: dict[TableName, Table] = field(default_factory=dict, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        self._found.clear()
+        for table in self.tables:
+            self._found[table.name.within(self.default_schema)] = table
+
+    def find(self, name: TableName) -> Table | None:
+        """Return the table called *name*; without a schema it is in the default one."""
+        return self._found.get(name.within(self.default_schema))

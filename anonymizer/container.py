@@ -1,8 +1,12 @@
-"""Containers: what dumps come in – files, folders, pipes, databases – and how they are read."""
+"""Containers: what dumps come in – files, folders, pipes, databases – and how they are read.
+
+What reads one of them is imported when there is one.
+"""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,25 +14,25 @@ from typing import TYPE_CHECKING, BinaryIO, ClassVar, Protocol
 
 import sqlalchemy as sa
 
-from anonymizer import live, sqlite
-from anonymizer.dumps import FORMATS, pg_custom, pg_directory
-from anonymizer.dumps.compression import BLOCK, Method, reading, stream
-from anonymizer.dumps.pg_archive import refuse_tar
-from anonymizer.dumps.pg_schema import Described
+from anonymizer import sqlite
+from anonymizer.dumps import ARCHIVE, formats
+from anonymizer.dumps.compression import Method, ahead, reading
 from anonymizer.errors import AnonymizerError, DumpError
 from anonymizer.reading import read_pieces, read_sqlite
 from anonymizer.schema import Schema, read_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from anonymizer.column import TableName
     from anonymizer.dumps.base import Format, Piece
+    from anonymizer.dumps.pg_schema import Described
     from anonymizer.reading import Known, Part
 
 PIPE = "-"
 HEAD = 64 * 1024
 """Bytes by which the format of a dump is told."""
+_TAR, _IN_TAR = b"ustar", 257
 
 
 class Container(Protocol):
@@ -79,11 +83,15 @@ class Archive:
 
     def schema(self) -> Schema:
         """Return the tables that it creates."""
+        from anonymizer.dumps import pg_custom
+
         with self.path.open("rb") as file:
             return _schema(pg_custom.schema(file))
 
     def parts(self, plan: Known) -> Iterator[Part]:
         """Yield its rows as columns of values, and the text between them."""
+        from anonymizer.dumps import pg_custom
+
         with self.path.open("rb") as file:
             yield from read_pieces(pg_custom.pieces(file), plan)
 
@@ -98,10 +106,14 @@ class Folder:
 
     def schema(self) -> Schema:
         """Return the tables that it creates."""
+        from anonymizer.dumps import pg_directory
+
         return _schema(pg_directory.schema(self.path))
 
     def parts(self, plan: Known) -> Iterator[Part]:
         """Yield its rows as columns of values, and the text between them."""
+        from anonymizer.dumps import pg_directory
+
         yield from read_pieces(pg_directory.pieces(self.path), plan)
 
 
@@ -140,6 +152,8 @@ class Database:
 
     def parts(self, plan: Known) -> Iterator[Part]:
         """Yield its rows as columns of values, and the text between them."""
+        from anonymizer import live
+
         with (
             live.dumped(self.url, note=_unheard) as source,
             opened_text(source) as (format_, text),
@@ -173,17 +187,28 @@ def container(place: str) -> Container:
     if place == PIPE:
         return Pipe()
     if "://" in place:
-        url = live.read_url(place)
-        path = live.sqlite_path(url)
-        return Database(url=url) if path is None else SQLiteFile(path=path)
-    return _of_path(Path(place))
+        return _of_url(place)
+    path = Path(place)
+    return _of_folder(path) if path.is_dir() else _of_file(path)
 
 
-def _of_path(path: Path) -> Container:
-    if path.is_dir():
-        if pg_directory.recognizes(path):
-            return Folder(path=path)
-        raise DumpError(f"{path} is a folder without toc.dat, so no dump of pg_dump -Fd")
+def _of_url(place: str) -> Container:
+    from anonymizer import live
+
+    url = live.read_url(place)
+    path = live.sqlite_path(url)
+    return Database(url=url) if path is None else SQLiteFile(path=path)
+
+
+def _of_folder(path: Path) -> Container:
+    from anonymizer.dumps import pg_directory
+
+    if pg_directory.recognizes(path):
+        return Folder(path=path)
+    raise DumpError(f"{path} is a folder without toc.dat, so no dump of pg_dump -Fd")
+
+
+def _of_file(path: Path) -> Container:
     try:
         with path.open("rb") as file:
             head = file.read(HEAD)
@@ -191,7 +216,7 @@ def _of_path(path: Path) -> Container:
         raise AnonymizerError(f"{path}: cannot be read: {error.strerror}") from error
     if head.startswith(sqlite.HEAD):
         return SQLiteFile(path=path)
-    if pg_custom.recognizes(head):
+    if head.startswith(ARCHIVE):
         return Archive(path=path)
     with path.open("rb") as file:
         return TextFile(path=path, format=format_of(reading(file).read(HEAD)))
@@ -199,8 +224,13 @@ def _of_path(path: Path) -> Container:
 
 def format_of(head: bytes) -> Format:
     """Return the format of the text that begins with *head*; raise DumpError if none knows it."""
-    refuse_tar(head)
-    for each in FORMATS:
+    if head.startswith(_TAR, _IN_TAR):
+        raise DumpError(
+            "dumps in the tar format are not read",
+            hint="unpack it: what is in it is a dump in the directory format (tar -xf FILE -C "
+            "FOLDER); or dump with -Fd or -Fc",
+        )
+    for each in formats():
         if each.recognizes(head):
             return each
     raise DumpError(
@@ -213,16 +243,8 @@ def format_of(head: bytes) -> Format:
 @contextmanager
 def opened_text(packed: BinaryIO) -> Iterator[tuple[Format, BinaryIO]]:
     """Give the format of the text that comes through *packed*, and all of it unpacked."""
-    plain = reading(packed)
-    head = plain.read(HEAD)
-    yield format_of(head), stream(_again(head, plain))
-
-
-def _again(head: bytes, rest: BinaryIO) -> Iterator[bytes]:
-    """Yield *head*, which is read, and the *rest*."""
-    yield head
-    while block := rest.read(BLOCK):
-        yield block
+    head, plain = ahead(reading(packed), HEAD)
+    yield format_of(head), plain
 
 
 def _unheard(_note: str) -> None:
@@ -248,12 +270,12 @@ def _of_database(url: sa.URL) -> Schema:
 
 
 def _schema(found: Described | Mapping[TableName, tuple[str, ...]]) -> Schema:
-    if isinstance(found, Described):
-        return Schema(
-            tables=found.tables,
-            generated=found.generated,
-            keys=found.keys,
-            partitions=found.partitions,
-            default=found.default,
-        )
-    return Schema(tables={name: dict.fromkeys(columns) for name, columns in found.items()})
+    if isinstance(found, Mapping):
+        return Schema(tables={name: dict.fromkeys(columns) for name, columns in found.items()})
+    return Schema(
+        tables=found.tables,
+        generated=found.generated,
+        keys=found.keys,
+        partitions=found.partitions,
+        default=found.default,
+    )

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from anonymizer import live, sqlite
 from anonymizer.container import (
     PIPE,
     Archive,
@@ -22,7 +21,6 @@ from anonymizer.container import (
     method_for,
     opened_text,
 )
-from anonymizer.dumps import pg_custom, pg_directory
 from anonymizer.dumps.compression import writing
 from anonymizer.errors import AnonymizerError
 from anonymizer.memory import keep_memory
@@ -31,7 +29,7 @@ from anonymizer.progress import shown, ticking
 from anonymizer.stream import Tally, texts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from anonymizer.container import Container
@@ -101,6 +99,8 @@ def _text(request: Request, source: Container, target: str) -> Tally:
 
 
 def _archive(request: Request, source: Archive, target: str) -> Tally:
+    from anonymizer.dumps import pg_custom
+
     tally = Tally()
     size = source.path.stat().st_size
 
@@ -121,25 +121,39 @@ class _OneFile:
     """Masks one file of a folder; picklable."""
 
     engine: Engine
+    jobs: int = 1
 
     def __call__(self, data: DataFile, folder: Path) -> Tally:
         tally = Tally()
-        data.rewrite(folder, lambda pieces: texts(pieces, self.engine, tally))
+        data.rewrite(folder, lambda pieces: texts(pieces, self.engine, tally, jobs=self.jobs))
         return tally
 
 
 def _folder(request: Request, source: Folder, target: str) -> Tally:
-    one = _OneFile(request.engine)
+    from anonymizer.dumps import pg_directory
+
     tally, path = Tally(), _path(target, "a folder")
-    for each in pg_directory.rewrite(source.path, path, one, jobs=request.jobs):
+    jobs, by_piece = request.jobs, 1
+    if jobs > 1 and _has_giant(pg_directory.data_files(source.path), jobs):
+        jobs, by_piece = by_piece, jobs
+    one = _OneFile(request.engine, by_piece)
+    for each in pg_directory.rewrite(source.path, path, one, jobs=jobs):
         tally.join(each)
     return tally
 
 
+def _has_giant(files: Sequence[DataFile], jobs: int) -> bool:
+    """Return whether the first of *files*, the largest, is more than one of *jobs* should do."""
+    sizes = [each.path.stat().st_size for each in files]
+    return bool(sizes) and sizes[0] * jobs > sum(sizes)
+
+
 def _file(request: Request, source: SQLiteFile, target: str) -> Tally:
+    from anonymizer.sqlite.file import rewrite_file
+
     tally, path = Tally(), _path(target, "a file of SQLite")
     with ticking(source.path.stat().st_size, title="masking") as tick:
-        notes = sqlite.rewrite_file(
+        notes = rewrite_file(
             source.path, path, request.engine, tally, force=request.force, tick=tick
         )
     for each in notes:
@@ -148,6 +162,8 @@ def _file(request: Request, source: SQLiteFile, target: str) -> Tally:
 
 
 def _database(request: Request, source: Database, target: str) -> Tally:
+    from anonymizer import live
+
     tally = Tally()
 
     def masked(read: BinaryIO, write: BinaryIO) -> None:
@@ -174,6 +190,8 @@ def _read(request: Request, source: Container) -> Iterator[tuple[Format, BinaryI
         return
     live_or_not: AbstractContextManager[BinaryIO] = nullcontext(sys.stdin.buffer)
     if isinstance(source, Database):
+        from anonymizer import live
+
         live_or_not = live.dumped(source.url, note=request.note)
     with (
         live_or_not as packed,
@@ -187,6 +205,8 @@ def _read(request: Request, source: Container) -> Iterator[tuple[Format, BinaryI
 def _written(request: Request, target: str) -> Iterator[Callable[[Text], object]]:
     """Give what takes the text of a dump: packed as the name of *target* says."""
     if "://" in target:
+        from anonymizer import live
+
         with live.loaded(live.read_url(target)) as database:
             yield database.write
         return
@@ -212,6 +232,8 @@ def _path(target: str, wanted: str) -> Path:
         raise AnonymizerError(f"what is read becomes {wanted}, which needs a path to be written to")
     if "://" not in target:
         return Path(target)
+    from anonymizer import live
+
     path = live.sqlite_path(live.read_url(target))
     assert path is not None  # noqa: S101 - it is a URL of SQLite
     return path

@@ -1,33 +1,29 @@
 """Stream: pieces of a dump in, their text with masked values out, in the same order.
 
-Pieces are independent, so with several jobs worker processes mask them side by side; what
-is written does not depend on how many there are. Memory holds a few pieces for each.
+Pieces are independent, so with several jobs workers mask some of them, and this process the
+others; what is written does not depend on how many there are. Memory holds a few for each.
 """
 
 from __future__ import annotations
 
-import multiprocessing
 from collections import deque
-from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from anonymizer.engine import Count
-from anonymizer.memory import keep_memory
+from anonymizer.errors import AnonymizerError
+from anonymizer.workers import Worker, hired
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from anonymizer.column import TableName
     from anonymizer.dumps.base import Piece, Rows
     from anonymizer.engine import Counts, Engine, Masker, Text
+    from anonymizer.workers import Answer, Crew
 
 AHEAD = 3
-"""Pieces for each worker that are read and not yet written."""
-
-Result: TypeAlias = "Future[tuple[Text, Counts]]"
-"""The text of rows with masked values, and what was in each masked column."""
+"""Pieces for each job that are read and not yet written."""
 
 
 @dataclass(slots=True)
@@ -42,13 +38,15 @@ class Rewriter:
 
         Raises DumpError for rows that cannot be read, PolicyError for what is not decided.
         """
+        masker = self.masker(rows)
+        return (rows.data, {}) if masker is None else masker.rewrite(rows)
+
+    def masker(self, rows: Rows) -> Masker | None:
+        """Return what masks *rows*, None when they stay as they are."""
         place = rows.table, rows.columns
         if place not in self._maskers:
             self._maskers[place] = self.engine.masker(*place, part_of=rows.part_of)
-        masker = self._maskers[place]
-        if masker is None:
-            return rows.data, {}
-        return masker.rewrite(rows)
+        return self._maskers[place]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -82,61 +80,40 @@ def texts(
 
     *tally* is kept up to date. Raises DumpError and PolicyError as `Rewriter` does.
     """
-    waiting: deque[tuple[Piece, Result | None]] = deque()
-    with _masking(engine, jobs) as mask:
+    rewriter = Rewriter(engine)
+    waiting: deque[tuple[Piece, Answer | Worker]] = deque()
+    with hired(Rewriter(engine), jobs - 1) as crew:
         for piece in pieces:
-            waiting.append((piece, None if isinstance(piece, bytes) else mask(piece)))
-            while len(waiting) > AHEAD * (jobs - 1):
+            waiting.append((piece, _begun(piece, rewriter, crew)))
+            while waiting and (len(waiting) > AHEAD * (jobs - 1) or _is_done(waiting[0][1])):
                 yield _text(*waiting.popleft(), tally)
         while waiting:
             yield _text(*waiting.popleft(), tally)
 
 
-def _text(piece: Piece, result: Result | None, tally: Tally) -> Text:
-    """Return the text of one piece, once it is there, and count it."""
+def _begun(piece: Piece, rewriter: Rewriter, crew: Crew) -> Answer | Worker:
+    """Return what becomes of *piece*, or the worker that will say it."""
     if isinstance(piece, bytes):
-        tally.read += len(piece)
-        tally.written += len(piece)
-        return piece
-    assert result is not None  # noqa: S101 - rows have one
-    text, counts = result.result()
-    tally.read += len(piece.data)
-    tally.written += len(text)
-    tally.add(piece.table, counts)
-    return text
-
-
-@contextmanager
-def _masking(engine: Engine, jobs: int) -> Iterator[Callable[[Rows], Result]]:
-    """Give what begins to mask rows, here or in worker processes."""
-    if jobs == 1:
-        rewriter = Rewriter(engine)
-        yield lambda rows: _done(rewriter, rows)
-        return
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["anonymizer.stream", "anonymizer.masks"])
-    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(engine,))
+        return piece, {}
     try:
-        yield lambda rows: pool.submit(_in_worker, rows)
-    finally:
-        pool.shutdown(cancel_futures=True)
+        needs_worker = rewriter.masker(piece) is not None
+        return (needs_worker and crew.give(piece)) or rewriter(piece)
+    except AnonymizerError as error:
+        return error  # it is raised when all before it is written
 
 
-def _done(rewriter: Rewriter, rows: Rows) -> Result:
-    future: Result = Future()
-    future.set_result(rewriter(rows))
-    return future
+def _is_done(answer: Answer | Worker) -> bool:
+    return not isinstance(answer, Worker) or answer.has_answered
 
 
-_here: list[Rewriter] = []
-"""The one of a worker process."""
-
-
-def _begin(engine: Engine) -> None:
-    keep_memory()
-    _here[:] = [Rewriter(engine)]
-
-
-def _in_worker(rows: Rows) -> tuple[Text, Counts]:
-    text, counts = _here[0](rows)
-    return bytes(text), counts
+def _text(piece: Piece, answer: Answer | Worker, tally: Tally) -> Text:
+    """Return the text of one piece, once it is there, and count it."""
+    found = answer.take() if isinstance(answer, Worker) else answer
+    if isinstance(found, Exception):
+        raise found
+    text, counts = found
+    tally.read += len(piece) if isinstance(piece, bytes) else len(piece.data)
+    tally.written += len(text)
+    if not isinstance(piece, bytes):
+        tally.add(piece.table, counts)
+    return text

@@ -8,14 +8,14 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import people
+from benchmarks import folders, people
 from benchmarks.measure import ROOT, head, row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
 ROW_BYTES = 160
 MB = 1_000_000
@@ -109,6 +109,7 @@ def compare(folder: Path, megabytes: int, runs: int) -> None:
         _table(commands, dump, folder / "masked.sql", runs)
         dump.unlink()
     _sqlite(folder, secret, count, runs)
+    _folders(folder, secret, count, runs)
 
 
 def _sqlite(folder: Path, secret: Path, count: int, runs: int) -> None:
@@ -124,8 +125,32 @@ def _sqlite(folder: Path, secret: Path, count: int, runs: int) -> None:
     _table(commands, database, folder / "nothing", runs)
 
 
-def _table(commands: Mapping[str, list[str]], dump: Path, target: Path, runs: int) -> None:
-    megabytes = dump.stat().st_size / MB
+def _folders(folder: Path, secret: Path, count: int, runs: int) -> None:
+    """Print the table of the directory format: tables as they are, and gzipped."""
+    made = folders.write(folder, count)
+    megabytes = folders.size(made[0]) / MB
+    print(f"\n### pg_dump -Fd, {folders.PARTS} tables, {megabytes:.0f} MB unpacked\n")
+    commands = {}
+    for source, packed in zip(made, ("", ", gzipped"), strict=True):
+        for jobs in (1, 2):
+            command = masking("benchmarks.people:Base", secret, "--force", "--no-manifest")
+            command[command.index("-") : command.index("--models")] = [
+                str(source),
+                str(folder / "masked.dir"),
+            ]
+            commands[f"anonymizer mask --jobs {jobs}{packed}"] = [*command, "--jobs", str(jobs)]
+    _table(commands, Path(os.devnull), folder / "nothing", runs, megabytes=megabytes)
+
+
+def _table(
+    commands: Mapping[str, list[str]],
+    dump: Path,
+    target: Path,
+    runs: int,
+    *,
+    megabytes: float | None = None,
+) -> None:
+    megabytes = megabytes or dump.stat().st_size / MB
     taken: dict[str, list[Run]] = {name: [] for name in commands}
     for _ in range(runs):
         for name, command in commands.items():

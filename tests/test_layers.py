@@ -57,6 +57,7 @@ LAYERS = (
 ANONYMIZER_LAYERS = (
     "errors",
     "memory",
+    "processes",
     "markup",
     "column",
     "cells",
@@ -79,6 +80,7 @@ ANONYMIZER_LAYERS = (
     "programs",
     "dumps",
     "engine",
+    "workers",
     "stream",
     "sqlite",
     "live",
@@ -194,6 +196,20 @@ def test_applications_import_no_tool() -> None:
 
     assert "migrator" in loaded
     assert not set(TOOLS) & set(loaded)
+    assert not [name for name in loaded if name.startswith("sqlalchemy.dialects.")]
+
+
+def test_masking_imports_what_reads_other_containers_when_there_is_one() -> None:
+    """It takes as long to start as it takes to mask a hundred megabytes."""
+    code = "import sys, anonymizer.commands.mask; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
+
+    assert "anonymizer.masking" in loaded
+    inner = {"live", "sqlite.file", "dumps.mysql", "dumps.pg_plain", "dumps.pg_custom", "proof"}
+    assert not {f"anonymizer.{each}" for each in inner} & set(loaded)
+    assert not {"rich", "faker"} & set(loaded)
     assert not [name for name in loaded if name.startswith("sqlalchemy.dialects.")]
 
 

@@ -14,6 +14,7 @@ from anonymizer.commands import options
 from anonymizer.container import PIPE
 from anonymizer.engine import Engine
 from anonymizer.masking import Request, mask
+from anonymizer.processes import prepare
 from anonymizer.record import Run, is_file, write
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ def command(settings: Settings, /, source: str, target: str | None, **chosen: An
     """
     if (target is None) != chosen["dry_run"]:
         raise click.UsageError("give a TARGET, or --dry-run and none")
+    if chosen["jobs"] > 1:
+        prepare()
     said = options.said(settings, chosen["models"], chosen["policy"])
     one_way = chosen["one_way"]
     key = options.key(settings, chosen["secret"], chosen["secret_fd"], one_way=one_way)
@@ -67,7 +70,7 @@ def command(settings: Settings, /, source: str, target: str | None, **chosen: An
     request = Request(
         source=source,
         target=target,
-        engine=Engine(plan=plan, key=key),
+        engine=Engine(plan=plan.found, key=key),
         jobs=chosen["jobs"],
         force=chosen["force"],
         note=dropped.append,

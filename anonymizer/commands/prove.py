@@ -9,6 +9,7 @@ import click
 
 from anonymizer.commands import options
 from anonymizer.container import SQLiteFile, container
+from anonymizer.memory import keep_memory
 from anonymizer.proof import Problem, prove
 from anonymizer.proof.report import lines
 from anonymizer.reading import free_pages
@@ -41,6 +42,7 @@ def command(settings: Settings, /, *, original: str, output: str, **chosen: Any)
     Exits with 0 when there is none, 3 when one survived, 1 when something could not be looked
     at and nobody accepted that.
     """
+    keep_memory()
     plan = options.said(settings, chosen["models"], chosen["policy"]).plan(original)
     before, after = container(original), container(output)
     proof = prove(

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
-from anonymizer.dumps.mysql import MySQL
-from anonymizer.dumps.pg_plain import PlainPostgreSQL
-from anonymizer.dumps.sqlite_text import SQLiteText
-
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from anonymizer.dumps.base import Format
 
-FORMATS: tuple[Format, ...] = (MySQL(), PlainPostgreSQL(), SQLiteText())
-"""Every text format of dumps."""
+ARCHIVE = b"PGDMP"
+"""Begin of what is no text: an archive of pg_dump."""
+FORMATS = ("pg_plain", "mysql", "sqlite_text")
+"""The modules of text formats, each with its FORMAT."""
+
+
+def formats() -> Iterator[Format]:
+    """Yield every text format of dumps, each imported when the one before is not meant."""
+    for name in FORMATS:
+        found: Format = import_module(f"anonymizer.dumps.{name}").FORMAT
+        yield found

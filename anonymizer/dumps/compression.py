@@ -7,6 +7,7 @@ through pyarrow, which holds a block of the output whatever the ratio is.
 from __future__ import annotations
 
 import io
+import os
 from contextlib import contextmanager
 from enum import Enum
 from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeAlias, cast
@@ -97,13 +98,18 @@ def reading(source: BinaryIO, method: Method | None = None) -> BinaryIO:
 
     Its reads raise DumpError for what is damaged or ends too early.
     """
-    if method is None:
-        head = source.read(HEAD)
-        method = method_of(head)
-        packed = _chained(head, source)
-    else:
-        packed = chunks(source)
-    return stream(decompressed(packed, method))
+    head, source = ahead(source, HEAD)
+    method = method or method_of(head)
+    return source if method is Method.NONE else stream(decompressed(chunks(source), method))
+
+
+def ahead(source: BinaryIO, size: int) -> tuple[bytes, BinaryIO]:
+    """Return the next *size* bytes of *source*, and a stream that begins with them."""
+    head = source.read(size)
+    if not source.seekable():
+        return head, stream(_chained(head, source))
+    source.seek(-len(head), os.SEEK_CUR)  # what is a file need not be copied once more
+    return head, source
 
 
 def stream(parts: Chunks) -> BinaryIO:
@@ -188,7 +194,7 @@ class _Stream(io.RawIOBase):
     """A file to read, made of parts."""
 
     def __init__(self, parts: Iterator[bytes]) -> None:
-        self._parts = parts
+        self._parts = filter(None, parts)
         self._part = memoryview(b"")
 
     @override
@@ -197,16 +203,12 @@ class _Stream(io.RawIOBase):
 
     @override
     def readinto(self, buffer: Buffer, /) -> int:
-        while not self._part:
-            part = next(self._parts, None)
-            if part is None:
-                return 0
-            self._part = memoryview(part)
         room = memoryview(buffer)
-        size = min(len(room), len(self._part))
-        room[:size] = self._part[:size]
-        self._part = self._part[size:]
-        return size
+        while room and (part := self._part or memoryview(next(self._parts, b""))):
+            size = min(len(room), len(part))
+            room[:size] = part[:size]
+            room, self._part = room[size:], part[size:]
+        return len(memoryview(buffer)) - len(room)
 
 
 def _chained(head: bytes, source: BinaryIO) -> Iterator[bytes]:

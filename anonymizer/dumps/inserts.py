@@ -45,11 +45,15 @@ class Inserts:
         """Return the fields of *data*, rows of *columns* each."""
         text = np.frombuffer(data, np.uint8)
         scanned = np.frombuffer(blanked(data, self.header), np.uint8)
-        at, bytes_ = _delimiters(scanned, backslash=self.dialect.backslash)
+        at, found = _delimiters(scanned, backslash=self.dialect.backslash)
         width = columns + 1
-        if not _is_regular(bytes_, width):
-            raise _irregular(data, at, bytes_, columns)
-        at = at.reshape(-1, width)
+        kept = _is_in_row(found)
+        if not _is_regular(found[kept], width):
+            # Parentheses in parentheses: a value is more than a string or a number.
+            kept = _is_of_row(found)
+            if not _is_regular(found[kept], width):
+                raise _irregular(data, at[kept], found[kept], columns)
+        at = at[kept].reshape(-1, width)
         starts, ends = at[:, :-1] + 1, at[:, 1:]
         if self.dialect.has_spaces:
             starts += text[starts] == SPACE
@@ -75,8 +79,12 @@ class Inserts:
         """Refuse what stands before, between and behind rows and is nothing but their frame."""
         header = rb"(?:%s)?" % re.escape(self.header)
         frame = re.compile(rb"\s*(?:(?:%s\s*)?;|,)?\s*%s\s*" % (self.dialect.tail, header))
-        starts = np.append(0, at[:, -1] + 1)
-        gaps = literals.cells(scanned, starts, np.append(at[:, 0], len(data)))
+        starts, ends = np.append(0, at[:, -1] + 1), np.append(at[:, 0], len(data))
+        between = slice(1, -1)
+        commas = np.zeros(len(starts), np.bool_)
+        commas[between] = scanned[starts[between]] == COMMA
+        commas &= ends - starts == 1
+        gaps = literals.cells(scanned, starts, ends).take(~commas)
         for length in np.unique(gaps.lengths):
             alike = gaps.take(gaps.lengths == length)
             texts = alike.heads(int(length))
@@ -112,19 +120,30 @@ def blanked(data: bytes, header: bytes) -> bytes:
 
 
 def _delimiters(text: Bytes, *, backslash: bool) -> tuple[Places, Bytes]:
-    """Return the places of the parentheses around rows and the commas in them, and what they are.
+    """Return the places of what may delimit rows and values, and what it is.
 
     A string without end has none in it and none behind it.
     """
     counts = (text - OPEN) <= COMMA - OPEN
     counts &= ~Strings(is_quote(text, backslash=backslash)).flags()
     at = np.flatnonzero(counts)
-    found = text[at]
-    closes = found == CLOSE
-    depth = np.cumsum((found == OPEN).view(np.int8) - closes.view(np.int8), dtype=np.int32)
-    counts = depth == ~closes
-    counts &= (found <= CLOSE) | (found == COMMA)
-    return at[counts], found[counts]
+    return at, text[at]
+
+
+def _is_in_row(delimiters: Bytes) -> NDArray[np.bool_]:
+    """Return which of *delimiters* are no commas between rows, where no parentheses are nested."""
+    found: NDArray[np.bool_] = delimiters != COMMA
+    found[1:] |= delimiters[:-1] != CLOSE
+    return found
+
+
+def _is_of_row(delimiters: Bytes) -> NDArray[np.bool_]:
+    """Return which of *delimiters* are parentheses around rows, or commas in no other ones."""
+    closes = delimiters == CLOSE
+    depth = np.cumsum((delimiters == OPEN).view(np.int8) - closes.view(np.int8), dtype=np.int32)
+    found: NDArray[np.bool_] = depth == ~closes
+    found &= (delimiters <= CLOSE) | (delimiters == COMMA)
+    return found
 
 
 def _is_regular(delimiters: Bytes, width: int) -> bool:

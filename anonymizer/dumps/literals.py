@@ -92,13 +92,13 @@ def _begins(fields: Cells, text: bytes) -> NDArray[np.bool_]:
 
 def decode(fields: Cells, kind: Kind, dialect: Dialect, charset: str | None) -> Cells:
     """Return the values of *fields*, none of them NULL: without quotes and escapes, in UTF-8."""
-    heads = fields.heads(2)
-    quoted = heads[:, 0] == QUOTE
-    special = ~quoted & ~_is_bare(heads)
-    ends = np.where(special, fields.starts, fields.ends - quoted)
-    inner = _joined(cells(fields.data, fields.starts + (quoted & ~special), ends))
-    values = _unescaped(inner, backslash=dialect.backslash)
-    which = np.flatnonzero(special)
+    quoted = fields.data[fields.starts] == QUOTE
+    which = np.flatnonzero(~quoted)
+    if len(which):
+        which = which[~_is_bare(fields.take(which))]
+    starts, ends = fields.starts + quoted, fields.ends - quoted
+    ends[which] = starts[which]
+    values = _unescaped(_joined(cells(fields.data, starts, ends)), backslash=dialect.backslash)
     if len(which):
         texts = fields.take(which).to_list()
         values = values.replaced(which, [forms.meaning(each, kind, dialect) for each in texts])
@@ -107,8 +107,9 @@ def decode(fields: Cells, kind: Kind, dialect: Dialect, charset: str | None) -> 
     return charsets.to_utf8(values, charset)
 
 
-def _is_bare(heads: Bytes) -> NDArray[np.bool_]:
-    """Return which fields that begin with *heads*, two bytes of each, are numbers as they stand."""
+def _is_bare(fields: Cells) -> NDArray[np.bool_]:
+    """Return which of *fields* are numbers as they stand."""
+    heads = fields.heads(2)
     hexadecimal = (heads[:, 0] == _ZERO) & np.isin(heads[:, 1], _HEX)
     bare: NDArray[np.bool_] = _FIRST[heads[:, 0]] & ~hexadecimal
     return bare

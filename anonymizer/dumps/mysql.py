@@ -79,6 +79,9 @@ class MySQL:
         return script.schema(script.pieces(source, reader), reader)
 
 
+FORMAT = MySQL()
+
+
 @dataclass(slots=True)
 class _Reader:
     """Reads one dump, or several one behind the other."""

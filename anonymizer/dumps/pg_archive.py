@@ -82,16 +82,6 @@ def readings(contents: Contents, plain: PlainPostgreSQL) -> Iterator[DataReading
         yield DataReading(entry=each, plain=plain, escapes=escapes, known=known)
 
 
-def refuse_tar(head: bytes) -> None:
-    """Raise DumpError when *head* begins a tar file, as pg_dump -Ft writes."""
-    if head[257:262] == b"ustar":
-        raise DumpError(
-            "dumps in the tar format are not read",
-            hint="unpack it: what is in it is a dump in the directory format (tar -xf FILE -C "
-            "FOLDER); or dump with -Fd or -Fc",
-        )
-
-
 def _check(entry: Entry, keep: frozenset[str], *, escapes: bool) -> None:
     """Raise DumpError when *entry* could hold data, other than the rows of a table."""
     if refusal := _refusal(entry, keep, escapes=escapes):

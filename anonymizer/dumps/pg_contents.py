@@ -12,6 +12,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, BinaryIO
 
 from anonymizer.column import TableName
+from anonymizer.dumps import ARCHIVE
 from anonymizer.dumps.compression import Method
 from anonymizer.dumps.pg_schema import Described, learn
 from anonymizer.dumps.pg_split import statements_in
@@ -21,7 +22,6 @@ from anonymizer.errors import DumpError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-MAGIC = b"PGDMP"
 INTEGER = Struct("<BI")
 """An integer: whether it is negative, then its bytes from the lowest, of which all write four."""
 CUSTOM, TAR = 1, 3
@@ -166,7 +166,7 @@ def truncated(byte: int) -> DumpError:
 
 
 def _header(reader: _Reader) -> Header:
-    if reader.take(len(MAGIC)) != MAGIC:
+    if reader.take(len(ARCHIVE)) != ARCHIVE:
         raise DumpError("this is no archive of pg_dump: it does not begin with PGDMP", byte=0)
     major, minor, _, integer, offset, form = reader.take(6)
     if not OLDEST <= (major, minor) <= NEWEST:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from anonymizer.dumps.compression import compressor
 from anonymizer.dumps.pg_archive import BLOBS, checked_contents, readings
-from anonymizer.dumps.pg_contents import CUSTOM, INTEGER, MAGIC, Contents, damaged, truncated
+from anonymizer.dumps.pg_contents import CUSTOM, INTEGER, Contents, damaged, truncated
 from anonymizer.dumps.pg_plain import PlainPostgreSQL
 from anonymizer.errors import DumpError
 
@@ -27,11 +27,6 @@ DATA, LARGE_OBJECTS = b"\1", b"\3"
 """Types of data."""
 CHUNK = 1 << 20
 _LONGEST = 1 << 30
-
-
-def recognizes(head: bytes) -> bool:
-    """Return whether an archive begins with *head*."""
-    return head.startswith(MAGIC)
 
 
 def pieces(source: BinaryIO, plain: PlainPostgreSQL | None = None) -> Iterator[Piece]:

@@ -6,13 +6,12 @@ processes can work side by side, and pg_restore can restore with several jobs.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import shutil
 import tempfile
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -22,9 +21,10 @@ from anonymizer.dumps.pg_contents import TAR, damaged
 from anonymizer.dumps.pg_plain import PlainPostgreSQL
 from anonymizer.errors import DumpError
 from anonymizer.output import SUFFIX
+from anonymizer.processes import shared_out
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from anonymizer.column import TableName
     from anonymizer.dumps.base import Piece
@@ -104,7 +104,7 @@ def rewrite(
 ) -> list[T]:
     """Write the dump *source* to the folder *target*; return what *task* gives for each file.
 
-    *task* rewrites one file into a folder; with several *jobs* it runs in other processes, the
+    *task* rewrites one file into a folder; with several *jobs* it runs in other processes too, the
     largest file first. *target* is made aside and takes its place when all is done; what is
     there already goes then.
     """
@@ -114,7 +114,7 @@ def rewrite(
     with folder_written_aside(target) as folder:
         for path in _kept(source, contents):
             shutil.copyfile(path, folder / path.name)
-        return _carried_out(task, files, folder, jobs)
+        return shared_out(partial(_carried_out, task, folder), files, jobs=jobs)
 
 
 @contextmanager
@@ -146,19 +146,8 @@ def _exchange(folder: Path, target: Path, old: Path) -> None:
         raise
 
 
-def _carried_out(
-    task: Callable[[DataFile, Path], T], files: Iterable[DataFile], folder: Path, jobs: int
-) -> list[T]:
-    if jobs == 1:
-        return [task(each, folder) for each in files]
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["anonymizer.stream", "anonymizer.dumps.pg_directory"])
-    pool = ProcessPoolExecutor(jobs, mp_context=context)
-    try:
-        waiting = [pool.submit(task, each, folder) for each in files]
-        return [each.result() for each in waiting]
-    finally:
-        pool.shutdown(cancel_futures=True)
+def _carried_out(task: Callable[[DataFile, Path], T], folder: Path, file: DataFile) -> T:
+    return task(file, folder)
 
 
 def _contents(source: Path, plain: PlainPostgreSQL) -> Contents:

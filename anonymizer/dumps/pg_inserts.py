@@ -20,15 +20,9 @@ if TYPE_CHECKING:
     from anonymizer.dumps.pg_split import Script
 
 _HEADER = POSTGRESQL.header
-_BEGIN = re.compile(rb"INSERT\s+INTO\s", re.IGNORECASE)
 _EMPTY = re.compile(rb"INSERT\s+INTO\s[^'();]*\sDEFAULT\s+VALUES\s*;", re.IGNORECASE)
 _SPACE = re.compile(rb"\s*+")
 _EACH_NAME = re.compile(NAME)
-
-
-def is_insert(statement: bytes) -> bool:
-    """Return whether *statement* is an INSERT."""
-    return _BEGIN.match(statement) is not None
 
 
 def inserted_rows(script: Script, statement: bytes, known: Described) -> Iterator[Piece]:

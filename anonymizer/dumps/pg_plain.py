@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
 
 from anonymizer.dumps.base import Rows
 from anonymizer.dumps.copy import CopyText
-from anonymizer.dumps.pg_inserts import inserted_rows, is_insert
 from anonymizer.dumps.pg_schema import Described, described, learn
 from anonymizer.dumps.pg_split import BLOCK, Script
-from anonymizer.dumps.pg_statement import copied, refusal_of, turns_escapes
+from anonymizer.dumps.pg_statement import copied, is_insert, refusal_of, turns_escapes
 from anonymizer.errors import DumpError
 
 if TYPE_CHECKING:
@@ -21,10 +23,12 @@ if TYPE_CHECKING:
     from anonymizer.dumps.base import Codec, Piece
 
 END = b"\\.\n"
+"""The line after the last row of a COPY."""
 _END = re.compile(re.escape(END))
 _LINE_END = ord("\n")
-"""The line after the last row of a COPY."""
 _ENOUGH = BLOCK // 2
+_NEAR = 1 << 14
+"""Bytes in which the end of the rows is searched for first: many tables are small."""
 _HEAD = re.compile(
     rb"^-- PostgreSQL database (?:cluster )?dump\r?$|^COPY [^\n]* FROM stdin;\r?$"
     rb"|^SELECT pg_catalog\.set_config\('search_path'",
@@ -84,6 +88,9 @@ class PlainPostgreSQL:
             yield from copied_rows(script, *copy, codec=self.codec, part_of=whole)
             return
         if is_insert(statement):
+            # Few dumps have one, and what reads them is as much again.
+            from anonymizer.dumps.pg_inserts import inserted_rows
+
             yield from inserted_rows(script, statement, known)
             return
         if refusal := refusal_of(statement, self.keep):
@@ -92,6 +99,9 @@ class PlainPostgreSQL:
         script.escapes = script.escapes if escapes is None else escapes
         learn(statement, known)
         yield statement
+
+
+FORMAT = PlainPostgreSQL()
 
 
 def copied_rows(
@@ -122,12 +132,23 @@ def copied_rows(
         script.more()
 
 
-def _end_of_rows(data: bytes, at: int) -> int | None:
+def _end_of_rows(data: bytes, at: int, near: int = _NEAR) -> int | None:
     """Return where the line stands in *data*, from the begin of a line at *at*, that ends rows."""
-    for found in _END.finditer(data, at):  # twice as fast as to find it with the line end before
-        if found.start() == at or data[found.start() - 1] == _LINE_END:
-            return found.start()
+    until = min(at + near, len(data))
+    ends = (found.start() for found in _END.finditer(data, at, until))
+    for place in chain(ends, _marks(data, max(at, until - len(END)))):
+        line_begins = place == at or data[place - 1] == _LINE_END
+        if line_begins and data.startswith(END, place):
+            return place
     return None
+
+
+def _marks(data: bytes, at: int) -> Iterator[int]:
+    """Yield the places from *at* on of a backslash and a dot: a third of the time of a search."""
+    text = np.frombuffer(data, np.uint8)[at:]
+    if len(text):
+        found = np.flatnonzero((text[:-1] == END[0]) & (text[1:] == END[1]))
+        yield from (found + at).tolist()
 
 
 def _rows(

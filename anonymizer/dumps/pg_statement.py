@@ -40,6 +40,7 @@ _HARMLESS = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _COMMANDS = re.compile(rb"\\(?:connect|restrict|unrestrict)\s")
+_INSERT = re.compile(rb"INSERT\s+INTO\s", re.IGNORECASE)
 _CREATE_TABLE = re.compile(rb"CREATE\s+(?:[A-Z]+\s+)*?TABLE\s", re.IGNORECASE)
 _ENCODING = re.compile(rb"SET\s+client_encoding\s*(?:=|TO)\s*'?([\w-]*)", re.IGNORECASE)
 _ESCAPES = re.compile(rb"SET\s+standard_conforming_strings\s*(?:=|TO)\s*'?(\w+)", re.IGNORECASE)
@@ -139,6 +140,11 @@ def default_schema(statement: bytes) -> str | None:
     """Return the schema that *statement*, of a pg_dump before 10.3, means where none is said."""
     match = _SEARCH_PATH.match(statement)
     return name_of(match[1]) if match else None
+
+
+def is_insert(statement: bytes) -> bool:
+    """Return whether *statement* is an INSERT."""
+    return _INSERT.match(statement) is not None
 
 
 def turns_escapes(statement: bytes) -> bool | None:

@@ -104,9 +104,10 @@ def _cut(data: bytes, header: bytes, *, backslash: bool, is_all: bool, is_full: 
 
 def _insert_lines(text: Bytes) -> Places:
     """Return the places of the line ends of *text* behind which an INSERT may begin."""
-    begins = text[:-1] == LINE_END
-    begins &= (text[1:] == _INSERT) | (text[1:] == _REPLACE)
-    return np.flatnonzero(begins)
+    ends = np.flatnonzero(text[:-1] == LINE_END)
+    behind = text[ends + 1]
+    found: Places = ends[(behind == _INSERT) | (behind == _REPLACE)]
+    return found
 
 
 def _is_followed(data: bytes, places: Places, text: bytes) -> NDArray[np.bool_]:

@@ -59,6 +59,9 @@ class SQLiteText:
         return script.schema(script.pieces(source, reader), reader)
 
 
+FORMAT = SQLiteText()
+
+
 @dataclass(slots=True)
 class _Reader:
     """Reads one dump: one transaction."""

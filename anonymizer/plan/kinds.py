@@ -8,7 +8,6 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import mysql, postgresql
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from anonymizer.column import Kind
@@ -35,7 +34,7 @@ class Facts:
 
 _KINDS: tuple[tuple[tuple[type[Any], ...], Kind], ...] = (
     ((sa.Boolean,), Kind.BOOLEAN),
-    ((sa.Integer, mysql.YEAR, postgresql.OID), Kind.INTEGER),
+    ((sa.Integer,), Kind.INTEGER),
     ((sa.Numeric, sa.Float), Kind.NUMBER),
     ((sa.DateTime,), Kind.DATETIME),
     ((sa.Date,), Kind.DATE),
@@ -45,16 +44,13 @@ _KINDS: tuple[tuple[tuple[type[Any], ...], Kind], ...] = (
     ((sa.JSON,), Kind.JSON),
     ((sa.ARRAY,), Kind.ARRAY),
     ((sa.String,), Kind.TEXT),
-    ((postgresql.INET, postgresql.CIDR), Kind.TEXT),
-    ((postgresql.MACADDR, postgresql.MACADDR8), Kind.TEXT),
 )
-_BITS: tuple[tuple[type[Any], int], ...] = (
-    (mysql.TINYINT, 8),
-    (mysql.YEAR, 16),
-    (mysql.MEDIUMINT, 24),
-    (sa.SmallInteger, 16),
-    (sa.BigInteger, 64),
-)
+_OWN = {
+    **dict.fromkeys(("YEAR", "OID"), Kind.INTEGER),
+    **dict.fromkeys(("INET", "CIDR", "MACADDR", "MACADDR8"), Kind.TEXT),
+}
+"""Types that one database has, as SQLAlchemy calls them: to import them all takes a while."""
+_BITS = {"TINYINT": 8, "YEAR": 16, "MEDIUMINT": 24, "small_integer": 16, "big_integer": 64}
 
 
 def facts_of(given: TypeEngine[Any], dialect: sa.Dialect | None = None) -> Facts:
@@ -67,21 +63,33 @@ def facts_of(given: TypeEngine[Any], dialect: sa.Dialect | None = None) -> Facts
     kind = _kind_of(made)
     values = tuple(found.enums) if isinstance(found, sa.Enum) else ()
     if kind is Kind.INTEGER:
-        return Facts(kind=kind, bits=next((b for t, b in _BITS if isinstance(found, t)), 32))
+        return Facts(
+            kind=kind, bits=next((_BITS[each] for each in _names(made) if each in _BITS), 32)
+        )
     if kind is Kind.NUMBER:
         scale, precision = getattr(found, "scale", None), getattr(found, "precision", None)
         is_exact = not isinstance(found, sa.Float)
         return Facts(kind=kind, scale=scale, precision=precision if is_exact else None)
     collation = str(getattr(found, "collation", None) or "").lower()
-    folds = isinstance(found, postgresql.CITEXT) or collation.endswith(("_ci", "nocase"))
-    has_length = not values and not isinstance(found, mysql.SET)
+    folds = "CITEXT" in _names(made) or collation.endswith(("_ci", "nocase"))
+    has_length = not values and "SET" not in _names(made)
     length = getattr(found, "length", None) if has_length else None
     return Facts(kind=kind, length=length, values=values, folds_case=folds)
 
 
 @cache
 def _kind_of(given: type) -> Kind:
-    return next((kind for types, kind in _KINDS if issubclass(given, types)), Kind.OTHER)
+    for types, kind in _KINDS:
+        if issubclass(given, types):
+            return kind
+    return next((_OWN[each] for each in _names(given) if each in _OWN), Kind.OTHER)
+
+
+@cache
+def _names(given: type) -> tuple[str, ...]:
+    """Return what SQLAlchemy calls the type *given*, and those that it is one of."""
+    found = (vars(each).get("__visit_name__") for each in given.__mro__)
+    return tuple(each for each in found if isinstance(each, str))
 
 
 def _bare(given: TypeEngine[Any], dialect: sa.Dialect | None) -> TypeEngine[Any]:

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from typing_extensions import override
 
-from anonymizer.column import TableName
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from anonymizer.column import TableName
     from anonymizer.plan.draft import DraftTable
 
 
@@ -81,8 +80,7 @@ class Links:
 
 def normal(name: TableName, default_schema: str | None = None) -> TableName:
     """Return *name* without the schema that is meant where none is said."""
-    usual = default_schema or "public"
-    return TableName(None, name.name) if name.schema == usual else name
+    return name.within(default_schema)
 
 
 def _pairs(table: DraftTable) -> Iterator[tuple[Spot, Spot]]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from anonymizer.column import Tables
 from anonymizer.errors import PolicyError
 from anonymizer.finding import Finding, in_order
 from anonymizer.markup import KEEP
@@ -22,7 +23,7 @@ from anonymizer.plan.links import Spot, normal
 from anonymizer.policy.decisions import Decisions
 
 if TYPE_CHECKING:
-    from anonymizer.column import Table, TableName
+    from anonymizer.column import TableName
     from anonymizer.plan.draft import DraftTable
     from anonymizer.schema import Schema
 
@@ -31,22 +32,13 @@ VERSION = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(Tables):
     """Every table, each with all its columns and what becomes of them."""
 
-    tables: tuple[Table, ...]
-    default_schema: str | None = None
-    """The schema that is meant where none is said; None for PostgreSQL's public."""
-    _found: dict[TableName, Table] = field(default_factory=dict, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        self._found.clear()
-        for table in self.tables:
-            self._found[normal(table.name, self.default_schema)] = table
-
-    def find(self, name: TableName) -> Table | None:
-        """Return the table called *name*; without a schema it is in the default one."""
-        return self._found.get(normal(name, self.default_schema))
+    @property
+    def found(self) -> Tables:
+        """The tables alone, without what makes and checks a plan."""
+        return Tables(tables=self.tables, default_schema=self.default_schema)
 
     def with_partitions(self, partitions: Mapping[TableName, TableName]) -> Plan:
         """Return the plan with parts of its tables: a part → the table, or part, it belongs to."""

@@ -82,7 +82,7 @@ class Prints:
         size = np.searchsorted(OPENINGS, values.lengths, "right") - 1
         for number in np.flatnonzero(np.bincount(size)):
             chosen = values.take(size == number)
-            keys = np.unique(self._keys(chosen, int(number)) | chosen.lengths.astype(np.uint64))
+            keys = self._keys(chosen, int(number)) | chosen.lengths.astype(np.uint64)
             self._openings[number].add(keys, np.zeros(len(keys), np.uint16))
 
     def finish(self) -> None:

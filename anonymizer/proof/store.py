@@ -124,11 +124,13 @@ def _united(runs: list[tuple[Numbers, Labels]]) -> tuple[Numbers, Labels]:
         return np.zeros(0, np.uint64), np.zeros(0, np.uint16)
     numbers = np.concatenate([each[0] for each in runs])
     labels = np.concatenate([each[1] for each in runs])
-    order = np.lexsort((labels, numbers))
-    numbers, labels = numbers[order], labels[order]
+    order = np.argsort(numbers)
+    numbers = numbers[order]
     first = np.ones(len(numbers), np.bool_)
     np.not_equal(numbers[1:], numbers[:-1], out=first[1:])
-    return numbers[first], labels[first]
+    if not len(numbers):
+        return numbers, labels
+    return numbers[first], np.minimum.reduceat(labels[order], np.flatnonzero(first))
 
 
 class Filter:
@@ -143,7 +145,7 @@ class Filter:
 
     def add(self, numbers: Numbers) -> None:
         """Put *numbers* in, each of which is spread over all of its 64 bits."""
-        self._set(np.unique(numbers >> self._shift))
+        self._set(numbers >> self._shift)
 
     def finish(self) -> None:
         """Make the filter as small as what is in it allows, for the processor's cache."""

@@ -2,6 +2,4 @@
 
 from __future__ import annotations
 
-from anonymizer.sqlite.file import HEAD, rewrite_file
-
-__all__ = ["HEAD", "rewrite_file"]
+HEAD = b"SQLite format 3\0"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from anonymizer.column import TableName
 from anonymizer.errors import AnonymizerError, DumpError
 from anonymizer.output import path_aside, refuse_existing
-from anonymizer.sqlite import schema
+from anonymizer.sqlite import HEAD, schema
 from anonymizer.sqlite.bare import create_bare, dress, may_be_bare
 from anonymizer.sqlite.check import compare, explained, look
 from anonymizer.sqlite.rows import copy_as_is, copy_masked
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from anonymizer.sqlite.schema import Entry, Shape
     from anonymizer.stream import Tally
 
-HEAD = b"SQLite format 3\0"
 BESIDE = ("-wal", "-shm", "-journal")
 """Ends of the names of files that SQLite keeps beside a database."""
 FIRST = ("page_size", "auto_vacuum")

@@ -7,16 +7,15 @@ same table on the same connection, so both see the same rows in the same order.
 
 from __future__ import annotations
 
-import gc
 import sqlite3
 from collections import deque
-from contextlib import contextmanager
 from itertools import chain
 from sys import getsizeof
 from typing import TYPE_CHECKING
 
 from anonymizer.engine import Count
 from anonymizer.errors import DumpError
+from anonymizer.memory import no_collector
 from anonymizer.sqlite.schema import quoted
 from anonymizer.sqlite.values import from_cells, to_cells
 
@@ -67,7 +66,7 @@ def copy_masked(
     # Only the feed reads while the statement runs.
     connection.text_factory = bytearray
     try:
-        with _no_collector():
+        with no_collector():  # it would look at every row
             copied = connection.execute(_insertion(name, shape, written)).rowcount
     except sqlite3.Error:
         if feed.error is None:
@@ -84,18 +83,6 @@ def copy_masked(
         )
     if masker.cleared:
         tally.add(masker.table.name, _cleared(connection, name, masker.cleared))
-
-
-@contextmanager
-def _no_collector() -> Iterator[None]:
-    """Let the collector of cycles rest: it would look at every row, and rows are in none."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 class _Feed:

@@ -165,6 +165,15 @@ def test_an_archive_stays_one(
     assert code in {0, 1}
 
 
+def test_a_folder_is_the_same_however_many_mask_it(source: Database, work: Path) -> None:
+    dumped.dump(source, "-Fd", "-Z0", "--file", work / "in")
+    found = []
+    for jobs in ("1", "2", "3"):
+        assert masked(str(work / "in"), str(work / jobs), work / "secret", "--jobs", jobs) == 0
+        found.append({each.name: each.read_bytes() for each in (work / jobs).iterdir()})
+    assert found[0] == found[1] == found[2]
+
+
 def test_a_pipe_is_read_and_written(source: Database, empty: Database, secret: Path) -> None:
     command = ["mask", "-", "-", "--models", MODELS, "--secret", str(secret)]
     done = subprocess.run(

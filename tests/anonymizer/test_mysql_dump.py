@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anonymizer.column import Kind, TableName
-from anonymizer.dumps import FORMATS
+from anonymizer.dumps import formats
 from anonymizer.dumps.base import Rows
 from anonymizer.dumps.dialect import Blobs
 from anonymizer.dumps.inserts import Inserts
@@ -236,7 +236,7 @@ def test_text_in_latin1_is_read_as_utf8(server: Database, other: Database) -> No
 def test_a_format_recognizes_its_dumps(server: Database) -> None:
     for options in OPTIONS.values():
         head = dump(server, *options)[:4096]
-        assert [each.name for each in FORMATS if each.recognizes(head)] == ["mysql"]
+        assert [each.name for each in formats() if each.recognizes(head)] == ["mysql"]
 
 
 @pytest.mark.parametrize("options", [(), ("--skip-comments",), ("--databases",)])

@@ -8,9 +8,9 @@ import pytest
 from typing_extensions import override
 
 from anonymizer.column import TableName
+from anonymizer.container import format_of
 from anonymizer.dumps import pg_archive, pg_custom
 from anonymizer.dumps.base import Rows
-from anonymizer.dumps.pg_archive import refuse_tar
 from anonymizer.dumps.pg_contents import (
     IN_HEADER,
     NO_DATA,
@@ -279,6 +279,6 @@ def test_tar_is_refused_with_a_way(database: Database) -> None:
     dumped = dump(database, "-Ft")
 
     with pytest.raises(DumpError, match="tar") as caught:
-        refuse_tar(dumped[:512])
+        format_of(dumped[:512])
     assert "-Fd" in (caught.value.hint or "")
-    refuse_tar(dump(database)[:512])
+    assert format_of(dump(database)[:512]).name == "postgresql"

@@ -11,7 +11,7 @@ from typing_extensions import override
 from anonymizer.cells import Cells
 from anonymizer.column import Kind, TableName
 from anonymizer.dumps.base import Rows
-from anonymizer.dumps.pg_plain import PlainPostgreSQL
+from anonymizer.dumps.pg_plain import END, PlainPostgreSQL, _end_of_rows
 from anonymizer.dumps.pg_split import statements_in
 from anonymizer.dumps.pg_statement import KEEPABLE
 from anonymizer.errors import DumpError
@@ -159,6 +159,15 @@ def test_the_place_of_rows_is_said() -> None:
 
     assert (found.line, found.byte) == (6, dumped.index(b"1\n"))
     assert dumped.split(b"\n")[found.line - 1] == b"1"
+
+
+@given(st.lists(st.sampled_from([b"\\", b"\\.\n", b"\n", b"a"])).map(b"".join), st.integers(0, 12))
+def test_the_end_of_rows_is_a_line_of_its_own(data: bytes, near: int) -> None:
+    for at in (0, *(place + 1 for place in range(len(data)) if data[place : place + 1] == b"\n")):
+        places = range(at, len(data))
+        ends = (each for each in places if data.startswith(END, each))
+        end = next((each for each in ends if each == at or data[each - 1 : each] == b"\n"), None)
+        assert _end_of_rows(data, at, near) == end
 
 
 @given(st.lists(st.binary(max_size=30).map(lambda each: each.replace(b"\n", b"")), max_size=30))

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from faker import Faker
 
-from anonymizer.dumps import FORMATS
+from anonymizer.dumps import formats
 from anonymizer.engine import Engine
 from anonymizer.key import Key
 from anonymizer.markup import Decision, mask, public
@@ -81,12 +81,12 @@ def plan_of(database: Database) -> Plan:
 
 
 def parts(text: bytes, plan: Plan) -> Iterator[Part]:
-    format_ = next(each for each in FORMATS if each.recognizes(text[: 1 << 16]))
+    format_ = next(each for each in formats() if each.recognizes(text[: 1 << 16]))
     return read_pieces(format_.pieces(io.BytesIO(text)), plan)
 
 
 def masked(text: bytes, plan: Plan) -> bytes:
-    format_ = next(each for each in FORMATS if each.recognizes(text[: 1 << 16]))
+    format_ = next(each for each in formats() if each.recognizes(text[: 1 << 16]))
     pieces = format_.pieces(io.BytesIO(text))
     return b"".join(bytes(each) for each in texts(pieces, Engine(plan=plan, key=KEY), Tally()))
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anonymizer.column import Kind, TableName
-from anonymizer.dumps import FORMATS
+from anonymizer.dumps import formats
 from anonymizer.dumps.sqlite_text import SQLiteText
 from anonymizer.errors import DumpError
 from tests.anonymizer.dumping import FEW, encoded_anew, tables
@@ -146,7 +146,7 @@ def test_what_python_writes_loads_as_it_was(path: Path, tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "b.db")) as connection:
         connection.executescript(encoded_anew(SQLiteText(), script, kinds).decode())
 
-    assert [each.name for each in FORMATS if each.recognizes(script[:4096])] == ["sqlite"]
+    assert [each.name for each in formats() if each.recognizes(script[:4096])] == ["sqlite"]
     assert {name.name for name in found} == {"plain", "counted", "without"}
     assert select(tmp_path / "b.db", "plain") == select(path, "plain")
 
@@ -178,7 +178,7 @@ def test_statistics_pass_and_samples_of_values_do_not(path: Path) -> None:
 
 def test_a_format_recognizes_its_dumps(path: Path) -> None:
     for script in (shell(path, each) for each in OPTIONS):
-        assert [each.name for each in FORMATS if each.recognizes(script[:4096])] == ["sqlite"]
+        assert [each.name for each in formats() if each.recognizes(script[:4096])] == ["sqlite"]
 
 
 def test_a_dump_without_its_last_line_is_an_error(path: Path) -> None:
