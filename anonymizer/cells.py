@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
 Bytes: TypeAlias = "NDArray[np.uint8]"
 Places: TypeAlias = "NDArray[np.int64]"
+Which: TypeAlias = "Places | slice"
+"""Some values, by their number, or all of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -58,8 +61,8 @@ class Cells:
         """The length of each value, in bytes."""
         return self.ends - self.starts
 
-    def take(self, which: NDArray[np.generic]) -> Cells:
-        """Return the values that *which*, numbers or a mask of booleans, chooses."""
+    def take(self, which: NDArray[np.generic] | slice) -> Cells:
+        """Return the values that *which*, numbers, a mask of booleans or a slice, chooses."""
         return Cells(data=self.data, starts=self.starts[which], ends=self.ends[which])
 
     def replaced(self, which: Places, values: list[bytes]) -> Cells:
@@ -96,51 +99,80 @@ class Cells:
         """Return the values as an array; their bytes are copied only where they must be."""
         if not len(self):
             return pa.array([], pa.large_binary())
-        if _is_ordered(self.starts, self.ends):
-            return _ordered(self)
-        order = np.argsort(self.starts, kind="stable")
-        sorted_ = self.take(order)
-        if not _is_ordered(sorted_.starts, sorted_.ends):
-            return self._gathered()
-        rank = np.empty_like(order)
-        rank[order] = np.arange(len(order))
-        return _ordered(sorted_).take(pa.array(rank))
-
-    def _gathered(self) -> pa.LargeBinaryArray:
-        """Return copies of the values: for places that overlap."""
-        # Each second element is taken; what lies between them makes no sense, and is not looked at.
+        if _is_packed(self):
+            return between(self.data, np.append(self.starts, self.ends[-1:]))
+        # Each second element is taken. What lies between them makes no sense where the values are
+        # in no order, and is not looked at.
         bounds = np.zeros(2 * len(self) + 2, np.int64)
         bounds[1:-1:2], bounds[2:-1:2], bounds[-1] = self.starts, self.ends, self.data.size
-        return _array(self.data, bounds).take(pa.array(np.arange(1, len(bounds) - 1, 2)))
+        return chosen(between(self.data, bounds), np.arange(1, len(bounds) - 1, 2))
+
+    def packed(self) -> Cells:
+        """Return the values one after the other from the begin of their buffer, nothing between."""
+        if not len(self):
+            return Cells(data=self.data[:0], starts=self.starts, ends=self.ends)
+        held = self if _is_packed(self) else Cells.of_arrow(self.to_arrow())
+        first, end = int(held.starts[0]), int(held.ends[-1])
+        if not first and end == held.data.size:
+            return held
+        return Cells(data=held.data[first:end], starts=held.starts - first, ends=held.ends - first)
 
     def heads(self, width: int) -> Bytes:
         """Return the first *width* bytes of each value, padded with zeros: (values, width)."""
-        if not len(self):
-            return np.zeros((0, width), np.uint8)
-        data = self.data
-        if int(self.starts.max()) + width > data.size:
-            data = np.concatenate([data, np.zeros(width, np.uint8)])
-        windows = np.lib.stride_tricks.sliding_window_view(data, width)
-        found = windows[self.starts]
-        found *= np.arange(width) < self.lengths[:, None]
-        return found
+        if not len(self) or not width:
+            return np.zeros((len(self), width), np.uint8)
+        lengths = self.lengths
+        texts = windows(self.data, width, int(self.starts.max()))
+        found = texts[self.starts].view(np.uint8)
+        if lengths.min() < width:
+            found &= inside(width)[np.minimum(lengths, width)].view(np.uint8)
+        return found.reshape(-1, width)
+
+    def overwrite(self, matrix: Bytes) -> None:
+        """Write the rows of *matrix* over the values, all of which are as long."""
+        width = matrix.shape[1]
+        if matrix.size:
+            rows = np.ascontiguousarray(matrix).view(f"V{width}").reshape(-1)
+            windows(self.data, width, int(self.starts.max()))[self.starts] = rows
 
 
-def _is_ordered(starts: Places, ends: Places) -> bool:
-    """Return whether each value lies behind the one before it."""
-    return bool((starts[1:] >= ends[:-1]).all())
+def groups(keys: Places) -> Iterator[tuple[int, Which]]:
+    """Yield each of *keys*, numbers from 0 on, and which values have it."""
+    if len(keys) and (keys == keys[0]).all():
+        yield int(keys[0]), slice(None)
+        return
+    for key in np.unique(keys).tolist():
+        yield key, np.flatnonzero(keys == key)
 
 
-def _ordered(cells: Cells) -> pa.LargeBinaryArray:
-    """Return values that lie one behind the other, without a copy where nothing is between."""
-    if (cells.starts[1:] == cells.ends[:-1]).all():
-        return _array(cells.data, np.append(cells.starts, cells.ends[-1:]))
-    bounds = np.empty(2 * len(cells), np.int64)
-    bounds[0::2], bounds[1::2] = cells.starts, cells.ends
-    return _array(cells.data, bounds).take(pa.array(np.arange(0, len(bounds), 2)))
+def windows(data: Bytes, width: int, last: int) -> NDArray[np.void]:
+    """Return for each place in *data* up to *last* the *width* bytes that begin there.
+
+    Behind the end of *data* there are zeros. There is no copy but for these.
+    """
+    lacking = last + width - data.size
+    text = np.append(data, np.zeros(lacking, np.uint8)) if lacking > 0 else data
+    return np.ndarray(last + 1, f"V{width}", np.ascontiguousarray(text), strides=(1,))
 
 
-def _array(data: Bytes, bounds: Places) -> pa.LargeBinaryArray:
+@lru_cache(maxsize=16)
+def inside(width: int) -> NDArray[np.void]:
+    """Return for each length up to *width* as many bytes of ones, then zeros: what is kept by &."""
+    ones = np.tri(width + 1, width, -1, np.uint8) * np.uint8(0xFF)
+    return ones.view(f"V{width}").reshape(-1)
+
+
+def _is_packed(cells: Cells) -> bool:
+    """Return whether each value begins where the one before it ends."""
+    return bool((cells.starts[1:] == cells.ends[:-1]).all())
+
+
+def chosen(array: pa.LargeBinaryArray, places: Places) -> pa.LargeBinaryArray:
+    """Return the values of *array* at *places*, which are in it."""
+    return array.take(pa.array(places))
+
+
+def between(data: Bytes, bounds: Places) -> pa.LargeBinaryArray:
     """Return the array of what lies between each two of *bounds*."""
     buffers = [None, pa.py_buffer(np.ascontiguousarray(bounds)), pa.py_buffer(data)]
     return pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(bounds) - 1, buffers)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 import numpy as np
 import pyarrow as pa
 
-from anonymizer.cells import Cells
+from anonymizer.cells import Cells, between, chosen
 from anonymizer.errors import (
     AnonymizerError,
     DumpError,
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from anonymizer.cells import Which
     from anonymizer.column import Column, Table, TableName
     from anonymizer.dumps.base import Block, Codec, Rows
     from anonymizer.key import Key
@@ -90,7 +91,7 @@ class Masker:
             if each.replace is None:
                 continue
             name = each.column.name
-            valid = np.flatnonzero(~nulls[name])
+            valid = _valid(nulls[name])
             others = {other: _without(values[other], nulls[other], valid) for other in each.needs}
             new = _replaced(each, values[name].take(valid), others, valid)
             found[name] = _spread(new, valid, len(nulls[name]))
@@ -121,13 +122,14 @@ class Masker:
             name = each.column.name
             place = self.columns.index(name)
             null = nulls[name] if name in nulls else codec.is_null(_fields(block, place))
-            which = np.flatnonzero(~null)
+            which = _valid(null)
+            count = len(null) - int(np.count_nonzero(null))
             if name in new:
                 written = codec.encode(new[name].take(which), each.column.kind)
             else:
-                written = _repeated(codec.null, len(which))
+                written = _repeated(codec.null, count)
             changes.append((place, which, written))
-            counts[name] = Count(values=len(which), nulls=len(null) - len(which))
+            counts[name] = Count(values=count, nulls=len(null) - count)
         return _assembled(block, changes), counts
 
     def _found(self, error: ValueRefusedError, block: Block) -> DumpError:
@@ -146,7 +148,7 @@ class Masker:
             column = self.table.column(name)
             assert column is not None  # noqa: S101 - a masker is made of known columns
             nulls[name] = codec.is_null(fields)
-            valid = np.flatnonzero(~nulls[name])
+            valid = _valid(nulls[name])
             read = codec.decode(fields.take(valid), column.kind)
             values[name] = _spread(read, valid, len(fields))
         return values, nulls
@@ -224,9 +226,7 @@ class Engine:
         return self.key.derive(f"domain {domain}")
 
 
-def _replaced(
-    masked: Masked, values: Cells, others: Mapping[str, Cells], rows: NDArray[np.int64]
-) -> Cells:
+def _replaced(masked: Masked, values: Cells, others: Mapping[str, Cells], rows: Which) -> Cells:
     """Return what *values*, that stand in *rows*, become.
 
     Raises ValueRefusedError for a value that the mask cannot serve.
@@ -241,7 +241,7 @@ def _replaced(
         raise ValueRefusedError(
             error.message,
             column=masked.column.name,
-            row=None if at is None else int(rows[at]),
+            row=at if at is None or isinstance(rows, slice) else int(rows[at]),
             hint=error.hint,
         ) from error
 
@@ -251,16 +251,21 @@ def _fields(block: Block, place: int) -> Cells:
     return Cells(data=block.data, starts=starts, ends=np.ascontiguousarray(block.ends[:, place]))
 
 
-def _spread(values: Cells, valid: NDArray[np.int64], count: int) -> Cells:
+def _valid(null: Nulls) -> Which:
+    """Return the rows in which a column is not NULL."""
+    return np.flatnonzero(~null) if null.any() else slice(None)
+
+
+def _spread(values: Cells, valid: Which, count: int) -> Cells:
     """Return *count* values: *values* in the places *valid*, empty ones elsewhere."""
-    if len(valid) == count:
+    if isinstance(valid, slice):
         return values
     starts, ends = np.zeros(count, np.int64), np.zeros(count, np.int64)
     starts[valid], ends[valid] = values.starts, values.ends
     return Cells(data=values.data, starts=starts, ends=ends)
 
 
-def _without(values: Cells, null: Nulls, which: NDArray[np.int64]) -> Cells:
+def _without(values: Cells, null: Nulls, which: Which) -> Cells:
     """Return the values in the places *which*, those that are NULL empty."""
     chosen = values.take(which)
     ends = np.where(null[which], chosen.starts, chosen.ends)
@@ -272,25 +277,26 @@ def _repeated(text: bytes, count: int) -> Cells:
     return Cells(data=np.frombuffer(text, np.uint8), starts=starts, ends=starts + len(text))
 
 
-def _assembled(block: Block, changes: Sequence[tuple[int, NDArray[np.int64], Cells]]) -> memoryview:
+def _assembled(block: Block, changes: Sequence[tuple[int, Which, Cells]]) -> memoryview:
     """Return the text of *block* with the fields of *changes* replaced.
 
     The text is cut at each field that may change: its pieces and the new fields are one array,
     of which those that make up the rows are taken. So each byte is copied once or twice, in C.
     """
     rows, width = len(block.starts), 2 * len(changes)
-    bounds = np.empty((rows, width), np.int64)
-    chosen = np.arange(rows * width + 1)
-    arrays, held = [], rows * width + 1
-    for number, (place, which, written) in enumerate(changes):
-        bounds[:, 2 * number] = block.starts[:, place]
-        bounds[:, 2 * number + 1] = block.ends[:, place]
-        chosen[which * width + 2 * number + 1] = np.arange(held, held + len(which))
+    bounds = np.zeros(rows * width + 2, np.int64)
+    bounds[-1] = block.data.size
+    cuts = bounds[1:-1].reshape(rows, len(changes), 2)
+    columns = [place for place, _, _ in changes]
+    cuts[:, :, 0], cuts[:, :, 1] = (each.take(columns, 1) for each in (block.starts, block.ends))
+    places = np.arange(rows * width + 1)
+    pieces = places[1:].reshape(rows, len(changes), 2)
+    arrays, held = [], len(places)
+    for number, (_, which, written) in enumerate(changes):
+        pieces[which, number, 0] = np.arange(held, held + len(written))
         arrays.append(written.to_arrow())
-        held += len(which)
-    whole = np.concatenate([[0], bounds.reshape(-1), [block.data.size]])
-    original = Cells(data=block.data, starts=whole[:-1], ends=whole[1:]).to_arrow()
-    taken = pa.concat_arrays([original, *arrays]).take(pa.array(chosen))
+        held += len(written)
+    taken = chosen(pa.concat_arrays([between(block.data, bounds), *arrays]), places)
     return memoryview(taken.buffers()[2] or b"")
 
 

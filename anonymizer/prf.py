@@ -1,26 +1,29 @@
 """Keyed functions over many values at once: a MAC, and permutations.
 
-The MAC is AES-256-CBC-MAC over a value with its length put before it, a pseudorandom
-function for values of any length (Bellare, Kilian, Rogaway, 2000). A permutation is a
-Feistel network of ten rounds whose round function is AES-256, which walks along its cycle
-until it is back in its domain: as FF1 does (NIST SP 800-38G), but over whole numbers.
-What has no room in 64 bits is permuted as words, a Feistel network with sums as FF1 is, or
-as a long string.
+The MAC is AES-256-CBC-MAC over a value with a block that holds its length put before it, a
+pseudorandom function for values of any length (Bellare, Kilian, Rogaway, 2000). A permutation
+is a Feistel network of ten rounds whose round function is AES-256, with sums as in FF1 (NIST
+SP 800-38G), but over whole numbers: of two halves whose product is little more than the size;
+it walks along its cycle until it is back in its domain (Black, Rogaway, 2002).
+What has no room in 64 bits is permuted as words, a network of the same kind, or as a long
+string.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+from itertools import pairwise
+from math import isqrt
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from anonymizer.cells import Cells
+from anonymizer.cells import Cells, inside, windows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from cryptography.hazmat.primitives.ciphers import CipherContext
     from numpy.typing import NDArray
@@ -28,10 +31,12 @@ if TYPE_CHECKING:
     from anonymizer.cells import Bytes, Places
 
 Words: TypeAlias = "NDArray[np.uint64]"
+Operation: TypeAlias = "Callable[[Words, Words, np.uint64], Words]"
+"""A sum or a difference that stays below a size, as both numbers are."""
 
 BLOCK = 16
-PREFIX = 4
-"""Bytes of the length that stands before a value."""
+_WHOLE = f"V{BLOCK}"
+"""One block, as numpy copies it at once."""
 LONG = 1024
 """Values from this many bytes on are taken one by one."""
 ROUNDS = 10
@@ -47,46 +52,67 @@ def block_cipher(key: bytes) -> CipherContext:
     return Cipher(algorithms.AES256(key), modes.ECB()).encryptor()  # noqa: S305
 
 
+def sealed(cipher: CipherContext, text: Words) -> Words:
+    """Return what *cipher* gives for each two words of *text*, one after the other."""
+    return np.frombuffer(cipher.update(text.view(np.uint8).data), np.uint64)
+
+
 class Prf:
     """A pseudorandom function: 128 bits for a value of any length, by a key of 32 bytes."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key
         self._aes = block_cipher(key)
+        self._begun = sealed(self._aes, _lengths(np.arange(LONG))).view(_WHOLE)
+        """What the block of each length of a short value gives."""
 
-    def words(self, values: Cells) -> NDArray[np.uint64]:
+    def words(self, values: Cells) -> Words:
         """Return two numbers of 64 bits for each of *values*: shape (values, 2)."""
-        lengths = values.lengths
-        found = np.zeros((len(values), BLOCK), np.uint8)
-        blocks = (lengths + PREFIX + BLOCK - 1) // BLOCK
-        short = lengths < LONG
-        for count in np.flatnonzero(np.bincount(blocks[short])):
-            which = np.flatnonzero((blocks == count) & short)
-            found[which] = self._short(values.take(which), int(count))
-        for place in np.flatnonzero(~short):
+        long = np.flatnonzero(values.lengths >= LONG)
+        if not len(long):
+            return self._short(values)
+        found = self._short(Cells(data=values.data, starts=values.starts, ends=_cut(values)))
+        for place in long:
             value = values.data[values.starts[place] : values.ends[place]].tobytes()
             found[place] = self._long(value)
-        return found.view("<u8")
+        return found
 
-    def _short(self, values: Cells, blocks: int) -> Bytes:
-        """Return the MAC of values that all take *blocks* blocks."""
-        text = np.empty((len(values), blocks * BLOCK), np.uint8)
-        text[:, :PREFIX] = values.lengths.astype("<u4").view(np.uint8).reshape(-1, PREFIX)
-        text[:, PREFIX:] = values.heads(blocks * BLOCK - PREFIX)
-        state = self._encrypt(text[:, :BLOCK])
-        for at in range(BLOCK, blocks * BLOCK, BLOCK):
-            state = self._encrypt(text[:, at : at + BLOCK] ^ state)
-        return state
+    def _short(self, values: Cells) -> Words:
+        """Return the MAC of values below LONG.
 
-    def _long(self, value: bytes) -> Bytes:
-        text = len(value).to_bytes(PREFIX, "little") + value
+        Those of the fewest blocks are first, so that all that go on lie behind those that end.
+        """
+        lengths = values.lengths
+        blocks = ((lengths + (BLOCK - 1)) // BLOCK).astype(np.uint8)
+        order = np.argsort(blocks, kind="stable")
+        starts, lengths = values.starts[order], lengths[order]
+        ended = np.cumsum(np.bincount(blocks))
+        furthest = int((starts + lengths).max(initial=0))
+        texts = windows(values.data, BLOCK, furthest)
+        state = self._begun[lengths].view(np.uint64)
+        for number, (first, last) in enumerate(pairwise(ended.tolist())):
+            at = BLOCK * number
+            text = texts[starts[first:] + at].view(np.uint64)
+            ending = inside(BLOCK)[lengths[first:last] - at].view(np.uint64)
+            text[: len(ending)] &= ending
+            text ^= state[2 * first :]
+            state[2 * first :] = sealed(self._aes, text)
+        found = np.empty(len(values), _WHOLE)
+        found[order] = state.view(_WHOLE)
+        return found.view(np.uint64).reshape(-1, 2)
+
+    def _long(self, value: bytes) -> Words:
+        text = _lengths(np.array([len(value)])).tobytes() + value
         text += b"\0" * (-len(text) % BLOCK)
         chain = Cipher(algorithms.AES256(self._key), modes.CBC(bytes(BLOCK))).encryptor()
-        return np.frombuffer(chain.update(text)[-BLOCK:], np.uint8)
+        return np.frombuffer(chain.update(text)[-BLOCK:], np.uint64)
 
-    def _encrypt(self, text: Bytes) -> Bytes:
-        sealed = self._aes.update(np.ascontiguousarray(text).data)
-        return np.frombuffer(sealed, np.uint8).reshape(-1, BLOCK)
+
+def _lengths(lengths: Places) -> Words:
+    """Return the block that holds each of *lengths*."""
+    text = np.zeros((len(lengths), 2), np.uint64)
+    text[:, 0] = lengths
+    return text
 
 
 class Permutation:
@@ -96,45 +122,40 @@ class Permutation:
         if not 1 <= size <= 1 << 64:
             raise ValueError(f"a permutation of {size} numbers, expected 1 to 2**64")
         self.size = size
-        self._half = max(1, ((size - 1).bit_length() + 1) // 2)
-        self._mask = np.uint64((1 << self._half) - 1)
+        left = isqrt(size - 1) + 1
+        self._sizes = (left, -(-size // left))
         self._aes = block_cipher(key)
 
-    def forward(self, numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    def forward(self, numbers: Words) -> Words:
         """Return what each of *numbers* becomes."""
-        return self._walk(numbers, range(ROUNDS))
+        return self._walk(numbers, range(ROUNDS), _sum)
 
-    def backward(self, numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    def backward(self, numbers: Words) -> Words:
         """Return what became each of *numbers*."""
-        return self._walk(numbers, range(ROUNDS - 1, -1, -1))
+        return self._walk(numbers, range(ROUNDS - 1, -1, -1), _difference)
 
-    def _walk(self, numbers: NDArray[np.uint64], rounds: range) -> NDArray[np.uint64]:
-        found = self._network(numbers, rounds)
-        if self.size == 1 << (2 * self._half):
+    def _walk(self, numbers: Words, rounds: range, operation: Operation) -> Words:
+        found = self._network(numbers, rounds, operation)
+        if self._sizes[0] * self._sizes[1] == self.size:
             return found
         out = np.flatnonzero(found >= np.uint64(self.size))
         while len(out):
-            found[out] = self._network(found[out], rounds)
+            found[out] = self._network(found[out], rounds, operation)
             out = out[found[out] >= np.uint64(self.size)]
         return found
 
-    def _network(self, numbers: NDArray[np.uint64], rounds: range) -> NDArray[np.uint64]:
-        half = np.uint64(self._half)
-        left, right = numbers >> half, numbers & self._mask
-        if rounds.step > 0:
-            for each in rounds:
-                left, right = right, left ^ self._round(right, each)
-        else:
-            for each in rounds:
-                left, right = right ^ self._round(left, each), left
-        joined: NDArray[np.uint64] = (left << half) | right
+    def _network(self, numbers: Words, rounds: range, operation: Operation) -> Words:
+        radix = np.uint64(self._sizes[1])
+        left = numbers // radix
+        halves = [left, numbers - left * radix]
+        text = np.zeros((len(numbers), 2), np.uint64)
+        for each in rounds:
+            side = each % 2
+            text[:, 0], text[:, 1] = halves[1 - side], np.uint64(each)
+            drawn, size = sealed(self._aes, text)[::2], self._sizes[side]
+            halves[side] = operation(halves[side], _rest(drawn, size), np.uint64(size))
+        joined: Words = halves[0] * radix + halves[1]
         return joined
-
-    def _round(self, half: NDArray[np.uint64], number: int) -> NDArray[np.uint64]:
-        text = np.empty((len(half), 2), np.uint64)
-        text[:, 0], text[:, 1] = half, np.uint64(number)
-        sealed = np.frombuffer(self._aes.update(text.view(np.uint8).data), np.uint64)
-        return sealed[::2] & self._mask
 
 
 class WordPermutation:
@@ -154,7 +175,7 @@ class WordPermutation:
         halves = self._halves(columns)
         for number in range(ROUNDS):
             side = number % 2
-            halves[side] = self._mixed(halves, side, number, np.add)
+            halves[side] = self._mixed(halves, side, number, _sum)
         return [*halves[0], *halves[1]]
 
     def backward(self, columns: Sequence[Words]) -> list[Words]:
@@ -162,7 +183,7 @@ class WordPermutation:
         halves = self._halves(columns)
         for number in reversed(range(ROUNDS)):
             side = number % 2
-            halves[side] = self._mixed(halves, side, number, np.subtract)
+            halves[side] = self._mixed(halves, side, number, _difference)
         return [*halves[0], *halves[1]]
 
     def _halves(self, columns: Sequence[Words]) -> list[list[Words]]:
@@ -170,15 +191,13 @@ class WordPermutation:
         return [list(columns[:middle]), list(columns[middle:])]
 
     def _mixed(
-        self, halves: list[list[Words]], side: int, number: int, operation: np.ufunc
+        self, halves: list[list[Words]], side: int, number: int, operation: Operation
     ) -> list[Words]:
         """Return one half, to which what the other one gives is added, or taken from it."""
         sizes = self._sizes[side]
         drawn = self._drawn(halves[1 - side], number, len(sizes))
         return [
-            _rest(operation(word, more), size)
-            if _is_power(size)
-            else _rest(operation(word + np.uint64(size), _rest(more, size)), size)
+            operation(word, _rest(more, size), np.uint64(size))
             for word, more, size in zip(halves[side], drawn, sizes, strict=True)
         ]
 
@@ -202,7 +221,7 @@ class WordPermutation:
         return [drawn[at // 2][:, at % 2] for at in range(count)]
 
     def _sealed(self, text: Words) -> Words:
-        return np.frombuffer(self._aes.update(text.view(np.uint8).data), np.uint64).reshape(-1, 2)
+        return sealed(self._aes, text).reshape(-1, 2)
 
 
 class LongPermutation:
@@ -248,9 +267,9 @@ class LongPermutation:
         text = np.repeat(seeds, blocks, axis=0)
         order = np.arange(len(text)) - np.repeat(np.cumsum(blocks) - blocks, blocks)
         text[:, 0] ^= order.astype(np.uint64)
-        sealed = np.frombuffer(self._stream.update(text.view(np.uint8).data), np.uint32)
-        place = np.arange(len(sealed)) - np.repeat(4 * (np.cumsum(blocks) - blocks), 4 * blocks)
-        return sealed[place < np.repeat(counts, 4 * blocks)] % np.uint32(self._radix)
+        drawn = sealed(self._stream, text).view(np.uint32)
+        place = np.arange(len(drawn)) - np.repeat(4 * (np.cumsum(blocks) - blocks), 4 * blocks)
+        return drawn[place < np.repeat(counts, 4 * blocks)] % np.uint32(self._radix)
 
 
 def _consecutive(data: Bytes, counts: Places) -> Cells:
@@ -259,13 +278,28 @@ def _consecutive(data: Bytes, counts: Places) -> Cells:
     return Cells(data=data, starts=ends - counts, ends=ends)
 
 
-def _is_power(size: int) -> bool:
-    """Return whether *size* is a power of two: sums that wrap at 2⁶⁴ are right below it."""
-    return size & (size - 1) == 0
+def _cut(values: Cells) -> Places:
+    """Return where *values* end, or at their begin those that are long."""
+    return np.where(values.lengths < LONG, values.ends, values.starts)
+
+
+def _sum(one: Words, other: Words, size: np.uint64) -> Words:
+    found = one + other
+    # What wraps below zero is the greater one.
+    smaller: Words = np.minimum(found, found - size)
+    return smaller
+
+
+def _difference(one: Words, other: Words, size: np.uint64) -> Words:
+    found = one - other
+    smaller: Words = np.minimum(found, found + size)
+    return smaller
 
 
 def _rest(words: Words, size: int) -> Words:
     """Return the rest of *words* divided by *size*, without a slow division."""
-    if _is_power(size):
+    if size & (size - 1) == 0:
         return words & np.uint64(size - 1)
-    return words - words // np.uint64(size) * np.uint64(size)
+    # Only what lies side by side is divided several at a time.
+    near = np.ascontiguousarray(words)
+    return near - near // np.uint64(size) * np.uint64(size)

@@ -19,12 +19,17 @@ from anonymizer.errors import DumpError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from anonymizer.cells import Bytes, Places
+
 TAB, LINE_END, BACKSLASH = b"\t\n\\"
-_ESCAPE = re.compile(rb"\\(x[0-9A-Fa-f]{1,2}|[0-7]{1,3}|.|$)", re.DOTALL)
+_ESCAPE = re.compile(rb"\\(x[0-9A-Fa-f]{1,2}|[0-7]{1,3}|.)", re.DOTALL)
 _LETTERS = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
-_SPECIAL = b"\b\f\n\r\t\v\\"
-_TO_ESCAPE = re.compile(rb"[\x08-\x0d\\]")
-_ESCAPED = {value: b"\\" + letter for letter, value in _LETTERS.items()} | {b"\\": b"\\\\"}
+_BYTES = np.arange(256, dtype=np.uint8)
+_MEANT, _LETTER_OF, _IS_NUMBER = _BYTES.copy(), _BYTES.copy(), np.isin(_BYTES, [*b"x01234567"])
+for _letter, _value in _LETTERS.items():
+    _MEANT[ord(_letter)], _LETTER_OF[ord(_value)] = ord(_value), ord(_letter)
+_SPECIAL = b"\b\t\n\v\f\r\\"
+"""In order: what is from the first one on without a gap, and a backslash."""
 _HEX = b"\\x"
 
 
@@ -39,7 +44,7 @@ class CopyText:
         text = np.frombuffer(data, np.uint8)
         if not columns:
             return _empty(text)
-        at = np.flatnonzero((text == TAB) | (text == LINE_END))
+        at = np.flatnonzero((text - np.uint8(TAB)) <= LINE_END - TAB)
         if len(at) % columns or not _is_regular(text[at].reshape(-1, columns)):
             raise _irregular(data, columns)
         starts = np.empty_like(at)
@@ -53,16 +58,17 @@ class CopyText:
         size = len(self.null)
         found: NDArray[np.bool_] = fields.lengths == size
         maybe = np.flatnonzero(found)
-        text = np.frombuffer(self.null, np.uint8)
-        found[maybe] = (fields.take(maybe).heads(size) == text).all(axis=1)
+        if len(maybe):
+            text = np.frombuffer(self.null, np.uint8)
+            found[maybe] = (fields.take(maybe).heads(size) == text).all(axis=1)
         return found
 
     def decode(self, fields: Cells, kind: Kind) -> Cells:
         """Return the values of *fields* without escapes; of BINARY the bytes themselves."""
-        escaped = fields.containing(BACKSLASH)
-        if len(escaped):
-            values = [_ESCAPE.sub(_meant, each) for each in fields.take(escaped).to_list()]
-            fields = fields.replaced(escaped, values)
+        fields = fields.packed()
+        at = np.flatnonzero(fields.data == BACKSLASH)
+        if len(at):
+            fields = _unescaped(fields, _first_of_pairs(at))
         if kind is Kind.BINARY:
             return Cells.of(_bytes(each) for each in fields.to_list())
         return fields
@@ -71,11 +77,42 @@ class CopyText:
         """Return *values* with escapes."""
         if kind is Kind.BINARY:
             return Cells.of(b"\\\\x" + each.hex().encode() for each in values.to_list())
-        special = values.containing(*_SPECIAL)
-        if not len(special):
+        at = np.flatnonzero(_is_special(values.data))
+        if not len(at):
             return values
-        texts = [_TO_ESCAPE.sub(_written, each) for each in values.take(special).to_list()]
-        return values.replaced(special, texts)
+        letters = values.data.copy()
+        letters[at] = _LETTER_OF[letters[at]]
+        data = np.insert(letters, at, BACKSLASH)
+        starts, ends = (each + np.searchsorted(at, each) for each in (values.starts, values.ends))
+        return Cells(data=data, starts=starts, ends=ends)
+
+
+def _first_of_pairs(at: Places) -> Places:
+    """Return which of the backslashes *at* begin an escape: not those that one before escapes."""
+    runs = np.flatnonzero(np.append(True, np.diff(at) > 1))
+    order = np.arange(len(at)) - np.repeat(runs, np.diff(runs, append=len(at)))
+    first: Places = at[order % 2 == 0]
+    return first
+
+
+def _unescaped(fields: Cells, escapes: Places) -> Cells:
+    """Return what *fields*, packed, mean, in which *escapes* begin."""
+    if (fields.ends[np.searchsorted(fields.ends, escapes + 1)] == escapes + 1).any():
+        raise DumpError("a value ends with a backslash, which pg_dump never writes")
+    letters = fields.data[escapes + 1]
+    if _IS_NUMBER[letters].any():
+        return Cells.of(_ESCAPE.sub(_meant, each) for each in fields.to_list())
+    data = fields.data.copy()
+    data[escapes + 1] = _MEANT[letters]
+    starts, ends = (each - np.searchsorted(escapes, each) for each in (fields.starts, fields.ends))
+    return Cells(data=np.delete(data, escapes), starts=starts, ends=ends)
+
+
+def _is_special(data: Bytes) -> NDArray[np.bool_]:
+    """Return which bytes of *data* are written with a backslash."""
+    found: NDArray[np.bool_] = (data - np.uint8(_SPECIAL[0])) < len(_SPECIAL) - 1
+    found |= data == BACKSLASH
+    return found
 
 
 def _is_regular(delimiters: NDArray[np.uint8]) -> bool:
@@ -108,17 +145,11 @@ def _irregular(data: bytes, columns: int) -> DumpError:
 def _meant(escape: re.Match[bytes]) -> bytes:
     """Return what *escape* stands for."""
     said = escape[1]
-    if not said:
-        raise DumpError("a value ends with a backslash, which pg_dump never writes")
     if said[:1] == b"x" and len(said) > 1:
         return bytes([int(said[1:], 16)])
     if said.isdigit():
         return bytes([int(said, 8) & 0xFF])
     return _LETTERS.get(said, said)
-
-
-def _written(special: re.Match[bytes]) -> bytes:
-    return _ESCAPED[special[0]]
 
 
 def _bytes(value: bytes) -> bytes:

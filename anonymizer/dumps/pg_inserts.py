@@ -28,7 +28,7 @@ _EACH_NAME = re.compile(NAME)
 def inserted_rows(script: Script, statement: bytes, known: Described) -> Iterator[Piece]:
     """Yield the rows of *statement*, which is taken, and of those behind it that are alike.
 
-    A piece is about 1 MiB; *known* knows the columns where a statement does not say them.
+    A piece is about 2 MiB; *known* knows the columns where a statement does not say them.
     Raises DumpError for what is no INSERT of rows.
     """
     line, byte = script.line - statement.count(b"\n"), script.byte - len(statement)

@@ -16,7 +16,7 @@ from anonymizer.errors import DumpError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-BLOCK = 1 << 20
+BLOCK = 1 << 21
 """Bytes that are read at once."""
 LINE_END = 10
 

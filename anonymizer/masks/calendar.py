@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from anonymizer.cells import groups
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -103,8 +105,8 @@ def layout_of(pattern: bytes) -> Layout | None:
 
 def layouts(values: Cells) -> Iterator[tuple[bytes, Places, Bytes]]:
     """Yield each layout of *values*, of up to MOST bytes, which they are, and their text."""
-    for length in np.unique(values.lengths).tolist():
-        which = np.flatnonzero(values.lengths == length)
+    for length, some in groups(values.lengths):
+        which = np.arange(len(values))[some]
         text = values.take(which).heads(length)
         shape = np.where(text - np.uint8(_ZERO) < _TEN, np.uint8(_ZERO), text)
         while len(which):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from typing_extensions import override
 
+from anonymizer.cells import groups
 from anonymizer.masks.alone import Alone
 from anonymizer.masks.digits import foreign_digits, text_only
 from anonymizer.masks.refuse import refuse
@@ -58,9 +59,10 @@ class Card(Alone):
             odd = any_in(text, ~found & ~_BESIDE[text.data]) | foreign_digits(text)
             odd |= (runs.counts < kept + _LEAST) & (text.lengths > 0)
             refuse(odd, f"card numbers of {kept + _LEAST} digits or more", hint="use mask.digits()")
-            for count in np.unique(runs.counts[runs.counts > 0]).tolist():
-                places = runs.matrix(np.flatnonzero(runs.counts == count), count)
-                numbers[places] = _masked(numbers[places], strings, kept)
+            for count, which in groups(runs.counts):
+                if count:
+                    places = runs.matrix(which, count)
+                    numbers[places] = _masked(numbers[places], strings, kept)
             text.data[found] = numbers[found] + np.uint8(DIGITS[0])
             return text
 

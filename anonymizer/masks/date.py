@@ -126,7 +126,7 @@ def _texts(values: Cells, shifts: NDArray[np.int64], *, clock: bool) -> Cells:
         said = _says_none(matrix)
         which, matrix = which[~said], matrix[~said]
         bad[which], far[which] = _shift(layout, matrix, shifts[which])
-        text.data[text.starts[which][:, None] + np.arange(matrix.shape[1])] = matrix
+        text.take(which).overwrite(matrix)
     kind = "moments" if clock else "dates"
     refuse(bad, f"{kind} as ISO 8601 writes them", hint=_HINT)
     refuse(far, f"{kind} farther from the first and the last year", hint=_HINT)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 from dataclasses import dataclass
+from string import ascii_uppercase
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from anonymizer.cells import Cells
+from anonymizer.cells import Cells, chosen
 from anonymizer.pool import LEAST, find_pool
 from anonymizer.prf import Prf
 
@@ -25,12 +25,15 @@ if TYPE_CHECKING:
     from anonymizer.masks.base import Mask, Setting
     from anonymizer.pool import Pool
 
-    Numbers = NDArray[np.uint64]
+    Numbers = NDArray[np.uint32]
+    Part = tuple[pa.LargeBinaryArray, Places]
 
-FIRST, LAST = 0, 1
-"""Which of the two numbers of a person its first and its last name are drawn by."""
-_LOW = np.uint64(0xFFFFFFFF)
-_HALF = np.uint64(32)
+FIRST, LAST = 2, 3
+"""Which of the four numbers of a person its first and its last name are drawn by.
+
+They say nothing of the first two, of which tokens are made.
+"""
+_BITS = np.uint64(32)
 
 
 @runtime_checkable
@@ -51,48 +54,61 @@ def subkey(key: bytes, purpose: str) -> bytes:
     return hmac.digest(key, purpose.encode(), hashlib.sha256)
 
 
+def quarters(words: NDArray[np.uint64]) -> Numbers:
+    """Return four numbers of 32 bits for each two of 64: shape (values, 4)."""
+    return words.view("<u4")
+
+
 def choose(numbers: Numbers, size: int) -> Places:
-    """Return which of *size* things, less than 2³², each number chooses.
+    """Return which of *size* things, far less than 2³², each number chooses.
 
-    It is the upper half of number × size, which no size prefers some things by.
+    It is the upper half of number × size, which prefers nothing one could notice.
     """
-    many = np.uint64(size)
-    upper, lower = numbers >> _HALF, numbers & _LOW
-    return ((upper * many + ((lower * many) >> _HALF)) >> _HALF).astype(np.int64)
-
-
-def packed(values: Cells) -> Cells:
-    """Return *values* one after the other, nothing between them."""
-    made = Cells.of_arrow(values.to_arrow())
-    if not len(made):
-        return made
-    first, end = made.starts[0], made.ends[-1]
-    return Cells(data=made.data[first:end], starts=made.starts - first, ends=made.ends - first)
+    return ((numbers * np.uint64(size)) >> _BITS).view(np.int64)
 
 
 def folded(values: Cells) -> Cells:
-    """Return *values*, which are packed, with the letters of ASCII in lower case."""
+    """Return *values*, packed, with the letters of ASCII in lower case."""
+    values = values.packed()
+    if not ((values.data - np.uint8(ord("A"))) < len(ascii_uppercase)).any():
+        return values
     lower = np.frombuffer(values.data.tobytes().lower(), np.uint8)
     return Cells(data=lower, starts=values.starts, ends=values.ends)
 
 
+def strung(*parts: Part) -> Cells:
+    """Return values put together of parts: of each array what is at its places in it."""
+    places, held = np.empty((len(parts[0][1]), len(parts)), np.int64), 0
+    for number, (array, which) in enumerate(parts):
+        np.add(which, held, out=places[:, number])
+        held += len(array)
+    whole = pa.concat_arrays([array for array, _ in parts])
+    taken = Cells.of_arrow(chosen(whole, places.reshape(-1)))
+    return Cells(
+        data=taken.data,
+        starts=taken.starts[:: len(parts)],
+        ends=taken.ends[len(parts) - 1 :: len(parts)],
+    )
+
+
 def joined(*parts: pa.LargeBinaryArray) -> Cells:
     """Return the values of *parts*, arrays of one length, put together row by row."""
-    return Cells.of_arrow(pc.binary_join_element_wise(*parts, pa.scalar(b"", pa.large_binary())))
+    return strung(*((each, np.arange(len(each))) for each in parts))
 
 
 def same(values: Cells, others: Cells) -> Places:
     """Return the places where a value, not an empty one, is what it is among *others*."""
     near = np.flatnonzero((values.lengths == others.lengths) & (values.lengths > 0))
     near = near[values.data[values.starts[near]] == others.data[others.starts[near]]]
-    pairs = zip(values.take(near).to_list(), others.take(near).to_list(), strict=True)
-    found: Places = near[np.fromiter((one == other for one, other in pairs), bool, len(near))]
+    values, others = values.take(near), others.take(near)
+    width = int(values.lengths.max(initial=0))
+    found: Places = near[(values.heads(width) == others.heads(width)).all(axis=1)]
     return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Seeds:
-    """Two numbers of 64 bits for each cell: of its own value, or of the subject of its row.
+    """Four numbers of 32 bits for each cell: of its own value, or of the subject of its row.
 
     Values that differ only in the case of ASCII letters have the same.
     """
@@ -110,15 +126,15 @@ class Seeds:
         return cls(own=own, subject=subject, person=person)
 
     def numbers(self, values: Cells, others: Mapping[str, Cells]) -> Numbers:
-        """Return the numbers, shape (values, 2); where the subject is empty, of the value."""
+        """Return the numbers, shape (values, 4); where the subject is empty, of the value."""
         if self.subject is None:
-            return self.own.words(folded(packed(values)))
-        subjects = packed(others[self.subject])
+            return quarters(self.own.words(folded(values)))
+        subjects = others[self.subject]
         found = self.person.words(folded(subjects))
         lacking = np.flatnonzero(subjects.lengths == 0)
         if len(lacking):
-            found[lacking] = self.own.words(folded(packed(values.take(lacking))))
-        return found
+            found[lacking] = self.own.words(folded(values.take(lacking)))
+        return quarters(found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -174,7 +190,7 @@ class Words:
 
     def take(self, places: Places) -> pa.LargeBinaryArray:
         """Return the words at *places*."""
-        return self.array.take(pa.array(places))
+        return chosen(self.array, places)
 
 
 def refuses_words(locale: str, kind: str, length: int | None) -> str | None:

@@ -13,18 +13,18 @@ from typing_extensions import override
 
 from anonymizer.cells import Cells
 from anonymizer.masks.base import Distinct
-from anonymizer.masks.draw import choose, joined, packed
+from anonymizer.masks.draw import choose, strung
 from anonymizer.masks.handle import Handles
 from anonymizer.masks.tag import LENGTH
 from anonymizer.masks.textual import NAMES, PersonMask
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from anonymizer.cells import Places
     from anonymizer.column import Column
     from anonymizer.masks.base import Replace, Setting
-    from anonymizer.masks.draw import Numbers
+    from anonymizer.masks.draw import Numbers, Part
 
 RESERVED = ("example.com", "example.net", "example.org")
 """Domains that belong to nobody (RFC 2606), so that no mail to them arrives."""
@@ -86,10 +86,10 @@ class _Bound:
     length: int | None
 
     def __call__(self, values: Cells, others: Mapping[str, Cells]) -> Cells:
-        values = packed(values)
+        values = values.packed()
         kept = self._kept(values) if self.keep_domain else None
-        parts, numbers = self.handles.parts(values, others, self._room(kept, len(values)))
-        return joined(*parts, self._domains(values, kept, numbers))
+        parts, numbers = self.handles.parts(values, others, self._room(kept))
+        return strung(*parts, *self._domains(values, kept, numbers))
 
     def _kept(self, values: Cells) -> Cells:
         """Return the domains of *values*, each with its @; empty where none can be kept."""
@@ -105,21 +105,21 @@ class _Bound:
             keep &= values.ends - starts <= self.length - LENGTH
         return Cells(data=values.data, starts=np.where(keep, starts, values.ends), ends=values.ends)
 
-    def _room(self, kept: Cells | None, count: int) -> Places | None:
+    def _room(self, kept: Cells | None) -> Places | int | None:
         """Return how many characters the handle of each value may have."""
         if self.length is None:
             return None
         # The longest, so that the same person has the same names whatever domain is drawn.
         ours = max(map(len, self.domains))
         if kept is None:
-            return np.full(count, self.length - ours)
+            return self.length - ours
         return self.length - np.where(kept.lengths > 0, kept.lengths, ours)
 
-    def _domains(self, values: Cells, kept: Cells | None, numbers: Numbers) -> pa.LargeBinaryArray:
+    def _domains(self, values: Cells, kept: Cells | None, numbers: Numbers) -> Iterator[Part]:
         choices = pa.array([*self.domains, b""], pa.large_binary())
         chosen = choose(numbers, len(self.domains))
         chosen[values.lengths == 0] = len(self.domains)
-        if kept is None:
-            return choices.take(pa.array(chosen))
-        chosen[kept.lengths > 0] = len(self.domains)
-        return joined(choices.take(pa.array(chosen)), kept.to_arrow()).to_arrow()
+        if kept is not None:
+            chosen[kept.lengths > 0] = len(self.domains)
+            yield kept.to_arrow(), np.arange(len(kept))
+        yield choices, chosen

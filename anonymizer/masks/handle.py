@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from anonymizer.cells import Cells
-from anonymizer.masks.draw import FIRST, LAST, Seeds, choose, folded, packed, subkey
+from anonymizer.masks.draw import FIRST, LAST, Seeds, choose, folded, quarters, subkey
 from anonymizer.masks.tag import LENGTH, recased, tokens
 from anonymizer.pool import find_pool
 from anonymizer.prf import Prf
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from anonymizer.cells import Places
     from anonymizer.masks.base import Setting
-    from anonymizer.masks.draw import Numbers
+    from anonymizer.masks.draw import Numbers, Part
 
 _LETTERS = str.maketrans(
     {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th"}
@@ -70,7 +70,6 @@ class Handles:
     """Makes the handles of one column."""
 
     seeds: Seeds
-    token: Prf
     case: Prf
     first: Names
     last: Names
@@ -80,25 +79,27 @@ class Handles:
         """Return what makes handles of *subject*, another column, or of the values themselves."""
         return cls(
             seeds=Seeds.of(setting, subject),
-            token=Prf(subkey(setting.key, "token")),
             case=Prf(subkey(setting.key, "case")),
             first=Names.of(locale, "first_name", separator),
             last=Names.of(locale, "last_name", separator),
         )
 
     def parts(
-        self, values: Cells, others: Mapping[str, Cells], room: Places | None
-    ) -> tuple[list[pa.LargeBinaryArray], Numbers]:
+        self, values: Cells, others: Mapping[str, Cells], room: Places | int | None
+    ) -> tuple[list[Part], Numbers]:
         """Return the first names, last names and tokens of *values*, and a number of each.
 
-        *room* says how many characters each may have in all. Empty values get nothing.
+        *room* says how many characters each may have in all. Empty values get nothing. The
+        number is one of those that the token tells.
         """
-        values = packed(values)
+        values = values.packed()
         lower = folded(values)
-        seeds = self.seeds.numbers(values, others)
-        drawn = self.token.words(lower)
-        first = choose(seeds[:, FIRST], self.first.count)
-        last = choose(seeds[:, LAST], self.last.count)
+        drawn = self.seeds.own.words(lower)
+        person = (
+            quarters(drawn) if self.seeds.subject is None else self.seeds.numbers(values, others)
+        )
+        first = choose(person[:, FIRST], self.first.count)
+        last = choose(person[:, LAST], self.last.count)
         written = tokens(drawn[:, 0])
         upper = uppers(values, lower)
         if len(upper):
@@ -110,10 +111,10 @@ class Handles:
         absent = values.lengths == 0
         first[absent], last[absent] = self.first.empty, self.last.empty
         made = Cells.of_matrix(written, np.where(absent, 0, LENGTH)).to_arrow()
-        names = self.first.array.take(pa.array(first)), self.last.array.take(pa.array(last))
-        return [*names, made], drawn[:, 1]
+        parts = [(self.first.array, first), (self.last.array, last), (made, np.arange(len(made)))]
+        return parts, quarters(drawn)[:, 0]
 
-    def _fit(self, first: Places, last: Places, room: Places | None) -> None:
+    def _fit(self, first: Places, last: Places, room: Places | int | None) -> None:
         """Leave out the names that *room* does not have, the last one before the first."""
         if room is None:
             return
@@ -124,8 +125,11 @@ class Handles:
 
 def uppers(values: Cells, lower: Cells) -> Places:
     """Return the places of the values that are not what they are in lower case."""
+    if values is lower:
+        return np.zeros(0, np.int64)
     changed = np.flatnonzero(values.data != lower.data)
     if not len(changed):
         return changed
-    found: Places = np.unique(np.searchsorted(values.ends, changed, side="right"))
-    return found[found < len(values)]
+    rows = np.searchsorted(values.ends, changed, side="right")
+    found: Places = rows[np.diff(rows, prepend=-1) > 0]
+    return found

@@ -9,7 +9,7 @@ import numpy as np
 
 from anonymizer.cells import Cells
 from anonymizer.masks.base import Distinct
-from anonymizer.masks.draw import folded, joined, packed, subkey
+from anonymizer.masks.draw import folded, joined, subkey
 from anonymizer.masks.handle import uppers
 from anonymizer.masks.tag import LENGTH, recased, tokens
 from anonymizer.masks.textual import TextMask
@@ -68,7 +68,7 @@ class Hosts:
 
     def masked(self, values: Cells, length: int | None) -> Cells:
         """Return what *values* become, of *length* characters, LEAST or more, at the most."""
-        values = packed(values)
+        values = values.packed()
         lower = folded(values)
         firsts, labels = _labels(lower)
         written = np.full((len(labels), LENGTH + 1), _DOT, np.uint8)

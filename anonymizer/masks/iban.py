@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from typing_extensions import override
 
+from anonymizer.cells import groups
 from anonymizer.masks.alone import Alone
 from anonymizer.masks.digits import text_only
 from anonymizer.masks.refuse import refuse
@@ -16,7 +17,7 @@ from anonymizer.masks.symbols import DIGITS, OTHER, Runs, Strings, any_in, compa
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from anonymizer.cells import Bytes, Cells
+    from anonymizer.cells import Bytes, Cells, Which
     from anonymizer.column import Column
     from anonymizer.masks.alone import Function
     from anonymizer.masks.base import Setting
@@ -105,12 +106,12 @@ def _put_check(text: Cells, runs: Runs, off: NDArray[np.int64]) -> None:
         text.data[runs.places[first + 3]] = check % 10 + DIGITS[0]
 
 
-def _by_count(text: Cells, runs: Runs) -> list[tuple[NDArray[np.int64], Bytes]]:
+def _by_count(text: Cells, runs: Runs) -> list[tuple[Which, Bytes]]:
     """Return the values of one length, and what their characters count, for each length."""
     found = []
-    for count in np.unique(runs.counts[runs.counts > 0]).tolist():
-        which = np.flatnonzero(runs.counts == count)
-        found.append((which, _VALUE[text.data[runs.matrix(which, count)]]))
+    for count, which in groups(runs.counts):
+        if count:
+            found.append((which, _VALUE[text.data[runs.matrix(which, count)]]))
     return found
 
 

@@ -164,13 +164,18 @@ def _of_others(texts: list[bytes], trees: Trees, places: Places) -> list[bytes]:
 
 def _of_plain(texts: list[bytes], trees: Trees) -> list[bytes] | None:
     """Return what addresses of version 6 become, None when one is not, or has more to it."""
-    if _DRESSED.search(b" ".join(texts)):
+    joined = b" ".join(texts)
+    if _DRESSED.search(joined) or joined.count(b" ") != len(texts) - 1:
         return None
     try:
-        addresses = [socket.inet_pton(socket.AF_INET6, each.decode()) for each in texts]
+        read = [socket.inet_pton(socket.AF_INET6, each) for each in joined.decode().split(" ")]
     except (OSError, ValueError):
         return None
-    return [socket.inet_ntop(socket.AF_INET6, each).encode() for each in trees.of(addresses)]
+    size = V6 // 8
+    new = trees.long(np.frombuffer(b"".join(read), np.uint8).reshape(-1, size)).tobytes()
+    places = range(0, len(new), size)
+    written = [socket.inet_ntop(socket.AF_INET6, new[at : at + size]) for at in places]
+    return " ".join(written).encode().split(b" ")
 
 
 class _Parsed(NamedTuple):

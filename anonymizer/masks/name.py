@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from typing_extensions import override
 
-from anonymizer.masks.draw import FIRST, LAST, Seeds, Words, joined, refuses_words, same
+from anonymizer.masks.draw import FIRST, LAST, Seeds, Words, refuses_words, same, strung
 from anonymizer.masks.textual import NAMES, PersonMask
 from anonymizer.masks.word import WordMask
 
@@ -112,5 +112,5 @@ class _Bound:
         return first, last
 
     def _joined(self, first: Places, last: Places) -> Cells:
-        names = self.first.take(first), self.last.take(last)
-        return joined(*(reversed(names) if self.is_family_first else names))
+        names = (self.first.array, first), (self.last.array, last)
+        return strung(*(reversed(names) if self.is_family_first else names))

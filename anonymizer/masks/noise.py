@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from typing_extensions import override
 
-from anonymizer.cells import Cells
+from anonymizer.cells import Cells, groups
 from anonymizer.column import Kind
 from anonymizer.masks.alone import Alone
 from anonymizer.masks.base import Distinct
@@ -163,9 +163,9 @@ def _changed(text: Cells, words: NDArray[np.int64], limits: _Limits) -> Cells:
     odd = list(_odd(text, figures))
     size, negative = _moved(figures, words, limits)
     parts = []
-    for decimals in np.unique(figures.decimals[figures.plain]).tolist():
-        which = np.flatnonzero(figures.plain & (figures.decimals == decimals))
-        parts.append((which, write(size[which].astype(np.uint64), negative[which], decimals)))
+    for decimals, which in groups(np.where(figures.plain, figures.decimals, -1)):
+        if decimals >= 0:
+            parts.append((which, write(size[which].astype(np.uint64), negative[which], decimals)))
     texts = [each.text(int(size[each.place]), negative=bool(negative[each.place])) for each in odd]
     parts.append((np.array([each.place for each in odd], np.int64), Cells.of(texts)))
     return gathered(text, parts)
@@ -238,8 +238,7 @@ def _moved(
     size = figures.size
     signed = np.where(figures.negative, -size, size)
     least, most = np.empty_like(size), np.empty_like(size)
-    for decimals in np.unique(figures.decimals).tolist():
-        which = figures.decimals == decimals
+    for decimals, which in groups(figures.decimals):
         least[which], most[which] = limits.units(decimals)
     far = np.maximum((size * limits.share).astype(np.int64), 1)
     far = np.maximum(np.minimum(far, most - least), 1)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from anonymizer.errors import LeakError
-from anonymizer.prf import block_cipher, subkey
+from anonymizer.prf import block_cipher, sealed, subkey
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,27 +48,28 @@ class Tree:
         turns = np.zeros_like(bits)
         way = np.unpackbits(np.frombuffer(stay, np.uint8))
         same = np.ones(bits.shape[1], bool)
-        prefix = np.zeros((len(addresses), 2), np.uint64)
+        text = np.zeros((len(addresses), V6 // 8), np.uint8)
+        text[:, : self._bits // 8] = addresses
+        words = text.view(">u8").astype(np.uint64)
         for level in range(0, self._bits, _HEIGHT):
-            drawn = self._drawn(prefix, level)
+            drawn = self._drawn(words, level)
             node = np.ones(len(addresses), np.uint64)
             for at in range(level, min(level + _HEIGHT, self._bits)):
-                word = drawn[:, (at - level + 1) // _HEIGHT]
-                turns[at] = (word >> (node & _LAST)) & _ONE
+                turns[at] = (drawn[(at - level + 1) // _HEIGHT] >> (node & _LAST)) & _ONE
                 if at < len(way):
                     turns[at, same] = 0
                     same &= bits[at] == way[at]
                 node = (node << _ONE) | bits[at]
-                prefix[:, at // 64] |= bits[at].astype(np.uint64) << np.uint64(63 - at % 64)
         turns[: self._kept] = 0
         return np.packbits(np.ascontiguousarray((bits ^ turns).T), axis=1)
 
-    def _drawn(self, prefix: Words, level: int) -> Words:
-        """Return the bits of the tree under each *prefix* of *level* bits."""
-        text = prefix.copy()
-        text[:, level // 64] |= _ONE << np.uint64(63 - level % 64)  # which says where it ends
-        sealed = self._aes.update(text.view(np.uint8).data)
-        return np.frombuffer(sealed, np.uint64).reshape(-1, 2)
+    def _drawn(self, words: Words, level: int) -> Words:
+        """Return the bits of the tree under the first *level* bits of each row: shape (2, rows)."""
+        text = np.zeros_like(words)
+        at, behind = level // 64, np.uint64(63 - level % 64)
+        text[:, :at] = words[:, :at]
+        text[:, at] = ((words[:, at] >> behind) | _ONE) << behind  # the one says where they end
+        return np.ascontiguousarray(sealed(self._aes, text).reshape(-1, 2).T)
 
 
 class Trees:

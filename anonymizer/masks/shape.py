@@ -9,19 +9,19 @@ those that UTF-8 begins with the same byte.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from anonymizer.cells import Cells
-from anonymizer.masks.draw import packed, subkey
+from anonymizer.cells import Cells, groups
+from anonymizer.masks.draw import subkey
 from anonymizer.prf import Permutation
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from anonymizer.cells import Bytes, Places
+    from anonymizer.cells import Bytes, Places, Which
 
 DIGITS, LETTERS, TAILS = 10, 26, 64
 """How many there are of each: digits, letters, last bytes of a letter beyond ASCII."""
@@ -30,7 +30,7 @@ _FEW = 20
 """Figures from which on a number is not below 2⁶⁴, whatever they are."""
 _COUNT = 31
 """Bits of a count of digits or letters in one value."""
-_ZERO, _A, _CASE = 0x30, 0x61, 0x20
+_ZERO, _UPPER, _A, _CASE = 0x30, 0x41, 0x61, 0x20
 _TAIL, _TWO, _THREE, _FOUR = 0x80, 0xC3, 0xE0, 0xF0
 """Where bytes of UTF-8 begin: those behind the first, and the first of two, three and four."""
 
@@ -45,61 +45,63 @@ class Shape:
 
     def permuted(self, values: Cells) -> Cells:
         """Return what *values* become."""
-        values = packed(values)
+        values = values.packed()
         data = values.data.copy()
-        figures, lower = data - _ZERO, data | _CASE
-        is_letter = (lower - _A) < LETTERS
-        ranks = np.where(is_letter, lower - _A, figures)
-        numbers = _Places.of(np.flatnonzero(figures < DIGITS), values).without(self.keep)
-        letters = _Places.of(np.flatnonzero(is_letter), values)
-        self._permute(ranks, numbers, letters)
-        data[numbers.at] = ranks[numbers.at] + _ZERO
-        data[letters.at] = (ranks[letters.at] + _A) ^ lower[letters.at] ^ data[letters.at]
+        figures, lower = data - np.uint8(_ZERO), (data | np.uint8(_CASE)) - np.uint8(_A)
+        numbers = _Figures.of(figures, figures < DIGITS, values)
+        letters = _Figures.of(lower, lower < LETTERS, values)
+        self._permute(numbers.without(self.keep), letters)
+        data[numbers.found] = numbers.all + _ZERO
+        if len(letters.all):
+            data[letters.found] = (data[letters.found] & _CASE) | (letters.all + _UPPER)
         if len(data) and data.max() >= _TAIL:
             self._permute_tails(data, values)
         return Cells(data=data, starts=values.starts, ends=values.ends)
 
-    def _permute(self, ranks: Bytes, numbers: _Places, letters: _Places) -> None:
-        """Permute the digits and letters, whose *ranks* are changed in place."""
-        shapes = (numbers.counts << _COUNT) | letters.counts
-        for shape in np.unique(shapes).tolist():
+    def _permute(self, numbers: _Figures, letters: _Figures) -> None:
+        """Permute digits and letters in place."""
+        for shape, which in groups((numbers.counts << _COUNT) | letters.counts):
             digits, others = shape >> _COUNT, shape & ((1 << _COUNT) - 1)
-            which = np.flatnonzero(shapes == shape)
-            at: list[Places] = [numbers.matrix(which, digits), letters.matrix(which, others)]
+            kinds = ((numbers, digits, DIGITS), (letters, others, LETTERS))
             if max(digits, others) < _FEW and DIGITS**digits * LETTERS**others <= _LARGEST:
-                self._permute_blocks(ranks, np.hstack(at), (DIGITS,) * digits + (LETTERS,) * others)
-            else:
-                for places, radix in zip(at, (DIGITS, LETTERS), strict=True):
-                    self._permute_all(ranks, places, radix)
+                both = np.hstack([each.read(which, count) for each, count, _ in kinds])
+                new = self._permuted_block(both, (DIGITS,) * digits + (LETTERS,) * others)
+                numbers.write(which, new[:, :digits])
+                letters.write(which, new[:, digits:])
+                continue
+            for each, count, radix in kinds:
+                each.write(which, self._permuted(each.read(which, count), radix))
 
     def _permute_tails(self, data: Bytes, values: Cells) -> None:
-        tails = _Places.of(_tails(data, values), values)
-        ranks: Bytes = data & np.uint8(TAILS - 1)
-        for count in np.unique(tails.counts).tolist():
-            self._permute_all(
-                ranks, tails.matrix(np.flatnonzero(tails.counts == count), count), TAILS
-            )
-        data[tails.at] = ranks[tails.at] | _TAIL
+        found = np.zeros(len(data), bool)
+        found[_tails(data, values)] = True
+        tails = _Figures.of(data & np.uint8(TAILS - 1), found, values)
+        for count, which in groups(tails.counts):
+            tails.write(which, self._permuted(tails.read(which, count), TAILS))
+        data[found] = tails.all | _TAIL
 
-    def _permute_all(self, ranks: Bytes, places: Places, radix: int) -> None:
-        """Permute the figures at *places*, shape (values, figures), as many at once as can be."""
+    def _permuted(self, figures: Bytes, radix: int) -> Bytes:
+        """Return *figures*, shape (values, figures), permuted as many at once as can be."""
         most = _most(radix)
-        for begin in range(0, places.shape[1], most):
-            block = places[:, begin : begin + most]
-            self._permute_blocks(ranks, block, (radix,) * block.shape[1])
+        blocks = (figures[:, at : at + most] for at in range(0, figures.shape[1], most))
+        new = [self._permuted_block(each, (radix,) * each.shape[1]) for each in blocks]
+        return np.hstack(new) if new else figures
 
-    def _permute_blocks(self, ranks: Bytes, places: Places, radixes: tuple[int, ...]) -> None:
-        """Permute numbers whose figures, of *radixes*, are at *places*, one value a row."""
+    def _permuted_block(self, figures: Bytes, radixes: tuple[int, ...]) -> Bytes:
+        """Return what numbers become whose *figures*, of *radixes*, are one value a row."""
         if not radixes:
-            return
-        number = np.zeros(len(places), np.uint64)
+            return figures
+        number = np.zeros(len(figures), np.uint64)
         for column, radix in enumerate(radixes):
-            number = number * np.uint64(radix) + ranks[places[:, column]].astype(np.uint64)
+            number *= np.uint64(radix)
+            number += figures[:, column]
         number = self._permutation(radixes).forward(number)
+        new = np.empty_like(figures)
         for column in range(len(radixes) - 1, -1, -1):
             rest = number // np.uint64(radixes[column])
-            ranks[places[:, column]] = number - rest * np.uint64(radixes[column])
+            new[:, column] = number - rest * np.uint64(radixes[column])
             number = rest
+        return new
 
     def _permutation(self, radixes: tuple[int, ...]) -> Permutation:
         counts = tuple(radixes.count(each) for each in (DIGITS, LETTERS, TAILS))
@@ -111,29 +113,56 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Places:
-    """Places of one kind of bytes in packed values, those of value i one after the other."""
+class _Figures:
+    """Figures of one kind in packed values, those of value i one after the other."""
 
-    at: Places
+    found: NDArray[np.bool_]
+    """Where they stand."""
+    all: Bytes
+    """What they are; it is written to."""
     firsts: Places
     counts: Places
 
     @classmethod
-    def of(cls, at: Places, values: Cells) -> _Places:
-        firsts = np.searchsorted(at, values.starts)
-        return cls(at=at, firsts=firsts, counts=np.searchsorted(at, values.ends) - firsts)
+    def of(cls, figures: Bytes, found: NDArray[np.bool_], values: Cells) -> _Figures:
+        """Return those of *figures* that are *found*."""
+        held = figures[found]
+        if not len(held):
+            none = np.zeros(len(values), np.int64)
+            return cls(found=found, all=held, firsts=none, counts=none)
+        lasts = np.append(0, np.cumsum(found))[values.ends]
+        firsts = np.append(0, lasts[:-1])
+        return cls(found=found, all=held, firsts=firsts, counts=lasts - firsts)
 
-    def without(self, first: int) -> _Places:
+    def without(self, first: int) -> _Figures:
         """Return them without the *first* of each value."""
         if not first:
             return self
         less = np.minimum(first, self.counts)
-        return _Places(at=self.at, firsts=self.firsts + less, counts=self.counts - less)
+        return replace(self, firsts=self.firsts + less, counts=self.counts - less)
 
-    def matrix(self, which: Places, count: int) -> Places:
-        """Return the places in the values *which*, all of which have *count*, one a row."""
-        found: Places = self.at[self.firsts[which][:, None] + np.arange(count)]
+    def read(self, which: Which, count: int) -> Bytes:
+        """Return the figures of the values *which*, all of which have *count*, one a row."""
+        found: Bytes = self._rows(which, count)[self._places(which, count)]
         return found
+
+    def write(self, which: Which, figures: Bytes) -> None:
+        """Put *figures* where `read` has them from."""
+        count = figures.shape[1]
+        self._rows(which, count)[self._places(which, count)] = figures
+
+    def _rows(self, which: Which, count: int) -> Bytes:
+        """Return all figures, as rows where the rows *which* are all there is."""
+        return self.all.reshape(-1, count) if self._is_whole(which, count) else self.all
+
+    def _places(self, which: Which, count: int) -> Which:
+        if self._is_whole(which, count):
+            return which
+        found: Places = self.firsts[which][:, None] + np.arange(count)
+        return found
+
+    def _is_whole(self, which: Which, count: int) -> bool:
+        return isinstance(which, slice) and 0 < len(self.all) == len(self.counts) * count
 
 
 def _most(radix: int) -> int:

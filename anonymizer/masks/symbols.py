@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from anonymizer.cells import Cells
+from anonymizer.cells import Cells, groups
 from anonymizer.prf import LongPermutation, Permutation, WordPermutation, subkey
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from anonymizer.cells import Bytes, Places
+    from anonymizer.cells import Bytes, Places, Which
 
 OTHER = 255
 """Number of a byte that is no symbol."""
@@ -35,26 +35,15 @@ def numbered(*alphabets: bytes) -> Bytes:
 
 def compact(values: Cells) -> Cells:
     """Return *values* one after the other in a buffer of their own that may be written to."""
-    lengths = values.lengths
-    bounds = np.zeros(len(values) + 1, np.int64)
-    np.cumsum(lengths, out=bounds[1:])
-    if not len(values):
-        data = np.zeros(0, np.uint8)
-    elif (values.starts[1:] == values.ends[:-1]).all():
-        data = values.data[values.starts[0] : values.ends[-1]].copy()
-    elif (lengths == lengths[0]).all():
-        data = values.heads(int(lengths[0])).reshape(-1)
-    else:
-        array = values.to_arrow()
-        first = Cells.of_arrow(array)
-        data = first.data[first.starts[0] : first.ends[-1]].copy()
-    return Cells(data=data, starts=bounds[:-1], ends=bounds[1:])
+    packed = values.packed()
+    return Cells(data=packed.data.copy(), starts=packed.starts, ends=packed.ends)
 
 
-def gathered(values: Cells, parts: Sequence[tuple[Places, Cells]]) -> Cells:
+def gathered(values: Cells, parts: Sequence[tuple[Which, Cells]]) -> Cells:
     """Return *values* with those of each of *parts* in the places that it says."""
-    if len(parts) == 1 and len(parts[0][0]) == len(values):
-        return parts[0][1]
+    for which, new in parts:
+        if isinstance(which, slice):
+            return new
     starts, ends, held = values.starts.copy(), values.ends.copy(), values.data.size
     for which, new in parts:
         starts[which], ends[which] = new.starts + held, new.ends + held
@@ -99,9 +88,9 @@ class Runs:
         counts = np.maximum(self.counts - first, 0)
         return Runs(places=self.places[order >= first], counts=counts)
 
-    def matrix(self, which: Places, count: int) -> Places:
+    def matrix(self, which: Which, count: int) -> Places:
         """Return the places of the values *which* that have *count*: (values, count)."""
-        if len(which) * count == len(self.places):
+        if isinstance(which, slice) and 0 < len(self.places) == len(self.counts) * count:
             return self.places.reshape(-1, count)
         found: Places = self.places[self.firsts[which][:, None] + np.arange(count)]
         return found
@@ -142,10 +131,10 @@ class Strings:
         if long.any():
             places = runs.places[np.repeat(long, runs.counts)]
             numbers[places] = self._long.forward(numbers[places], runs.counts[long])
-        for count in np.unique(runs.counts[(runs.counts > 0) & ~long]):
-            which = np.flatnonzero(runs.counts == count)
-            places = runs.matrix(which, int(count))
-            numbers[places] = self.permute(numbers[places])
+        for count, which in groups(runs.counts):
+            if 0 < count <= _MOST:
+                places = runs.matrix(which, count)
+                numbers[places] = self.permute(numbers[places])
 
     def _parts(self, length: int) -> list[int]:
         """Return how many symbols are in each word of a half of *length* symbols."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from anonymizer.cells import Cells
-from anonymizer.masks.draw import choose, packed
+from anonymizer.masks.draw import choose, quarters
 from anonymizer.masks.handle import slug
 from anonymizer.pool import LEAST, find_pool
 from anonymizer.prf import Prf
@@ -56,14 +56,14 @@ class Tape:
         held = Cells.of(each.encode() for each in words)
         size = SIZE if width == 1 else SIZE // 4
         count = 2 * size * len(held) // int(held.lengths.sum())
-        places = choose(Prf(_ORDER).words(_counted(count))[:, 0], len(held))
+        places = choose(quarters(Prf(_ORDER).words(_counted(count)))[:, 0], len(held))
         some = np.searchsorted(held.lengths[places].cumsum(), size) + 1
-        drawn = packed(held.take(places[:some]))
+        drawn = held.take(places[:some]).packed()
         return cls(width=width, data=drawn.data, begins=drawn.starts)
 
-    def cut(self, numbers: Numbers, counts: Places) -> Cells:
+    def cut(self, drawn: Numbers, counts: Places) -> Cells:
         """Return pieces of *counts* characters, each of them begun where its number says."""
-        starts = self.begins[choose(numbers, len(self.begins))]
+        starts = self.begins[choose(drawn, len(self.begins))]
         ends = starts + counts * self.width
         furthest = int(ends.max()) if len(ends) else 0
         rounds = -(-furthest // self.data.size)

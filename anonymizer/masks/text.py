@@ -9,7 +9,7 @@ import numpy as np
 from typing_extensions import override
 
 from anonymizer.cells import Cells
-from anonymizer.masks.draw import joined, packed, subkey
+from anonymizer.masks.draw import joined, quarters, subkey
 from anonymizer.masks.tape import WIDEST, pools_of_tape, tape_of_words
 from anonymizer.masks.textual import LocalMask
 from anonymizer.prf import Prf
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from anonymizer.cells import Places
     from anonymizer.column import Column
     from anonymizer.masks.base import Replace, Setting
-    from anonymizer.masks.draw import Numbers
     from anonymizer.pool import Pool
+    from anonymizer.prf import Words
 
 _BEHIND = 0x80
 """The upper two bits of bytes of UTF-8 that are not the first of a character."""
@@ -57,25 +57,25 @@ class _Bound:
     locale: str
 
     def __call__(self, values: Cells, _others: Mapping[str, Cells]) -> Cells:
-        values = packed(values)
-        numbers = self._numbers(values)
+        values = values.packed()
+        drawn = quarters(self._words(values))[:, 0]
         counts = _counts(values)
         pieces = [
-            tape_of_words(self.locale, width=width).cut(numbers, counts[width]) for width in counts
+            tape_of_words(self.locale, width=width).cut(drawn, counts[width]) for width in counts
         ]
         if len(pieces) == 1:
-            return packed(pieces[0])
+            return pieces[0].packed()
         return joined(*(each.to_arrow() for each in pieces))
 
-    def _numbers(self, values: Cells) -> Numbers:
-        """Return the number that draws for each value."""
+    def _words(self, values: Cells) -> Words:
+        """Return the numbers that draw for each value."""
         long = np.flatnonzero(values.lengths > WHOLE)
         if not len(long):
-            return self.prf.words(values)[:, 0]
-        found = np.empty(len(values), np.uint64)
+            return self.prf.words(values)
+        found = np.empty((len(values), 2), np.uint64)
         short = np.flatnonzero(values.lengths <= WHOLE)
-        found[short] = self.prf.words(values.take(short))[:, 0]
-        found[long] = self.prf.words(_sampled(values.take(long)))[:, 0]
+        found[short] = self.prf.words(values.take(short))
+        found[long] = self.prf.words(_sampled(values.take(long)))
         return found
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from anonymizer.cells import Cells
 from anonymizer.masks.base import Distinct
-from anonymizer.masks.draw import choose, joined, packed, subkey
+from anonymizer.masks.draw import choose, joined, quarters, subkey
 from anonymizer.masks.host_name import LEAST as LEAST_HOST
 from anonymizer.masks.host_name import Hosts
 from anonymizer.masks.tag import LENGTH, tokens
@@ -72,7 +72,7 @@ class _Bound:
     length: int | None
 
     def __call__(self, values: Cells, _others: Mapping[str, Cells]) -> Cells:
-        values = packed(values)
+        values = values.packed()
         parts = Parts.of(values)
         rest = Cells(data=values.data, starts=parts.ends, ends=values.ends)
         segments = Segments.of(values, parts.ends)
@@ -99,13 +99,13 @@ class _Bound:
     def _masked(self, segments: Segments) -> Bytes:
         """Return the URLs with words, or digits for digits, written over each segment."""
         data = segments.cells.data.copy()
-        numbers = self.segment.words(segments.cells)[:, 0]
+        drawn = quarters(self.segment.words(segments.cells))[:, 0]
         are_digits = segments.are_digits
         for tape, which in (
             (tape_of_words(_LOCALE, separator="-"), ~are_digits),
             (tape_of_digits(), are_digits),
         ):
-            begins = tape.begins[choose(numbers, len(tape.begins))]
+            begins = tape.begins[choose(drawn, len(tape.begins))]
             overwrite(data, segments, which, tape.data, begins)
         return data
 

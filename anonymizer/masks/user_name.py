@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
-
 from anonymizer.masks.base import Distinct
-from anonymizer.masks.draw import joined
+from anonymizer.masks.draw import strung
 from anonymizer.masks.handle import Handles
 from anonymizer.masks.tag import LENGTH
 from anonymizer.masks.textual import NAMES, PersonMask
@@ -38,7 +36,6 @@ class UserName(PersonMask):
         length = setting.column.length
 
         def replace(values: Cells, others: Mapping[str, Cells]) -> Cells:
-            room = None if length is None else np.full(len(values), length)
-            return joined(*handles.parts(values, others, room)[0])
+            return strung(*handles.parts(values, others, length)[0])
 
         return replace

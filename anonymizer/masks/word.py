@@ -5,17 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
 from typing_extensions import override
 
 from anonymizer.cells import Cells
-from anonymizer.masks.draw import FIRST, Seeds, Words, refuses_words
+from anonymizer.masks.draw import FIRST, Seeds, Words, refuses_words, same
 from anonymizer.masks.textual import LocalMask
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from anonymizer.cells import Bytes, Places
     from anonymizer.column import Column
     from anonymizer.masks.base import Replace, Setting
 
@@ -56,20 +54,6 @@ class _Bound:
         places[values.lengths == 0] = words.empty
         # What a subject draws has to agree with its other columns, even if it is the value itself.
         if self.seeds.subject is None:
-            itself = _itself(values, words, places)
+            itself = same(values, Cells.of_arrow(words.array).take(places))
             places[itself] = words.next(places[itself])
         return Cells.of_arrow(words.take(places))
-
-
-def _itself(values: Cells, words: Words, places: Places) -> Places:
-    """Return where the word at a place is the value itself."""
-    held = Cells.of_arrow(words.array)
-    near = np.flatnonzero((held.lengths[places] == values.lengths) & (values.lengths > 0))
-    near = near[_initials(held, places[near]) == _initials(values, near)]
-    pairs = zip(held.take(places[near]).to_list(), values.take(near).to_list(), strict=True)
-    found: Places = near[np.fromiter((one == other for one, other in pairs), bool, len(near))]
-    return found
-
-
-def _initials(values: Cells, places: Places) -> Bytes:
-    return values.data[values.starts[places]]

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anonymizer.cells import Cells
+from anonymizer.cells import Cells, groups
 
 VALUES = st.lists(st.binary(max_size=20))
 
@@ -64,3 +64,33 @@ def test_rows_of_a_matrix_are_values() -> None:
     matrix = np.frombuffer(b"abcdef", np.uint8).reshape(2, 3)
     assert Cells.of_matrix(matrix).to_list() == [b"abc", b"def"]
     assert Cells.of_matrix(matrix, np.array([1, 2])).to_list() == [b"a", b"de"]
+
+
+@given(laid())
+def test_packed_values_lie_side_by_side(given_: tuple[list[bytes], Cells]) -> None:
+    values, cells = given_
+    packed = cells.packed()
+    assert packed.to_list() == values
+    assert packed.data.tobytes() == b"".join(values)
+    assert packed.packed() is packed or not values
+
+
+@given(st.lists(st.binary(min_size=3, max_size=3), min_size=1), st.data())
+def test_values_of_one_length_are_written_over(values: list[bytes], data: st.DataObject) -> None:
+    cells = Cells.of([b"before", *values, b"behind"])
+    text = Cells(data=cells.data.copy(), starts=cells.starts, ends=cells.ends)
+    which = data.draw(st.lists(st.sampled_from(range(len(values))), unique=True, min_size=1))
+
+    text.take(np.array(which) + 1).overwrite(np.full((len(which), 3), ord("x"), np.uint8))
+
+    expected = [b"xxx" if place in which else each for place, each in enumerate(values)]
+    assert text.to_list() == [b"before", *expected, b"behind"]
+
+
+@given(st.lists(st.integers(0, 3)))
+def test_each_value_is_in_one_group(keys: list[int]) -> None:
+    found = np.full(len(keys), -1)
+    for key, which in groups(np.array(keys, np.int64)):
+        assert (found[which] == -1).all()
+        found[which] = key
+    assert found.tolist() == keys

@@ -57,6 +57,22 @@ def test_what_is_written_is_what_the_server_writes(values: list[bytes]) -> None:
     assert COPY.encode(Cells.of(values), Kind.TEXT).to_list() == [written(each) for each in values]
 
 
+SLASHES = st.lists(st.sampled_from(b"\\\\\\n\na"), max_size=6).map(bytes)
+
+
+@given(st.lists(SLASHES))
+def test_a_value_does_not_escape_what_begins_the_next(values: list[bytes]) -> None:
+    text = Cells.of(map(written, values))
+    assert COPY.decode(text, Kind.TEXT).to_list() == values
+
+
+@given(st.lists(SLASHES), st.lists(SLASHES))
+def test_a_backslash_at_the_end_is_refused(before: list[bytes], behind: list[bytes]) -> None:
+    text = Cells.of([*map(written, before), b"a\\", *map(written, behind)])
+    with pytest.raises(DumpError, match="ends with a backslash"):
+        COPY.decode(text, Kind.TEXT)
+
+
 @given(st.lists(st.binary(max_size=60)))
 def test_bytes_are_written_in_hexadecimal(values: list[bytes]) -> None:
     text = COPY.encode(Cells.of(values), Kind.BINARY)

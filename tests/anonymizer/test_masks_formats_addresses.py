@@ -148,6 +148,7 @@ def test_dress_of_addresses() -> None:
         "1.2.3.4:80",
         "1.2.3.4%eth0",
         "::1::2",
+        "::1 ::2",
         "12345::1",
         "host.example",
         "1.2.3.-4",

@@ -28,31 +28,31 @@ KNOWN: list[tuple[str, dict[str, Any], Column, Mapping[bytes, bytes]]] = [
         {},
         column(Kind.INTEGER, bits=32),
         {
-            b"1": b"2006992956",
-            b"42": b"439648298",
-            b"-7": b"-1412543266",
-            b"2147483647": b"374501075",
+            b"1": b"1457002993",
+            b"42": b"1329868674",
+            b"-7": b"-1058062942",
+            b"2147483647": b"1763548819",
         },
     ),
     (
         "integer",
         {},
         column(Kind.INTEGER, bits=64),
-        {b"1": b"3275356716538942726", b"9223372036854775807": b"6952791675122773545"},
+        {b"1": b"1614213854445050739", b"9223372036854775807": b"2711088267981576695"},
     ),
     (
         "integer",
         {"low": 0, "high": 999},
         column(Kind.INTEGER, bits=16),
-        {b"0": b"621", b"7": b"61"},
+        {b"0": b"490", b"7": b"987"},
     ),
-    ("integer", {}, column(Kind.TEXT), {b"0042": b"0018", b"+12345": b"+72233"}),
+    ("integer", {}, column(Kind.TEXT), {b"0042": b"0047", b"+12345": b"+91215"}),
     (
         "digits",
         {},
         column(Kind.TEXT),
         {
-            b"5": b"0",
+            b"5": b"5",
             b"42": b"52",
             b"+49 (30) 555-0199": b"+25 (16) 796-2979",
             b"111111111111111111111111111111": b"532869876064865224602983339152",
@@ -64,13 +64,13 @@ KNOWN: list[tuple[str, dict[str, Any], Column, Mapping[bytes, bytes]]] = [
         {},
         column(Kind.TEXT),
         {
-            b"f": b"2",
+            b"f": b"6",
             b"deadbeef": b"bf15ab0c",
             b"0xCAFE": b"0x3934",
             b"a" * 40: b"8c5716cfe00ddb83a143f95717a2073c94b81d66",
         },
     ),
-    ("hexadecimal", {}, column(Kind.BINARY), {b"\x00": b"\x87", b"\x01\x02\x03": b"w\xf6X"}),
+    ("hexadecimal", {}, column(Kind.BINARY), {b"\x00": b"\x0b", b"\x01\x02\x03": b"w\xf6X"}),
     (
         "uuid",
         {},
@@ -84,7 +84,7 @@ KNOWN: list[tuple[str, dict[str, Any], Column, Mapping[bytes, bytes]]] = [
         "token",
         {},
         column(Kind.TEXT),
-        {b"sk_live_4eC39HqLyjWDarjtT1zdp7dc": b"Bd_lBxG_CLeFt7VTBMasE6X8L3MZulBs", b"a": b"Y"},
+        {b"sk_live_4eC39HqLyjWDarjtT1zdp7dc": b"Bd_lBxG_CLeFt7VTBMasE6X8L3MZulBs", b"a": b"E"},
     ),
     (
         "card",
@@ -140,13 +140,13 @@ KNOWN: list[tuple[str, dict[str, Any], Column, Mapping[bytes, bytes]]] = [
         "noise",
         {},
         column(Kind.NUMBER, scale=2),
-        {b"12.50": b"11.61", b"-1000.00": b"-1072.88", b"1e-05": b"2e-05"},
+        {b"12.50": b"12.77", b"-1000.00": b"-1023.21", b"1e-05": b"2e-05"},
     ),
     (
         "category",
         {"values": ["a", "b", "c", "d", "e"]},
         column(Kind.TEXT),
-        {b"a": b"a", b"b": b"c", b"c": b"b", b"d": b"e", b"e": b"d"},
+        {b"a": b"b", b"b": b"d", b"c": b"c", b"d": b"a", b"e": b"e"},
     ),
     (
         "array",
@@ -174,15 +174,15 @@ def test_masks_give_what_they_gave(
 def test_functions_give_what_they_gave() -> None:
     words = Prf(KEY).words(Cells.of([b"", b"x" * 40, b"x" * 2000]))
     assert words.tobytes().hex() == (
-        "f29000b62a499fd0a9f39a6add2e7780b25732679d9232a7"
-        "0a037d2ba190f8640ab63939682c9be1e19d05faa25207c2"
+        "f29000b62a499fd0a9f39a6add2e7780c456ad6de291de81"
+        "ba607920da67a45a884bb6fbd6266dabe40923b6512be0ae"
     )
     numbers = np.array([0, 1, 999], np.uint64)
-    assert Permutation(KEY, 1000).forward(numbers).tolist() == [79, 48, 423]
+    assert Permutation(KEY, 1000).forward(numbers).tolist() == [460, 385, 658]
     assert Permutation(KEY, 1 << 64).forward(numbers).tolist() == [
-        1973610632025494892,
-        2222567764361152277,
-        18118852596700960128,
+        10035506417863464190,
+        14101625926124599834,
+        7145616139976169632,
     ]
     permutation = WordPermutation(KEY, [1 << 32, 1000, 5], [1000])
     columns = permutation.forward([numbers, numbers, numbers % np.uint64(5), numbers])

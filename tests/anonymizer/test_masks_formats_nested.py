@@ -227,12 +227,20 @@ def test_what_no_path_leads_to_is_refused(text: bytes) -> None:
         b'"\\x"',
         b"01",
         b"1 2",
+        b"1,2",
     ],
 )
 def test_what_is_no_json_is_refused(text: bytes) -> None:
     mask = Json(paths={"$.a": TOKEN}, other="keep")
     with pytest.raises(LeakError, match="expected JSON") as caught:
         masked(mask, [b"{}", text], of=JSON)
+    assert caught.value.value == 1
+
+
+def test_no_json_goes_on_in_the_next_value() -> None:
+    mask = Json(paths={"$.a": TOKEN}, other="keep")
+    with pytest.raises(LeakError, match="expected JSON") as caught:
+        masked(mask, [b"{}", b"[1", b"2]", b"3,4,5"], of=JSON)
     assert caught.value.value == 1
 
 

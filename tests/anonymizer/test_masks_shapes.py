@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from anonymizer.masks.phone import Phone, Postcode
@@ -31,6 +31,15 @@ def test_nothing_becomes_one(values: list[bytes]) -> None:
     assert len(set(made)) == len(values)
     assert not re.search("[\x80-\x9f]", "".join(each.decode() for each in made))
     assert [len(each.decode()) for each in made] == [len(each.decode()) for each in values]
+
+
+@settings(deadline=None)
+@given(values=st.lists(characters.map(str.encode), max_size=8), keep=st.integers(0, 2))
+@example(values=[b"1", b"12", b"123"], keep=0)
+@example(values=[b"12", b"34"], keep=1)
+def test_a_value_becomes_what_it_does_alone(values: list[bytes], keep: int) -> None:
+    mask = Phone(keep_prefix=keep)
+    assert masked(mask, values) == [masked(mask, [each])[0] for each in values]
 
 
 @pytest.mark.parametrize("form", ["%03d", "A%02d", "%02d-%01d"])

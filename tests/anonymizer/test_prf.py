@@ -27,7 +27,7 @@ SIZES = st.lists(st.integers(1, WORD), min_size=1, max_size=7)
 
 def one_by_one(value: bytes) -> bytes:
     """Return the MAC of *value*, said again in the plainest way."""
-    text = len(value).to_bytes(4, "little") + value
+    text = len(value).to_bytes(16, "little") + value
     text += b"\0" * (-len(text) % 16)
     chain = Cipher(algorithms.AES256(KEY), modes.CBC(bytes(16))).encryptor()
     return chain.update(text)[-16:]
