@@ -17,7 +17,7 @@ from ci.databases import copying
 from ci.databases.base import Access
 from ci.databases.folders import Folder
 from ci.databases.restoring.sqlite import no_table
-from ci.databases.states import States
+from ci.databases.states import States, flush
 from ci.errors import SetupError
 from ci.programs import Running, User, start
 
@@ -78,6 +78,7 @@ class Server(ABC):
             self._running.stop(in_order=False)
         self.folder.remove()
         self._folder = self._running = None
+        flush(self.places)
 
     @property
     def folder(self) -> Folder:
@@ -123,7 +124,9 @@ class Server(ABC):
     def cool(self) -> None:
         """Restart with empty caches, also those of the kernel for its files."""
         self.stop()
-        copying.forget(self.folder.data)
+        copying.forget(
+            self.folder.data, log=self.folder.log, seconds=self.places.seconds, step="cool"
+        )
         self.start()
 
     def start(self, *, restoring: bool = False) -> None:
