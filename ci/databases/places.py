@@ -44,6 +44,11 @@ class Places:
             self.runs.chmod(0o711)  # servers of root run as somebody else, who has to pass through
         self.states.mkdir(mode=0o700, parents=True, exist_ok=True)
 
+    @property
+    def milliseconds(self) -> int:
+        """The longest time, as servers count it in 31 bits."""
+        return min(int(self.seconds * 1000), (1 << 31) - 1)
+
     def secret(self) -> bytes:
         """Return what passwords are made of: random, and the same as long as states are kept."""
         path = self.states / "secret"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import shutil
 import subprocess
 import time
 from abc import ABC, abstractmethod
@@ -172,6 +173,7 @@ class Server(ABC):
         engine = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
         try:
             with engine.connect() as connection:
+                self.harden(connection)
                 yield connection
         except sa.exc.SQLAlchemyError as error:
             # No more than its class: the text of a driver may repeat rows.
@@ -197,6 +199,7 @@ class Server(ABC):
         states = self._states(EMPTY)
         with states.making():
             if not states.get(EMPTY, self.folder.data):
+                shutil.rmtree(self.folder.data, ignore_errors=True)
                 self.initialise()
                 self._put(states, EMPTY)
 
@@ -227,6 +230,10 @@ class Server(ABC):
     @abstractmethod
     def tidy(self, connection: sa.Connection) -> None:
         """Clear away what is dead, and make the statistics anew."""
+
+    @abstractmethod
+    def harden(self, connection: sa.Connection) -> None:
+        """Let nothing that the code under test has made run in a session of the superuser."""
 
     @abstractmethod
     def url(self, role: str, database: str, driver: str | None = None) -> sa.URL:

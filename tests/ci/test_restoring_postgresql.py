@@ -41,8 +41,8 @@ def source(places: Places, tmp_path_factory: pytest.TempPathFactory) -> Iterator
                 "CREATE ROLE stranger",
                 "CREATE SCHEMA extra AUTHORIZATION stranger",
                 "CREATE EXTENSION pageinspect SCHEMA extra",
-                "CREATE EXTENSION hstore",
-                "CREATE TABLE extra.things (id int, h hstore)",
+                "CREATE EXTENSION hstore SCHEMA public",
+                "CREATE TABLE extra.things (id int, h public.hstore)",
                 "ALTER TABLE extra.things OWNER TO stranger",
                 "GRANT SELECT ON extra.things TO app",
                 "ALTER DATABASE app SET work_mem = '8MB'",
@@ -69,7 +69,7 @@ def dump(server: PostgreSQL, path: Path, *options: str) -> Path:
     return path
 
 
-TABLES = ("customers", "orders", "extra.things")
+TABLES = ("public.customers", "public.orders", "extra.things")
 EXTENSIONS = "SELECT count(*) FROM pg_extension WHERE extname IN ('hstore', 'pageinspect')"
 
 
@@ -162,6 +162,21 @@ def test_a_compressed_archive_is_restored(
     subprocess.run([find_program("zstd", package="zstd"), "--quiet", made], check=True)
     target.restore(served.dataset(Engine.POSTGRESQL, made.with_suffix(".zst")))
     assert counts(target) == [1000, 1000, 0, 2]
+
+
+def test_functions_of_the_code_under_test_do_not_run_as_superuser(
+    target: PostgreSQL, tmp_path: Path
+) -> None:
+    plpgsql = "CREATE EXTENSION IF NOT EXISTS plpgsql WITH SCHEMA pg_catalog;"
+    trap = "AS $$ BEGIN RAISE 'caught'; END $$"
+    script = (
+        f"{plpgsql}\nCREATE TABLE t (id int);\n"
+        f"CREATE FUNCTION public.quote_ident(name) RETURNS text LANGUAGE plpgsql {trap};\n"
+        f"CREATE FUNCTION public.pg_table_size(oid) RETURNS bigint LANGUAGE plpgsql {trap};\n"
+    )
+    target.restore(served.shop(Engine.POSTGRESQL, tmp_path, script))
+    assert target.schema() == {"t": ("id integer",)}
+    assert target.sizes().keys() == {"t"}
 
 
 def test_the_code_under_test_has_no_power(source: PostgreSQL) -> None:
