@@ -97,6 +97,7 @@ class States:
         copying.copy(data, half / "data", log=self._log, seconds=seconds, step=step)
         description = {"name": name, "bytes": size, "boot": BOOT.read_text()}
         (half / DESCRIPTION).write_text(json.dumps(description))
+        _use(half)
         with locked(self.folder / "lock"):
             for old in _states(self.folder):
                 if old.name == name:
@@ -112,7 +113,7 @@ class States:
             state = next((each for each in _states(self.folder) if each.name == name), None)
             if state is None:
                 return False
-            os.utime(state.folder / DESCRIPTION)
+            _use(state.folder)
             shutil.rmtree(data, ignore_errors=True)
             copying.copy(
                 state.data, data, log=self._log, seconds=self._places.seconds, step="take a state"
@@ -176,6 +177,11 @@ def flush(places: Places) -> None:
     for each in new:
         with suppress(FileNotFoundError):  # others needed the room
             (each / FLUSHED).touch()
+
+
+def _use(folder: Path) -> None:
+    now = time.time_ns()  # finer than what the kernel would set
+    os.utime(folder / DESCRIPTION, ns=(now, now))
 
 
 def _remove(folder: Path) -> None:
