@@ -43,12 +43,12 @@ def files(folder: Path) -> Iterator[Path]:
                 yield path
 
 
-def forget(folder: Path) -> None:
-    """Have the kernel forget what it remembers of the files in *folder*, all written before."""
+def forget(folder: Path, *, log: Path, seconds: float, step: str) -> None:
+    """Have the kernel forget what it remembers of the files in *folder*."""
+    flush(folder, log=log, seconds=seconds, step=step)  # what is not written is not forgotten
     for path in files(folder):
         file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
         try:
-            os.fdatasync(file)  # what is not written cannot be forgotten
             os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
         finally:
             os.close(file)

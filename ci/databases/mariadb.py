@@ -150,6 +150,11 @@ class MariaDB(Server):
         dumps.restore(dump, target)
 
     @override
+    def harden(self, connection: sa.Connection) -> None:
+        if not self.is_mysql:
+            connection.exec_driver_sql(f"SET max_statement_time = {self.places.seconds}")
+
+    @override
     def tidy(self, connection: sa.Connection) -> None:
         catalogue.analyze(connection, DATABASE)
         # All that is deleted is purged when it stops.

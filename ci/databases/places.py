@@ -27,6 +27,8 @@ class Places:
     """What is kept for next time; best in the same file system."""
     state_bytes: int = STATE_BYTES
     """The least recently used states go when all of them together are larger."""
+    flush: bool = True
+    """Whether a run ends with what is kept on the disk; else a restart of the machine clears it."""
     seconds: float = 6 * HOURS
     """How long a restore, or a copy of a state, may take."""
     jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
@@ -41,6 +43,11 @@ class Places:
             self.runs.mkdir(parents=True)
             self.runs.chmod(0o711)  # servers of root run as somebody else, who has to pass through
         self.states.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    @property
+    def milliseconds(self) -> int:
+        """The longest time, as servers count it in 31 bits."""
+        return min(int(self.seconds * 1000), (1 << 31) - 1)
 
     def secret(self) -> bytes:
         """Return what passwords are made of: random, and the same as long as states are kept."""

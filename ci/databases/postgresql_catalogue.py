@@ -75,7 +75,6 @@ TRUSTED = sa.text("SELECT bool_or(trusted) FROM pg_available_extension_versions 
 
 def schema(connection: sa.Connection) -> Mapping[str, tuple[str, ...]]:
     """Return columns, constraints, indexes, triggers of each table, each in the server's words."""
-    connection.exec_driver_sql("SET search_path = pg_catalog")  # all names with their schemas
     rows = [(row.name, row.words) for row in connection.execute(SCHEMA)]
     return {
         name: tuple(words for _, words in lines if words)
@@ -99,11 +98,11 @@ def make_extensions(connection: sa.Connection, wanted: list[Extension], *, owner
                 step="restore",
                 hint="install the package that has it, for the same version of PostgreSQL",
             )
-        if each.schema:
+        if each.schema and not each.schema.startswith("pg_"):  # plpgsql is in pg_catalog
             connection.exec_driver_sql(
                 f"CREATE SCHEMA IF NOT EXISTS {quote(each.schema)} AUTHORIZATION {quote(owner)}"
             )
-        where = f" SCHEMA {quote(each.schema)}" if each.schema else ""
+        where = f" SCHEMA {quote(each.schema or 'public')}"
         connection.exec_driver_sql(f"SET ROLE {quote(owner if trusted else 'none')}")
         connection.exec_driver_sql(
             f"CREATE EXTENSION IF NOT EXISTS {quote(each.name)}{where} CASCADE"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import shutil
 import subprocess
 import time
 from abc import ABC, abstractmethod
@@ -17,7 +18,7 @@ from ci.databases import copying
 from ci.databases.base import Access
 from ci.databases.folders import Folder
 from ci.databases.restoring.sqlite import no_table
-from ci.databases.states import States
+from ci.databases.states import States, flush
 from ci.errors import SetupError
 from ci.programs import Running, User, start
 
@@ -78,6 +79,7 @@ class Server(ABC):
             self._running.stop(in_order=False)
         self.folder.remove()
         self._folder = self._running = None
+        flush(self.places)
 
     @property
     def folder(self) -> Folder:
@@ -123,7 +125,9 @@ class Server(ABC):
     def cool(self) -> None:
         """Restart with empty caches, also those of the kernel for its files."""
         self.stop()
-        copying.forget(self.folder.data)
+        copying.forget(
+            self.folder.data, log=self.folder.log, seconds=self.places.seconds, step="cool"
+        )
         self.start()
 
     def start(self, *, restoring: bool = False) -> None:
@@ -169,6 +173,7 @@ class Server(ABC):
         engine = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
         try:
             with engine.connect() as connection:
+                self.harden(connection)
                 yield connection
         except sa.exc.SQLAlchemyError as error:
             # No more than its class: the text of a driver may repeat rows.
@@ -194,6 +199,7 @@ class Server(ABC):
         states = self._states(EMPTY)
         with states.making():
             if not states.get(EMPTY, self.folder.data):
+                shutil.rmtree(self.folder.data, ignore_errors=True)
                 self.initialise()
                 self._put(states, EMPTY)
 
@@ -224,6 +230,10 @@ class Server(ABC):
     @abstractmethod
     def tidy(self, connection: sa.Connection) -> None:
         """Clear away what is dead, and make the statistics anew."""
+
+    @abstractmethod
+    def harden(self, connection: sa.Connection) -> None:
+        """Let nothing that the code under test has made run in a session of the superuser."""
 
     @abstractmethod
     def url(self, role: str, database: str, driver: str | None = None) -> sa.URL:

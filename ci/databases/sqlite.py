@@ -15,7 +15,7 @@ from ci.databases.base import Access
 from ci.databases.folders import Folder
 from ci.databases.restoring import sqlite as dumps
 from ci.databases.server import LAYOUT, RESTORED
-from ci.databases.states import States
+from ci.databases.states import States, flush
 from ci.errors import SetupError
 from ci.timing import Engine
 
@@ -58,6 +58,7 @@ class SQLite:
     ) -> None:
         self.folder.remove()
         self._folder = None
+        flush(self.places)
 
     @property
     def folder(self) -> Folder:
@@ -102,7 +103,9 @@ class SQLite:
 
     def cool(self) -> None:
         """Have the kernel forget the file."""
-        copying.forget(self.folder.data)
+        copying.forget(
+            self.folder.data, log=self.folder.log, seconds=self.places.seconds, step="cool"
+        )
 
     def migrating(self) -> Access:
         """Return the access of the code under test."""

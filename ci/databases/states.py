@@ -5,6 +5,10 @@ STATES/postgresql-15.18/DIGEST/       the scope: one engine, one dataset
     making                            held by whoever restores the dataset
     HASH.RANDOM/data                  one state; a name that begins with a dot is half made
     HASH.RANDOM/state.json
+        HASH.RANDOM/flushed               it is on the disk: it counts also after a restart
+
+To flush is slow, and makes it slow to remove what else was flushed; so it is done once, when a
+run ends. Until then a state counts as whole only as long as the machine has not restarted.
 """
 
 from __future__ import annotations
@@ -19,7 +23,7 @@ import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ci.databases import copying
 from ci.databases.places import lock_now, locked
@@ -31,6 +35,8 @@ if TYPE_CHECKING:
     from ci.databases.places import Places
 
 DESCRIPTION = "state.json"
+FLUSHED = "flushed"
+BOOT = Path("/proc/sys/kernel/random/boot_id")
 HALF = "."
 
 
@@ -89,9 +95,9 @@ class States:
         step = "keep a state"
         seconds = self._places.seconds
         copying.copy(data, half / "data", log=self._log, seconds=seconds, step=step)
-        (half / DESCRIPTION).write_text(json.dumps({"name": name, "bytes": size}))
-        # On the disk before it has its name, so that a machine that stops leaves no half one.
-        copying.flush(half, log=self._log, seconds=seconds, step=step)
+        description = {"name": name, "bytes": size, "boot": BOOT.read_text()}
+        (half / DESCRIPTION).write_text(json.dumps(description))
+        _use(half)
         with locked(self.folder / "lock"):
             for old in _states(self.folder):
                 if old.name == name:
@@ -107,7 +113,7 @@ class States:
             state = next((each for each in _states(self.folder) if each.name == name), None)
             if state is None:
                 return False
-            os.utime(state.folder / DESCRIPTION)
+            _use(state.folder)
             shutil.rmtree(data, ignore_errors=True)
             copying.copy(
                 state.data, data, log=self._log, seconds=self._places.seconds, step="take a state"
@@ -143,9 +149,39 @@ def _states(scope: Path) -> Iterator[State]:
             continue
         with suppress(FileNotFoundError):  # it has just been removed
             description = folder / DESCRIPTION
-            said = json.loads(description.read_text())
             used = description.stat().st_mtime
-            yield State(name=said["name"], folder=folder, bytes=said["bytes"], used=used)
+            said = _description(folder)
+            if said:
+                yield State(name=said["name"], folder=folder, bytes=said["bytes"], used=used)
+
+
+def _description(folder: Path) -> dict[str, Any] | None:
+    """Return what a state says of itself; None if a restart may have cut it short."""
+    try:
+        said: dict[str, Any] = json.loads((folder / DESCRIPTION).read_text())
+    except ValueError:
+        return None
+    return said if (folder / FLUSHED).exists() or said["boot"] == BOOT.read_text() else None
+
+
+def flush(places: Places) -> None:
+    """Have what is kept on the disk, if that is wanted, so that it counts after a restart, too."""
+    if not places.flush:
+        return
+    folders = [each.parent for each in places.states.glob(f"*/*/[!.]*/{DESCRIPTION}")]
+    new = [each for each in folders if not (each / FLUSHED).exists() and _whole(each)]
+    if not new:
+        return
+    log = places.states / "log"
+    copying.flush(places.states, log=log, seconds=places.seconds, step="flush states")
+    for each in new:
+        with suppress(FileNotFoundError):  # others needed the room
+            (each / FLUSHED).touch()
+
+
+def _use(folder: Path) -> None:
+    now = time.time_ns()  # finer than what the kernel would set
+    os.utime(folder / DESCRIPTION, ns=(now, now))
 
 
 def _remove(folder: Path) -> None:
@@ -172,12 +208,20 @@ def _remove_halves(scope: Path) -> None:
     all_of_it = lock_now(scope / "lock")
     if all_of_it is None:
         return
-    for half in scope.glob(f"{HALF}*"):
+    cut_short = [each for each in scope.glob("[!.]*/") if not _whole(each)]
+    for half in [*scope.glob(f"{HALF}*/"), *cut_short]:
         with suppress(FileNotFoundError):  # somebody else is at it
             if (lock := lock_now(half / "lock")) is not None:
                 shutil.rmtree(half, ignore_errors=True)
                 os.close(lock)
     os.close(all_of_it)
+
+
+def _whole(folder: Path) -> bool:
+    try:
+        return _description(folder) is not None
+    except FileNotFoundError:
+        return False
 
 
 def _hash(name: str) -> str:

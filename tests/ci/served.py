@@ -9,12 +9,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from ci.databases import Places
 from ci.datasets.dataset import Dataset
 from ci.timing import Engine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+
+    from _pytest.mark import ParameterSet
 
 SHOP = {
     Engine.POSTGRESQL: """
@@ -66,13 +70,21 @@ COMMIT;
 """A script for each engine, with what a reader of scripts may stumble over."""
 
 
+def some_slow(cases: Iterable[str], *, each_time: int) -> list[ParameterSet]:
+    """Return *cases* for parametrize; those after the first few run with what is slow."""
+    return [
+        pytest.param(case, marks=[pytest.mark.slow] if place >= each_time else [])
+        for place, case in enumerate(cases)
+    ]
+
+
 @contextmanager
 def places(**options: object) -> Iterator[Places]:
     """Give places in a folder of their own, which servers of root may pass through."""
     folder = Path(tempfile.mkdtemp(prefix="ci.", dir="/tmp"))
     folder.chmod(0o711)
     try:
-        yield Places(runs=folder / "runs", states=folder / "states", **options)  # type: ignore[arg-type]
+        yield Places(runs=folder / "runs", states=folder / "states", **{"flush": False, **options})  # type: ignore[arg-type]
     finally:
         shutil.rmtree(folder)
 

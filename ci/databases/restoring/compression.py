@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
@@ -50,6 +51,7 @@ def content(path: Path, *, log: Path) -> Iterator[BinaryIO]:
         if found is None:
             yield file
             return
+        os.lseek(file.fileno(), 0, os.SEEK_SET)  # for who inherits it, not only for our buffer
         name, package = found
         program = Program(arguments=[find_program(name, package=package), "-dc"])
         with start(program, log=log, stdin=file, stdout=subprocess.PIPE) as running:
