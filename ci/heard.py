@@ -71,6 +71,15 @@ class Heard:
         """Return whether *step* has begun."""
         return step.version in self._began
 
+    def cut(self, step: Step) -> bool:
+        """Take what was heard so far for a sample, if *step* was ended at its deadline."""
+        late = self.failure is not None and self.failure.rule is Rule.DEADLINE
+        if not late or not self.began(step) or not self.batches:
+            return False
+        self.failure = None
+        self._ended[step.version] = time.monotonic()
+        return True
+
     def span(self, step: Step) -> tuple[float, float] | None:
         """Return the moments at which *step* began and ended; None if it did not do both."""
         began, ended = self._began.get(step.version), self._ended.get(step.version)

@@ -131,6 +131,7 @@ class Walk:
         seconds = self.deadlines.move if step.kind is Kind.MOVE else self.deadlines.step
         self.watch.begin(self._tables(step))
         heard = self._hear(self.driver.run(step), seconds=seconds, step=step.name)
+        sampled = step.kind is Kind.MOVE and heard.cut(step)
         span = heard.span(step)
         origin, until = span or (heard.begun, time.monotonic())
         seen = self.watch.end(origin=origin, until=until)
@@ -143,7 +144,12 @@ class Walk:
             observation=replace(seen, statements=seen.statements or heard.statements()),
             pace=heard.pace(scale=self.scale),
         )
-        return timing, heard.failure or _mismatch(timing, seen)
+        return timing, self._rest(step) if sampled else heard.failure or _mismatch(timing, seen)
+
+    def _rest(self, step: Step) -> Failure | None:
+        """Move the rows that were not in the sample, untimed: a contract waits for them."""
+        seconds = self.deadlines.upgrade
+        return self._hear(self.driver.run(step), seconds=seconds, step=step.name).failure
 
     def _hear(self, command: Command, *, seconds: float, step: str) -> Heard:
         heard = Heard(driver=self.driver)
