@@ -10,6 +10,7 @@ from __future__ import annotations
 from ci.checkout.folders import own_folder, remove, sweep
 from ci.checkout.repository import Changed, Entry, Repository, open_repository
 from ci.checkout.tree import Tree, export
+from ci.checkout.uncommitted import uncommitted
 
 __all__ = [
     "Changed",
@@ -21,4 +22,5 @@ __all__ = [
     "own_folder",
     "remove",
     "sweep",
+    "uncommitted",
 ]
