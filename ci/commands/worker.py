@@ -57,6 +57,7 @@ def command(
         raise ToolError(MISSING, hint=INSTALL) from error
     logging.basicConfig(format="%(message)s")
     logging.getLogger("ci").setLevel(logging.INFO)
+    logging.getLogger("distributed").setLevel(logging.WARNING)
     work(address, state, [each.absolute() for each in folders], jobs=jobs, trust=trust_change)
     click.echo("the scheduler is gone", err=True)
     return GONE

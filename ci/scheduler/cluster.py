@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from asyncio import CancelledError
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
 import dask
-from distributed import Client, wait
+from distributed import Client
 from distributed.security import Security
 
 from ci.errors import CiError, ToolError
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from ci.order import Order
     from ci.scheduler.address import Address
 
-CONNECT_SECONDS = 20
+CONNECT_SECONDS = 10
 LOOK_SECONDS = 2
 PATIENCE_SECONDS = 600
 """How long an order waits for a worker that has its dataset."""
@@ -43,7 +44,7 @@ class Cluster:
         self._open: dict[Future[bytes], Order] = {}
 
     def __enter__(self) -> Self:
-        dask.config.set({"distributed.comm.retry.count": 3})
+        dask.config.set({"distributed.comm.timeouts.connect": f"{CONNECT_SECONDS}s"})
         try:
             self._client = Client(
                 self._address.url, timeout=CONNECT_SECONDS, **_secured(self._address)
@@ -84,7 +85,7 @@ class Cluster:
             done = self._done()
             for future in done:
                 order = self._open.pop(future)
-                yield order, _answer(future, order)
+                yield order, self._answer(future, order)
             for future, order in self._without_worker(lonely):
                 del self._open[future]
                 future.cancel()
@@ -103,12 +104,13 @@ class Cluster:
             pure=False,
         )
 
-    def _done(self) -> set[Future[bytes]]:
-        try:
-            done, _ = wait(list(self._open), timeout=LOOK_SECONDS, return_when="FIRST_COMPLETED")
-        except TimeoutError:
-            return set()
-        return set(done)
+    def _done(self) -> list[Future[bytes]]:
+        give_up = time.monotonic() + LOOK_SECONDS
+        while time.monotonic() < give_up:
+            if found := [each for each in self._open if each.done()]:
+                return found
+            time.sleep(LOOK_SECONDS / 20)
+        return []
 
     def _without_worker(self, lonely: dict[str, float]) -> list[tuple[Future[bytes], Order]]:
         """Return what has waited too long; *lonely* has since when datasets have no worker."""
@@ -122,9 +124,37 @@ class Cluster:
                 found.append((future, order))
         return found
 
+    async def _identity(self) -> Any:
+        scheduler: Any = self.client.scheduler
+        return await scheduler.identity(n_workers=-1)
+
+    def _answer(self, future: Future[bytes], order: Order) -> Answer:
+        """Return what *future* holds, decoded strictly; how it failed otherwise.
+
+        Raises ToolError where the scheduler is gone.
+        """
+        try:
+            document: object = future.result(timeout=CONNECT_SECONDS)
+            return answers.decode(document if isinstance(document, bytes) else b"", order)
+        except CiError as error:
+            return refusal(error)
+        except (Exception, CancelledError) as error:
+            list(self._resources())
+            kind = type(error).__name__
+            return Answer(
+                refused=f"{order.dataset}: the worker gave no result: {kind}",
+                hint="its log, and that of the scheduler, say why",
+            )
+
     def _resources(self) -> Iterator[str]:
-        workers = self.client.scheduler_info(n_workers=-1)["workers"]
-        for each in workers.values():
+        try:
+            # Not scheduler_info, which goes on telling of a scheduler that is gone.
+            said = self.client.sync(self._identity, callback_timeout=CONNECT_SECONDS)
+        except (OSError, RuntimeError, TimeoutError) as error:
+            raise ToolError(
+                f"the scheduler at {self._address.url} is gone: {type(error).__name__}"
+            ) from error
+        for each in said["workers"].values():
             yield from each["resources"]
 
 
@@ -145,18 +175,3 @@ def security_of(address: Address) -> Security | None:
         for kind, path in (("cert", address.tls.cert), ("key", address.tls.key))
     }
     return Security(require_encryption=True, tls_ca_file=str(address.tls.ca), **files)
-
-
-def _answer(future: Future[bytes], order: Order) -> Answer:
-    """Return what *future* holds, decoded strictly; how it failed otherwise."""
-    try:
-        document: object = future.result(timeout=CONNECT_SECONDS)
-        return answers.decode(document if isinstance(document, bytes) else b"", order)
-    except CiError as error:
-        return refusal(error)
-    except Exception as error:
-        kind = type(error).__name__
-        return Answer(
-            refused=f"{order.dataset}: the worker gave no result: {kind}",
-            hint="its log, and that of the scheduler, say why",
-        )
