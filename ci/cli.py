@@ -11,7 +11,7 @@ from typing import Any
 import click
 from typing_extensions import override
 
-from ci.errors import CiError
+from ci.errors import CiError, ToolError
 
 COMMANDS = {
     "budgets": "Propose budgets that past runs speak for.",
@@ -36,7 +36,12 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"ci.commands.{cmd_name}").command
+        try:
+            command: click.Command = import_module(f"ci.commands.{cmd_name}").command
+        except ModuleNotFoundError as error:
+            raise ToolError(
+                f"the package {error.name} is missing", hint="install 'migrator[ci]'"
+            ) from error
         return command
 
     @override

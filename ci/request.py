@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 SETTINGS = "pyproject.toml"
 FETCH_SECONDS = 900
+_ON_NO_BRANCH = re.compile(r"HEAD|[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +141,9 @@ def _head(request: Request, repository: Repository) -> str:
     try:
         return repository.resolve(request.head)
     except CheckoutError:
-        # HEAD of a checkout may be on no branch; in a pipeline it is on none.
+        if not _ON_NO_BRANCH.fullmatch(request.head):
+            raise
+        # What is checked out may be on no branch; in a pipeline it is on none.
         return repository.fetch(request.head)
 
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ci.checkout import uncommitted
+from ci.checkout import root_of, uncommitted
 from ci.commands.options import scheduler_options, state_option
 from ci.commands.trying import Trying, tried
 from ci.errors import ConfigurationError, ToolError
 from ci.order import is_name
 from ci.report import text
-from ci.report.files import FORMS, write_forms
+from ci.report.files import FORMS, make_writable, write_forms
 from ci.request import Request, orders_of
 from ci.result import Colour
 from ci.scheduler import Processes
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 RED = 1
 STDOUT = Path("-")
 INDEX = "index"
+NAMED = 3
+"""Files that a warning names."""
 
 
 @click.command("run")
@@ -116,13 +118,15 @@ def command(  # noqa: PLR0913 - each is an option
     Exits with 0 when nothing speaks against it, also with warnings; 1 when something does; 2
     when it could not be tried.
     """
-    root = repository.resolve()
+    root = root_of(repository) if source is None else repository.resolve()
     forms = [*map(_form, reports), *([("json", STDOUT)] if as_json else [])]
+    if pages is not None:
+        make_writable(pages)
     quiet = any(file == STDOUT for _, file in forms)
     run = _name(name)
     folders, names = _chosen(datasets)
-    if source is None and change == "HEAD" and uncommitted(root):
-        click.echo("warning: changes that are not committed are not tried", err=True)
+    if source is None and change == "HEAD":
+        _warn(uncommitted(root))
 
     def ordered(announced: Callable[[str], Sequence[str]] | None) -> Orders:
         request = Request(
@@ -184,6 +188,14 @@ def _executor(
         yield ordered(cluster.datasets), cluster
 
 
+def _warn(paths: Sequence[str]) -> None:
+    """Say that *paths* are not tried, if there are any."""
+    if paths:
+        more = f" and {len(paths) - NAMED} more" if len(paths) > NAMED else ""
+        said = f"not committed, so not tried: {', '.join(paths[:NAMED])}{more}"
+        click.echo(f"{click.style('warning:', fg='yellow', bold=True)} {said}", err=True)
+
+
 def _name(said: str | None) -> str:
     """Return the name of a run: as *said*, or one that no other has, in the order of time."""
     if said is None:
@@ -209,4 +221,7 @@ def _form(said: str) -> tuple[str, Path]:
         raise ConfigurationError(
             f"--report {said!r} means nothing", hint=f"FORM=FILE, with one of {', '.join(FORMS)}"
         )
-    return form, Path(file)
+    path = Path(file)
+    if path != STDOUT:
+        make_writable(path.parent)
+    return form, path

@@ -50,7 +50,7 @@ driver = "migrator"
 wheels = ["{wheels}"]
 runs = 1
 """
-SECONDS = 60
+SECONDS = 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

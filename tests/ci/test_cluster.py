@@ -39,7 +39,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
-SECONDS = 60
+SECONDS = 180
 
 
 def write_authority(folder: Path) -> Tls:

@@ -100,7 +100,14 @@ def run(slow: Slow) -> list[str]:
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
+        pytest.param(signal.SIGINT, marks=pytest.mark.slow),
+        signal.SIGKILL,
+    ],
+)
 def test_a_runner_that_is_ended_leaves_nothing_and_goes_on(
     slow: Slow, run: list[str], number: int
 ) -> None:
