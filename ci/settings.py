@@ -60,6 +60,8 @@ class Deadlines:
     """One migration of the change."""
     move: Seconds = 900
     """The sample of one movement of data."""
+    job: Seconds = 172_800
+    """All of one dataset: it ends a change that has steps without end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -126,6 +126,7 @@ CI_LAYERS = (
     "order",
     "request",
     "history",
+    "resume",
     "learn",
     "report",
     "pages",

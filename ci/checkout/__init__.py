@@ -10,6 +10,7 @@ from __future__ import annotations
 from ci.checkout.folders import own_folder, remove, sweep
 from ci.checkout.repository import Changed, Entry, Repository, open_repository
 from ci.checkout.tree import Tree, export
+from ci.checkout.work_tree import root_of, uncommitted
 
 __all__ = [
     "Changed",
@@ -20,5 +21,7 @@ __all__ = [
     "open_repository",
     "own_folder",
     "remove",
+    "root_of",
     "sweep",
+    "uncommitted",
 ]

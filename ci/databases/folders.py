@@ -69,6 +69,12 @@ class Folder:
         os.close(self.lock)
 
 
+def sweep(runs: Path) -> None:
+    """Remove the folders in *runs* of servers that were killed."""
+    with locked(runs / "lock"):
+        _sweep(runs)
+
+
 def _socket(path: Path) -> Path:
     """Make the folder of the socket; a long path gets a short one, which a link leads to."""
     folder = path / "socket"
