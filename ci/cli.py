@@ -14,6 +14,7 @@ from ci.errors import CiError
 
 COMMANDS = {
     "budgets": "Propose budgets that past runs speak for.",
+    "gerrit": "Try the changes that a Gerrit server tells of, and review them.",
     "run": "Time the migrations of a change.",
     "serve": "Show past runs in a browser.",
     "trend": "Show what each step took over past runs.",

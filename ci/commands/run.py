@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +14,7 @@ from ci.order import carry_out
 from ci.pages import view_of
 from ci.report import text
 from ci.report.files import FORMS, write_forms
-from ci.request import Request, orders_of
+from ci.request import Request, orders_of, run_name
 from ci.result import Colour
 
 if TYPE_CHECKING:
@@ -103,11 +101,6 @@ def command(  # noqa: PLR0913 - each is an option
     for line in text.lines(seen):
         click.echo(line)
     return RED if seen.colour is Colour.RED else 0
-
-
-def run_name() -> str:
-    """Return a name for a run that no other has, in the order of time."""
-    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
 
 
 def _carried_out(order: Order, state: State, folders: Sequence[Path]) -> Result:
