@@ -65,10 +65,11 @@ class Rest:
         moment = since.astimezone(UTC)
         query = f'project:"{project}" since:"{moment:%Y-%m-%d %H:%M:%S} +0000"'
         seen: set[int] = set()
-        for page in range(MOST_PAGES):
-            asked = {"q": query, "n": PAGE, "S": page * PAGE, "o": OPTIONS}
-            answer = self._get("changes/", asked)
+        start = 0
+        for _ in range(MOST_PAGES):
+            answer = self._get("changes/", {"q": query, "n": PAGE, "S": start, "o": OPTIONS})
             found = answer if isinstance(answer, list) else []
+            start += len(found)  # the server may have given fewer than we have asked for
             for known in filter(None, map(_known, found)):
                 # Pages shift while one reads them: what was updated meanwhile comes twice.
                 if known.change.number not in seen:

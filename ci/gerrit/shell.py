@@ -27,6 +27,7 @@ from ci.gerrit.server import ANSWER_BYTES, MOST_PAGES, PAGE, Known, Message, Ref
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
+    from pathlib import Path
 
     from ci.gerrit.events import PatchSet, Table
     from ci.gerrit.login import Login
@@ -67,7 +68,7 @@ def _connect(client: paramiko.SSHClient, login: Login) -> paramiko.Transport:
             login.host,
             port=login.port,
             username=login.user,
-            key_filename=None if login.key is None else str(login.key),
+            pkey=None if login.key is None else _key(login.key),
             allow_agent=login.key is None,
             look_for_keys=login.key is None,
             sock=_socket(login),
@@ -96,6 +97,17 @@ def _connect(client: paramiko.SSHClient, login: Login) -> paramiko.Transport:
     assert transport is not None  # noqa: S101 - it has just connected
     transport.set_keepalive(KEEPALIVE_SECONDS)
     return transport
+
+
+def _key(path: Path) -> paramiko.PKey:
+    """Return the private key in a file. Raises ConfigurationError where there is none for us."""
+    try:
+        return paramiko.PKey.from_path(path)
+    except Exception as error:  # whatever is wrong with it, nothing of it may be said
+        raise ConfigurationError(
+            f"{path} holds no private key that can be read: {type(error).__name__}",
+            hint="one with a passphrase has to be in ssh-agent",
+        ) from None
 
 
 def _socket(login: Login) -> socket.socket:
@@ -129,13 +141,15 @@ class Shell:
         With the day's others: a time has a blank in it, which would need quoting twice.
         """
         seen: set[int] = set()
-        for page in range(MOST_PAGES):
+        start = 0
+        for _ in range(MOST_PAGES):
             terms = (
                 f"project:{project}",
                 f"since:{since.astimezone(UTC):%Y-%m-%d}",
                 f"limit:{PAGE}",
             )
-            lines = list(self._query("--start", str(page * PAGE), "--", *terms))
+            lines = list(self._query("--start", str(start), "--", *terms))
+            start += sum("type" not in each for each in lines)
             for known in filter(None, map(_known, lines)):
                 if known.change.number not in seen:
                     seen.add(known.change.number)
