@@ -1,6 +1,7 @@
 """Gerrit, as far as its documentation says and we use it: real ssh, real HTTP, a real repository.
 
-What a test wants to go wrong is in `answers` (statuses that are given instead), in `swallow`
+What a test wants to go wrong is in `answers` and `refusals` (statuses that are given instead,
+to anything and to reviews), in `swallow`
 (reviews that are taken in without an answer) and in `said` (lines for those who listen).
 """
 
@@ -91,6 +92,7 @@ class Gerrit:
     folder: Path
     changes: dict[int, FakeChange] = field(default_factory=dict)
     answers: list[int] = field(default_factory=list)
+    refusals: list[int] = field(default_factory=list)
     swallow: int = 0
     refuse_extras: bool = False
     refuse_stream: bool = False

@@ -157,15 +157,11 @@ def _upload_pack(channel: paramiko.Channel, folder: Path) -> int:
         with suppress(OSError):
             stdin.close()
 
-    feeding = threading.Thread(target=feed)
-    feeding.start()
+    threading.Thread(target=feed, daemon=True).start()  # ends with the channel
     with program.stdout as answer:
         while piece := os.read(answer.fileno(), 65536):
             channel.sendall(piece)
-    status = program.wait()
-    channel.shutdown_read()
-    feeding.join()
-    return status
+    return program.wait()
 
 
 class Web(BaseHTTPRequestHandler):
@@ -221,6 +217,8 @@ class Web(BaseHTTPRequestHandler):
         self.gerrit.asked.append(f"{self.command} {self.path}")
         if self.headers.get("Authorization") != WANTED:
             return 401
+        if self.command == "POST" and self.gerrit.refusals:
+            return self.gerrit.refusals.pop(0)
         return self.gerrit.answers.pop(0) if self.gerrit.answers else None
 
     def _reply(self, status: int, body: bytes) -> None:
