@@ -15,6 +15,7 @@ from ci.errors import CiError, ToolError
 
 COMMANDS = {
     "budgets": "Propose budgets that past runs speak for.",
+    "gerrit": "Try the changes that a Gerrit server tells of, and review them.",
     "run": "Time the migrations of a change.",
     "serve": "Show past runs in a browser.",
     "trend": "Show what each step took over past runs.",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import secrets
 import shlex
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
@@ -83,6 +85,11 @@ class _Change:
         return self.adds or any(
             fnmatchcase(path, each) for path in self.touched for each in patterns
         )
+
+
+def run_name() -> str:
+    """Return a name for a run that no other has, in the order of time."""
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
 
 
 def orders_of(request: Request, state: State) -> Orders:

@@ -105,8 +105,12 @@ class Gerrit:
     port: Annotated[int, Meta(ge=1, le=65535)] = 29418
     user: Word
     labels: Labels = field(default_factory=Labels)
-    recheck: Annotated[str, Meta(max_length=200)] = "recheck"
+    recheck: Annotated[str, Meta(min_length=1, max_length=200)] = "recheck"
     """What a comment begins with that asks for another run."""
+    project: Word | None = None
+    """What Gerrit calls the project; None: as the settings call it."""
+    pages: Annotated[str, Meta(pattern=r"\Ahttps?://[^\s\x00-\x1f]+\Z")] | None = None
+    """Where the folder of pages is served, which a review links to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +15,7 @@ from ci.errors import ConfigurationError, ToolError
 from ci.order import is_name
 from ci.report import text
 from ci.report.files import FORMS, make_writable, write_forms
-from ci.request import Request, orders_of
+from ci.request import Request, orders_of, run_name
 from ci.result import Colour
 from ci.scheduler import Processes
 
@@ -199,7 +197,7 @@ def _warn(paths: Sequence[str]) -> None:
 def _name(said: str | None) -> str:
     """Return the name of a run: as *said*, or one that no other has, in the order of time."""
     if said is None:
-        return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+        return run_name()
     if not is_name(said) or said == INDEX:
         raise ConfigurationError(
             f"a run cannot be called {said!r}",
