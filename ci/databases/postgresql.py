@@ -57,6 +57,9 @@ RESTORING: Mapping[str, str] = {
     "wal_recycle": "off",
 }
 """Of no use to what is restored."""
+OURS = {"options": "-c search_path=pg_catalog -c statement_timeout=0 -c lock_timeout=0"}
+"""For sessions of the superuser, from the very first statement of a driver: the owner of a
+database may have set another path for all, with functions in the place of the server's own."""
 ROLES = (
     f"CREATE ROLE {OWNER} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS",
     f"CREATE ROLE {PROBE} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION IN ROLE {OWNER}",
@@ -187,7 +190,7 @@ class PostgreSQL(Server):
             self.password(role),
             port=PORT,
             database=database,
-            query={"host": str(self.folder.socket)},
+            query={"host": str(self.folder.socket), **(OURS if role == SUPERUSER else {})},
         )
 
     @override

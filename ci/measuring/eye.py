@@ -17,10 +17,14 @@ class Probe:
 
     table: str
     access: Access
-    ask: Callable[[], None]
-    """Reads, or locks a row to write it, and lets go at once. Raises when the table is gone."""
+    ask: Callable[[], bool]
+    """Reads, or locks a row to write it, and lets go at once; says whether it was let in.
+
+    It gives up soon: what it holds meanwhile could be what a migration waits for. Raises
+    SQLAlchemyError when the table is gone.
+    """
     close: Callable[[], None]
-    """Ends the session, also while another thread waits in it."""
+    """Ends the session."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +52,8 @@ class Eye(Protocol):
         None where the engine does not tell.
         """
 
-    def counters(self, *, probed: int) -> Counters:
-        """Return what was done since `begin`, less what *probed* probes have read."""
+    def counters(self) -> Counters:
+        """Return what was done since `begin`; what probes have read is not in it."""
 
     def statements(self) -> tuple[Statement, ...]:
         """Return the slowest statements since `begin`; none where the engine does not know."""

@@ -1,7 +1,7 @@
 """What can be seen of MariaDB and MySQL: the performance schema, the redo log, and probes.
 
-Sessions of the watch are not instrumented, so the performance schema has only what the
-code under test has sent.
+Only sessions of the code under test are instrumented, so the performance schema has what
+they have sent and no more.
 """
 
 from __future__ import annotations
@@ -36,6 +36,16 @@ BLOCKS = {
 UNSEEN = (
     "UPDATE performance_schema.threads SET INSTRUMENTED = 'NO' "
     "WHERE PROCESSLIST_ID = CONNECTION_ID()"
+)
+PROBING = ("SET innodb_lock_wait_timeout = 1", "SET lock_wait_timeout = 1")
+PROBE_SECONDS = 3
+"""What is probed may be a view by now; it is more than it waits for a table and for a row."""
+PLAN_SECONDS = 5
+BUSY = frozenset({1205, 1213, 3572})
+ACTORS = "TRUNCATE performance_schema.setup_actors"
+ACTOR = (
+    "INSERT INTO performance_schema.setup_actors (HOST, USER, ROLE, ENABLED, HISTORY) "
+    "VALUES ('%', '{role}', '%', 'YES', 'YES')"
 )
 INSTRUMENTS = (
     "UPDATE performance_schema.setup_instruments SET ENABLED = 'YES', TIMED = 'YES' "
@@ -91,7 +101,7 @@ class MariaDBEye:
     def begin(self) -> None:
         """Remember how far its counters are; forget its statements so far."""
         self._sizes = self._size()
-        self._counts.do(*INSTRUMENTS, *FORGET)
+        self._counts.do(ACTORS, ACTOR.format(role=self._role), *INSTRUMENTS, *FORGET)
         self._redo = self._written()
 
     def probes(self, tables: Sequence[str]) -> Sequence[Probe]:
@@ -103,26 +113,21 @@ class MariaDBEye:
             quoted = "`{}`".format(row.name.replace("`", "``"))
             read = f"SELECT 1 FROM {quoted} LIMIT 1"  # noqa: S608 - quoted
             yield self._probe(table, Access.READ, [read])
-            yield self._probe(table, Access.WRITE, ["BEGIN", f"{read} FOR UPDATE", "ROLLBACK"])
+            writes = ["BEGIN", f"{read} FOR UPDATE"]
+            yield self._probe(table, Access.WRITE, writes, after="ROLLBACK")
 
-    def _probe(self, table: str, access: Access, statements: Sequence[str]) -> Probe:
-        session = Session(self._database.probing().url, first=self._hidden())
+    def _probe(
+        self, table: str, access: Access, statements: Sequence[str], after: str = ""
+    ) -> Probe:
+        first = (*PROBING, self._within(PROBE_SECONDS))
+        session = Session(self._database.probing().url, first=first)
         session.connection  # noqa: B018 - opened now, not while it is timed
-        self._hide(session)
         return Probe(
             table=table,
             access=access,
-            ask=partial(session.do, *statements),
+            ask=partial(session.let_in, *statements, busy=BUSY, after=after),
             close=session.close,
         )
-
-    def _hidden(self) -> Sequence[str]:
-        return ("SET innodb_lock_wait_timeout = 3600", "SET lock_wait_timeout = 3600")
-
-    def _hide(self, session: Session) -> None:
-        """Let the performance schema not see *session*, which may not say so itself."""
-        number = session.connection.exec_driver_sql("SELECT CONNECTION_ID()").scalar_one()
-        self._counts.do(UNSEEN.replace("CONNECTION_ID()", str(int(number))))
 
     def locks(self) -> Iterable[Held]:
         """Return the metadata locks on tables."""
@@ -136,7 +141,7 @@ class MariaDBEye:
                 blocks=BLOCKS.get(mode),
             )
 
-    def counters(self, *, probed: int) -> Counters:  # noqa: ARG002 - probes are not seen
+    def counters(self) -> Counters:
         """Return what was done since `begin`; the redo is that of the whole server."""
         redo = self._written() - self._redo
         tables, indexes = self._size()
@@ -171,7 +176,7 @@ class MariaDBEye:
         """Return *statement* with its plan, made with no more rights than it was run with."""
         if text is None:
             return statement
-        session = Session(self._database.migrating().url, first=("SET max_statement_time = 5",))
+        session = Session(self._database.migrating().url, first=(self._within(PLAN_SECONDS),))
         try:
             scans, plan = of_mariadb(session, text)
         except sa.exc.SQLAlchemyError:
@@ -179,6 +184,12 @@ class MariaDBEye:
         finally:
             session.close()
         return replace(statement, scans=scans, plan=plan)
+
+    def _within(self, seconds: int) -> str:
+        """Return what ends statements after *seconds*; MySQL ends only those that read."""
+        if "MariaDB" in self._database.version:
+            return f"SET max_statement_time = {seconds}"
+        return f"SET max_execution_time = {1000 * seconds}"
 
     def close(self) -> None:
         """End its sessions."""

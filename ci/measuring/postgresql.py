@@ -18,7 +18,7 @@ from ci.measuring.sessions import Session
 from ci.timing import Access, Counters, Statement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from ci.databases.base import Database
 
@@ -34,7 +34,14 @@ MOST_STATEMENTS = 50
 PLANNED_SECONDS = 0.01
 """Statements that take less are not explained."""
 MOST_PLANNED = 10
-OURS = ("SET search_path = pg_catalog", "SET application_name = 'migrator ci'")
+OURS = ("SET application_name = 'migrator ci'",)
+PROBING = {
+    "application_name": "migrator ci",
+    "options": "-c search_path=pg_catalog -c lock_timeout=40ms -c statement_timeout=1s",
+}
+"""It waits for much less than deadlock_timeout: a probe that waits for a row, and holds the table
+that is changed next, is never why the server ends the migration. And it may be a view by now."""
+BUSY = frozenset({"55P03", "40P01"})
 
 LOCKS = """
 SELECT DISTINCT c.relname AS table, l.mode, l.granted
@@ -45,8 +52,8 @@ WHERE a.usename = :role AND a.datname = current_database() AND l.locktype = 'rel
   AND c.relkind IN ('r', 'p', 'm') AND c.oid >= 16384
 """
 ROWS = """
-SELECT coalesce(sum(seq_tup_read + coalesce(idx_tup_fetch, 0)), 0)::bigint AS read,
-       coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::bigint AS written
+SELECT relid, seq_tup_read + coalesce(idx_tup_fetch, 0) AS read,
+       n_tup_ins + n_tup_upd + n_tup_del AS written
 FROM pg_catalog.pg_stat_user_tables
 """
 STATEMENTS = """
@@ -62,7 +69,8 @@ NAME = """
 SELECT format('%I.%I', n.nspname, c.relname) AS table
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = :schema AND c.relname = :name AND c.relkind IN ('r', 'p')
+WHERE c.relkind IN ('r', 'p')
+  AND CASE n.nspname WHEN 'public' THEN '' ELSE n.nspname || '.' END || c.relname = :name
 """
 
 
@@ -74,15 +82,18 @@ class PostgreSQLEye:
         watching = sa.make_url(database.watching().url)
         migrating = sa.make_url(database.migrating().url)
         self._role, self._name = str(migrating.username), str(migrating.database)
+        self._prober = str(sa.make_url(database.probing().url).username)
         self._locks = Session(watching, first=OURS)
         self._counts = Session(watching, first=OURS)
         self._server = Session(watching.set(database="postgres"), first=OURS)
-        self._before = (0, 0)
+        self._before: Mapping[int, tuple[int, int]] = {}
         self._sizes = (0, 0)
 
     def begin(self) -> None:
         """Remember how far its counters are; forget its statements so far."""
         self._server.do("CREATE EXTENSION IF NOT EXISTS pg_stat_statements SCHEMA public")
+        # Only a superuser can say so, and for roles; it holds for sessions to come.
+        self._server.do(f"ALTER ROLE {self._prober} SET track_counts = off")
         self._sizes = self._size()
         self._before = self._rows()
         self._server.do("SELECT public.pg_stat_statements_reset()")
@@ -92,22 +103,23 @@ class PostgreSQLEye:
         return [each for table in tables for each in self._probes(table)]
 
     def _probes(self, table: str) -> Iterable[Probe]:
-        schema, _, name = table.rpartition(".")
-        found = self._counts.rows(NAME, {"schema": schema or "public", "name": name})
-        for row in found:
+        for row in self._counts.rows(NAME, {"name": table}):
             read = f"SELECT 1 FROM {row.table} LIMIT 1"  # noqa: S608 - quoted by format('%I')
             lock = f"LOCK TABLE {row.table} IN ROW EXCLUSIVE MODE"
-            writes = ["BEGIN", lock, f"{read} FOR NO KEY UPDATE", "ROLLBACK"]
+            writes = ["BEGIN", lock, f"{read} FOR NO KEY UPDATE"]
             yield self._probe(table, Access.READ, [read])
-            yield self._probe(table, Access.WRITE, writes)
+            yield self._probe(table, Access.WRITE, writes, after="ROLLBACK")
 
-    def _probe(self, table: str, access: Access, statements: Sequence[str]) -> Probe:
-        session = Session(self._database.probing().url, first=OURS)
+    def _probe(
+        self, table: str, access: Access, statements: Sequence[str], after: str = ""
+    ) -> Probe:
+        url = sa.make_url(self._database.probing().url).update_query_dict(PROBING)
+        session = Session(url)
         session.connection  # noqa: B018 - opened now, not while it is timed
         return Probe(
             table=table,
             access=access,
-            ask=partial(session.do, *statements),
+            ask=partial(session.let_in, *statements, busy=BUSY, after=after),
             close=session.close,
         )
 
@@ -121,14 +133,19 @@ class PostgreSQLEye:
                 blocks=BLOCKS.get(row.mode),
             )
 
-    def counters(self, *, probed: int) -> Counters:
-        """Return what was done since `begin`; a probe has read one row."""
-        read, written = self._rows()
+    def counters(self) -> Counters:
+        """Return what was done since `begin`; rows of tables that are gone are not known."""
+        rows = self._rows()
+        done = [
+            (now - then)
+            for table, counts in rows.items()
+            for now, then in zip(counts, self._before.get(table, (0, 0)), strict=True)
+        ]
         tables, indexes = self._size()
         told = self._told()
         return Counters(
-            rows_read=max(0, read - self._before[0] - probed),
-            rows_written=written - self._before[1],
+            rows_read=sum(done[::2]),
+            rows_written=sum(done[1::2]),
             log_bytes=sum(each.log for each in told),
             temporary_bytes=BLOCK_BYTES * sum(each.temporary for each in told),
             table_growth=tables - self._sizes[0],
@@ -166,9 +183,8 @@ class PostgreSQLEye:
     def _told(self) -> Sequence[sa.Row[tuple[object, ...]]]:
         return self._server.rows(STATEMENTS, {"role": self._role, "database": self._name})
 
-    def _rows(self) -> tuple[int, int]:
-        (row,) = self._counts.rows(ROWS)
-        return row.read, row.written
+    def _rows(self) -> Mapping[int, tuple[int, int]]:
+        return {row.relid: (row.read, row.written) for row in self._counts.rows(ROWS)}
 
     def _size(self) -> tuple[int, int]:
         sizes = self._database.sizes().values()

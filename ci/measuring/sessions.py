@@ -8,14 +8,13 @@ rights of an application.
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from typing import Any
+    from collections.abc import Collection, Mapping, Sequence
 
     from sqlalchemy.engine import Connection, CursorResult, Row
 
@@ -43,6 +42,22 @@ class Session:
         with self._lock:
             return self.connection.execute(sa.text(query), values or {}).all()
 
+    def let_in(self, *statements: str, busy: Collection[object], after: str = "") -> bool:
+        """Send *statements*; return whether none failed with a code of *busy*.
+
+        *after* is sent in both cases, to let go of what was locked.
+        """
+        try:
+            self.do(*statements)
+        except sa.exc.DBAPIError as error:
+            if not error.connection_invalidated:
+                self.do(*filter(None, [after]))
+            if code_of(error) not in busy:
+                raise
+            return False
+        self.do(*filter(None, [after]))
+        return True
+
     def do(self, *statements: str) -> None:
         """Send *statements*, and read nothing."""
         for each in statements:
@@ -59,3 +74,9 @@ class Session:
             self._connection.close()
             self._connection = None
         self._engine.dispose()
+
+
+def code_of(error: sa.exc.DBAPIError) -> object:
+    """Return the code of what the server refused: SQLSTATE, or its own number."""
+    driver: Any = error.orig
+    return getattr(driver, "pgcode", None) or next(iter(driver.args), None)

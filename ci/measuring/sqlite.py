@@ -1,13 +1,17 @@
 """What can be seen of SQLite: its file, and whether others may read and write it.
 
-It has no sessions to ask, so statements and their times are what the tool itself tells, and
-a lock is seen by those whom it keeps out.
+It has no sessions to ask, so statements and their times are what the tool itself tells. Who
+may read or write is told by the locks on bytes of the file (SQLite's manual, "File Locking And
+Concurrency"). They are looked at and never taken: a migration that reads first and then writes
+fails at once where another has the lock, and it would be our fault.
 """
 
 from __future__ import annotations
 
-import sqlite3
-import time
+import fcntl
+import os
+import struct
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,11 +21,17 @@ from ci.measuring.eye import Probe
 from ci.timing import Access, Counters, Statement
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from ci.databases.base import Database
 
-RETRY_SECONDS = 0.002
+PENDING, RESERVED, SHARED = (0x40000000, 1), (0x40000001, 1), (0x40000002, 510)
+"""Bytes of the file, and how many, that whoever reads and writes has locks on."""
+WAL_WRITE = (120, 1)
+"""In the index of a write-ahead log, in the file beside it."""
+KEPT_OUT = {Access.READ: (PENDING, SHARED), Access.WRITE: (PENDING, RESERVED, SHARED)}
+FLOCK = "hhqqi0q"
+"""struct flock, as Linux has it."""
 
 
 class SQLiteEye:
@@ -37,34 +47,22 @@ class SQLiteEye:
         self._sizes = self._size()
 
     def probes(self, tables: Sequence[str]) -> Sequence[Probe]:
-        """Return a reader of each of *tables*, and one writer: it is one file to SQLite."""
-        writer = [self._probe("", Access.WRITE, "BEGIN IMMEDIATE")] if tables else []
-        return [*(self._reader(each) for each in tables), *writer]
+        """Return one reader and one writer, if there are *tables*: it is one file."""
+        return [self._probe(each) for each in Access] if tables else []
 
-    def _reader(self, table: str) -> Probe:
-        quoted = '"{}"'.format(table.replace('"', '""'))
-        return self._probe(table, Access.READ, f"SELECT 1 FROM {quoted} LIMIT 1")  # noqa: S608
-
-    def _probe(self, table: str, access: Access, statement: str) -> Probe:
-        connection = sqlite3.connect(
-            f"{self._path.as_uri()}?mode=rw",
-            uri=True,
-            timeout=0,
-            isolation_level=None,
-            check_same_thread=False,
-        )
-        connection.execute("PRAGMA trusted_schema = OFF")
+    def _probe(self, access: Access) -> Probe:
+        file = os.open(self._path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
         return Probe(
-            table=table,
+            table="",
             access=access,
-            ask=_asking(connection, statement),
-            close=connection.close,
+            ask=partial(_is_let_in, file, access, self._path.with_name(f"{self._path.name}-shm")),
+            close=partial(os.close, file),
         )
 
     def locks(self) -> None:
         """Return nothing: SQLite does not say who holds what."""
 
-    def counters(self, *, probed: int) -> Counters:  # noqa: ARG002 - probes write nothing
+    def counters(self) -> Counters:
         """Return by how much the file has grown."""
         tables, indexes = self._size()
         return Counters(table_growth=tables - self._sizes[0], index_growth=indexes - self._sizes[1])
@@ -81,25 +79,24 @@ class SQLiteEye:
         return sum(each[1] for each in sizes), sum(each[2] for each in sizes)
 
 
-def _asking(connection: sqlite3.Connection, statement: str) -> Callable[[], None]:
-    """Return what asks until it is let in, and lets go at once."""
+def _is_let_in(file: int, access: Access, index: Path) -> bool:
+    """Return whether nobody has a lock on *file* that keeps *access* out."""
+    if any(_is_locked(file, *each) for each in KEPT_OUT[access]):
+        return False
+    if access is Access.READ:
+        return True
+    try:
+        log = os.open(index, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return True  # It has no write-ahead log.
+    try:
+        return not _is_locked(log, *WAL_WRITE)
+    finally:
+        os.close(log)
 
-    def ask() -> None:
-        while True:
-            try:
-                connection.execute(statement).fetchone()
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF not in (
-                    sqlite3.SQLITE_BUSY,
-                    sqlite3.SQLITE_LOCKED,
-                ):
-                    raise sa.exc.OperationalError(statement, None, error) from None
-                time.sleep(RETRY_SECONDS)
-            except sqlite3.Error as error:  # closed by the watch, while it waits
-                raise sa.exc.InterfaceError(statement, None, error) from None
-            else:
-                break
-        if connection.in_transaction:
-            connection.rollback()
 
-    return ask
+def _is_locked(file: int, start: int, length: int) -> bool:
+    """Return whether another process has a lock for writing on bytes of *file*."""
+    asked = struct.pack(FLOCK, fcntl.F_RDLCK, os.SEEK_SET, start, length, 0)
+    kind: int = struct.unpack(FLOCK, fcntl.fcntl(file, fcntl.F_GETLK, asked))[0]
+    return kind != fcntl.F_UNLCK

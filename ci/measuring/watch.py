@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import sqlalchemy as sa
 
+from ci.errors import SetupError
 from ci.timing import Lock, Observation, Stall
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from typing import Self
 
     from ci.measuring.eye import Eye, Held, Probe
@@ -21,9 +23,10 @@ PAUSE_SECONDS = 0.05
 """Between two probes of a table."""
 LOOK_SECONDS = 0.02
 """Between two looks at the locks: one that is held for less may not be seen."""
+RETRY_SECONDS = 0.002
+"""After a probe that was not let in."""
 LEAST_STALL = 0.02
 """A probe that takes less was not kept waiting by anyone, but by the machine."""
-JOIN_SECONDS = 10
 MOST_KEPT = 2_000
 """Stalls and locks that are kept of a step, the longest."""
 
@@ -40,8 +43,12 @@ class _Looker:
     """None where nobody tells."""
     _open: dict[Held, Span] = field(default_factory=dict)
 
-    def look(self) -> None:
-        """Look once."""
+    def look(self) -> float:
+        """Look once; return for how long to pause."""
+        self._look()
+        return LOOK_SECONDS
+
+    def _look(self) -> None:
         now = time.monotonic()
         locks = self.eye.locks()
         if locks is None or self.spans is None:
@@ -64,19 +71,32 @@ class _Looker:
 
 @dataclass(slots=True, kw_only=True)
 class _Prober:
-    """Probes one table until it is told to end, or the table is gone."""
+    """Probes one table, over and over; what it is not let in is one stall, until it is."""
 
     probe: Probe
     count: int = 0
     stalls: list[Span] = field(default_factory=list)
+    _since: float | None = None
 
-    def ask(self) -> None:
-        """Probe once."""
-        began = time.monotonic()
-        self.probe.ask()
-        ended = time.monotonic()
+    def ask(self) -> float:
+        """Probe once; return for how long to pause."""
+        began = time.monotonic() if self._since is None else self._since
+        self._since = began
+        if not self.probe.ask():
+            return RETRY_SECONDS
         self.count += 1
-        if ended - began >= LEAST_STALL:
+        self.end()
+        return PAUSE_SECONDS
+
+    def forget(self) -> None:
+        """Count as no stall that the table is gone, for now or for good."""
+        self._since = None
+
+    def end(self) -> None:
+        """Close the stall that is open, if it is one."""
+        began, self._since = self._since, None
+        ended = time.monotonic()
+        if began is not None and ended - began >= LEAST_STALL:
             self.stalls.append((began, ended))
 
 
@@ -87,6 +107,7 @@ class EyeWatch:
         self._eye = eye
         self._ending = threading.Event()
         self._threads: list[threading.Thread] = []
+        self._open: list[Probe] = []
         self._probers: list[_Prober] = []
         self._looker = _Looker(eye=eye)
 
@@ -100,36 +121,43 @@ class EyeWatch:
     def begin(self, tables: Sequence[str]) -> None:
         """Begin to watch, and to probe *tables*."""
         self._ending.clear()
-        self._eye.begin()
         self._looker = _Looker(eye=self._eye)
-        self._probers = [_Prober(probe=each) for each in self._eye.probes(tables)]
+        with _asking():
+            self._eye.begin()
+            self._open = list(self._eye.probes(tables))
+        self._probers = [_Prober(probe=each) for each in self._open]
         self._threads = [
-            self._repeat(self._looker.look, LOOK_SECONDS),
-            *(self._repeat(each.ask, PAUSE_SECONDS) for each in self._probers),
+            self._repeat(self._looker.look),
+            *(self._repeat(each.ask, each.forget) for each in self._probers),
         ]
 
     def end(self, *, origin: float, until: float) -> Observation:
         """End, and return what was seen between two moments of the monotonic clock."""
         self._stop()
         self._looker.end()
-        probed = sum(each.count for each in self._probers)
-        observation = Observation(
-            locks=_locks(self._looker.spans, origin, until),
-            stalls=tuple(_longest(_stalls(self._probers, origin, until))),
-            probes=probed,
-            counters=self._eye.counters(probed=probed),
-            statements=self._eye.statements(),
-        )
-        self._eye.close()
+        for each in self._probers:
+            each.end()
+        with _asking():
+            observation = Observation(
+                locks=_locks(self._looker.spans, origin, until),
+                stalls=tuple(_longest(_stalls(self._probers, origin, until))),
+                probes=sum(each.count for each in self._probers),
+                counters=self._eye.counters(),
+                statements=self._eye.statements(),
+            )
+            self._eye.close()
         return observation
 
-    def _repeat(self, look: Callable[[], None], pause: float) -> threading.Thread:
+    def _repeat(
+        self, look: Callable[[], float], failed: Callable[[], None] = lambda: None
+    ) -> threading.Thread:
         def loop() -> None:
             while not self._ending.is_set():
                 try:
-                    look()
+                    pause = look()
                 except sa.exc.SQLAlchemyError:
-                    return  # What is looked at is gone, or we are being ended.
+                    failed()  # What is looked at is gone; it may come back.
+                    pause = PAUSE_SECONDS
                 self._ending.wait(pause)
 
         thread = threading.Thread(target=loop, daemon=True)
@@ -137,16 +165,23 @@ class EyeWatch:
         return thread
 
     def _stop(self) -> None:
-        """End the threads; one that still waits loses its session."""
+        """End the threads, and the sessions of probes."""
         self._ending.set()
-        until = time.monotonic() + JOIN_SECONDS
-        for thread in self._threads:
-            thread.join(max(0.0, until - time.monotonic()))
-        for each in self._probers:
-            each.probe.close()
         for thread in self._threads:
             thread.join()
         self._threads = []
+        while self._open:
+            self._open.pop().close()
+
+
+@contextmanager
+def _asking() -> Iterator[None]:
+    """Raise SetupError, without what a driver says, where the server does not answer."""
+    try:
+        yield
+    except sa.exc.SQLAlchemyError as error:
+        kind = type(getattr(error, "orig", None) or error).__name__
+        raise SetupError(f"the server refused it: {kind}", step="measure") from None
 
 
 def _locks(

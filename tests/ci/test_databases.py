@@ -45,7 +45,7 @@ def ask(access: Access, statement: str) -> list[object]:
 
 def test_a_dataset_is_restored(database: Database) -> None:
     assert ask(database.migrating(), "SELECT count(*) FROM orders") == [1000]
-    assert ask(database.watching(), "SELECT name FROM customers WHERE id = 7") == ["customer 7"]
+    assert ask(database.probing(), "SELECT name FROM customers WHERE id = 7") == ["customer 7"]
 
 
 def test_a_reset_brings_back_the_kept_state(database: Database) -> None:
