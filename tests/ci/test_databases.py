@@ -45,7 +45,7 @@ def ask(access: Access, statement: str) -> list[object]:
 
 def test_a_dataset_is_restored(database: Database) -> None:
     assert ask(database.migrating(), "SELECT count(*) FROM orders") == [1000]
-    assert ask(database.watching(), "SELECT name FROM customers WHERE id = 7") == ["customer 7"]
+    assert ask(database.migrating(), "SELECT name FROM customers WHERE id = 7") == ["customer 7"]
 
 
 def test_a_reset_brings_back_the_kept_state(database: Database) -> None:
@@ -115,7 +115,7 @@ def test_sessions_of_the_code_under_test_end(database: Database) -> None:
             "LOCK TABLES orders WRITE" if "maria" in database.engine else "LOCK TABLE orders"
         )
         database.end_sessions()
-        ask(database.watching(), "ALTER TABLE orders ADD COLUMN late INT")
+        ask(database.migrating(), "ALTER TABLE orders ADD COLUMN late INT")
         with pytest.raises(sa.exc.DBAPIError):
             connection.exec_driver_sql("SELECT 1")
         connection.invalidate()
