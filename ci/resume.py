@@ -6,7 +6,7 @@ import hashlib
 import time
 from typing import TYPE_CHECKING
 
-from ci.checkout.folders import remove
+from ci.programs import remove
 from ci.order import encode
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ci.checkout import remove
+from ci.programs import remove
 from ci.checkout.folders import locked
 from ci.errors import ConfigurationError
 from ci.gerrit.jobs import State
