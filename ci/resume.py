@@ -6,8 +6,8 @@ import hashlib
 import time
 from typing import TYPE_CHECKING
 
-from ci.programs import remove
 from ci.order import encode
+from ci.programs import remove
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ci.programs import remove
 from ci.checkout.folders import locked
 from ci.errors import ConfigurationError
 from ci.gerrit.jobs import State
@@ -20,7 +19,7 @@ from ci.gerrit.login import SECRETS
 from ci.gerrit.work import OUTCOME, TASK, How, Outcome, Task, read, write
 from ci.history import open_history
 from ci.pages import publish, retire
-from ci.programs import Program, start
+from ci.programs import Program, remove, start
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
