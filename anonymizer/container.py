@@ -14,16 +14,15 @@ from anonymizer import live, sqlite
 from anonymizer.dumps import FORMATS, pg_custom, pg_directory
 from anonymizer.dumps.compression import BLOCK, Method, reading, stream
 from anonymizer.dumps.pg_archive import refuse_tar
-from anonymizer.dumps.pg_schema import Described
-from anonymizer.errors import AnonymizerError, DumpError
+from anonymizer.errors import AnonymizerError, DumpError, ToolError
 from anonymizer.reading import read_pieces, read_sqlite
 from anonymizer.schema import Schema, read_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
-    from anonymizer.column import TableName
     from anonymizer.dumps.base import Format, Piece
+    from anonymizer.dumps.described import Described
     from anonymizer.reading import Known, Part
 
 PIPE = "-"
@@ -62,7 +61,7 @@ class TextFile:
     def schema(self) -> Schema:
         """Return the tables that it creates or fills."""
         with self.path.open("rb") as file:
-            return _schema(self.format.schema(reading(file)))
+            return schema_of(self.format.schema(reading(file)))
 
     def parts(self, plan: Known) -> Iterator[Part]:
         """Yield its rows as columns of values, and the text between them."""
@@ -80,7 +79,7 @@ class Archive:
     def schema(self) -> Schema:
         """Return the tables that it creates."""
         with self.path.open("rb") as file:
-            return _schema(pg_custom.schema(file))
+            return schema_of(pg_custom.schema(file))
 
     def parts(self, plan: Known) -> Iterator[Part]:
         """Yield its rows as columns of values, and the text between them."""
@@ -98,7 +97,7 @@ class Folder:
 
     def schema(self) -> Schema:
         """Return the tables that it creates."""
-        return _schema(pg_directory.schema(self.path))
+        return schema_of(pg_directory.schema(self.path))
 
     def parts(self, plan: Known) -> Iterator[Part]:
         """Yield its rows as columns of values, and the text between them."""
@@ -175,7 +174,10 @@ def container(place: str) -> Container:
     if "://" in place:
         url = live.read_url(place)
         path = live.sqlite_path(url)
-        return Database(url=url) if path is None else SQLiteFile(path=path)
+        if path is not None:
+            return SQLiteFile(path=path)
+        live.database_of(url)
+        return Database(url=url)
     return _of_path(Path(place))
 
 
@@ -236,10 +238,15 @@ def method_for(target: Path) -> Method:
 
 
 def _of_database(url: sa.URL) -> Schema:
-    engine = sa.create_engine(url, poolclass=sa.NullPool)
     try:
+        engine = sa.create_engine(url, poolclass=sa.NullPool)
         with engine.connect() as connection:
             return read_schema(connection)
+    except (ImportError, sa.exc.NoSuchModuleError) as error:
+        raise ToolError(
+            f"the driver of {url.drivername} is not installed: {error}",
+            hint="install it, or name another: postgresql+psycopg://…, mysql+pymysql://…",
+        ) from error
     except sa.exc.SQLAlchemyError as error:
         raise AnonymizerError(
             f"the database cannot be looked at: {type(error).__name__}",
@@ -247,13 +254,13 @@ def _of_database(url: sa.URL) -> Schema:
         ) from None
 
 
-def _schema(found: Described | Mapping[TableName, tuple[str, ...]]) -> Schema:
-    if isinstance(found, Described):
-        return Schema(
-            tables=found.tables,
-            generated=found.generated,
-            keys=found.keys,
-            partitions=found.partitions,
-            default=found.default,
-        )
-    return Schema(tables={name: dict.fromkeys(columns) for name, columns in found.items()})
+def schema_of(found: Described) -> Schema:
+    """Return what the statements of a dump said."""
+    return Schema(
+        tables=found.tables,
+        generated={name: each for name, each in found.generated.items() if each},
+        keys=found.keys,
+        references=found.references,
+        partitions=found.partitions,
+        passed=tuple(found.passed),
+    )

@@ -21,9 +21,11 @@ from anonymizer.container import (
     container,
     method_for,
     opened_text,
+    schema_of,
 )
 from anonymizer.dumps import pg_custom, pg_directory
 from anonymizer.dumps.compression import writing
+from anonymizer.dumps.described import Described
 from anonymizer.errors import AnonymizerError
 from anonymizer.memory import keep_memory
 from anonymizer.output import refuse_existing, written_aside
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from anonymizer.dumps.base import Format, Piece
     from anonymizer.dumps.pg_directory import DataFile
     from anonymizer.engine import Engine, Text
+    from anonymizer.schema import Schema
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +57,8 @@ class Request:
     """Whether a file that is there already is replaced."""
     note: Callable[[str], None] = lambda _text: None
     """Is told what is not in the output, and why."""
+    learned: Callable[[Schema], None] = lambda _schema: None
+    """Is told what the data says of tables; what it raises ends the run without an output."""
 
 
 def mask(request: Request) -> Tally:
@@ -62,9 +67,7 @@ def mask(request: Request) -> Tally:
     Raises DumpError for what cannot be read, PolicyError for what is not decided.
     """
     keep_memory()
-    to_path = request.target is not None and "://" not in request.target
-    if request.target is not None and to_path and request.target != PIPE:
-        _refuse_target(request.source, Path(request.target), force=request.force)
+    refuse_target(request.source, request.target, force=request.force)
     found = container(request.source)
     if request.target is None:
         with tempfile.TemporaryDirectory() as folder:
@@ -72,14 +75,17 @@ def mask(request: Request) -> Tally:
     return _masked(request, found, request.target)
 
 
-def _refuse_target(source: str, target: Path, *, force: bool) -> None:
+def refuse_target(source: str, target: str | None, *, force: bool) -> None:
     """Raise AnonymizerError where *target* is what is read, or is there and may not be replaced."""
-    if source != PIPE and target.exists() and target.resolve() == Path(source).resolve():
+    if target is None or target == PIPE or "://" in target:
+        return
+    path = Path(target)
+    if source != PIPE and path.exists() and path.resolve() == Path(source).resolve():
         raise AnonymizerError(
             "the source and the target are one file",
             hint="the original is not replaced: name another",
         )
-    refuse_existing(target, force=force)
+    refuse_existing(path, force=force)
 
 
 def _masked(request: Request, source: Container, target: str) -> Tally:
@@ -94,14 +100,17 @@ def _text(request: Request, source: Container, target: str) -> Tally:
     tally = Tally()
     # What is written to is around what is read: what is cut off must not be completed.
     with _written(request, target) as write, _read(request, source) as (format_, stream):
-        pieces = format_.pieces(stream)
+        known = Described()
+        pieces = format_.pieces(stream, known)
         for text in texts(pieces, request.engine, tally, jobs=request.jobs):
             write(text)
+        request.learned(schema_of(known))
     return tally
 
 
 def _archive(request: Request, source: Archive, target: str) -> Tally:
     tally = Tally()
+    request.learned(source.schema())
     size = source.path.stat().st_size
 
     def masked(pieces: Iterator[Piece]) -> Iterable[Text]:
@@ -129,6 +138,7 @@ class _OneFile:
 
 
 def _folder(request: Request, source: Folder, target: str) -> Tally:
+    request.learned(source.schema())
     one = _OneFile(request.engine)
     tally, path = Tally(), _path(target, "a folder")
     for each in pg_directory.rewrite(source.path, path, one, jobs=request.jobs):
@@ -138,6 +148,7 @@ def _folder(request: Request, source: Folder, target: str) -> Tally:
 
 def _file(request: Request, source: SQLiteFile, target: str) -> Tally:
     tally, path = Tally(), _path(target, "a file of SQLite")
+    request.learned(source.schema())
     with ticking(source.path.stat().st_size, title="masking") as tick:
         notes = sqlite.rewrite_file(
             source.path, path, request.engine, tally, force=request.force, tick=tick
@@ -152,9 +163,11 @@ def _database(request: Request, source: Database, target: str) -> Tally:
 
     def masked(read: BinaryIO, write: BinaryIO) -> None:
         with opened_text(read) as (format_, stream):
-            pieces = format_.pieces(stream)
+            known = Described()
+            pieces = format_.pieces(stream, known)
             for text in texts(pieces, request.engine, tally, jobs=request.jobs):
                 write.write(text)
+            request.learned(schema_of(known))
 
     live.copy_live(source.url, live.read_url(target), masked, note=request.note)
     return tally

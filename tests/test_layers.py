@@ -66,6 +66,7 @@ ANONYMIZER_LAYERS = (
     "pools",
     "masks",
     "finding",
+    "passed",
     "schema",
     "models",
     "policy",

@@ -1,4 +1,4 @@
-"""Rule: defaults and comments, which pass unchanged, hold nothing of a person."""
+"""Rule: what passes unchanged, as defaults, comments and names, holds nothing of a person."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from anonymizer.suggest.network import is_ip
 from anonymizer.suggest.people import is_email, is_phone
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from typing import Any
 
     from anonymizer.check.context import Context
+    from anonymizer.passed import Passed
+    from anonymizer.schema import Schema
 
 _SORTS = (
     ("an e-mail address", is_email),
@@ -31,7 +33,10 @@ _LONG = re.compile(r"\+?\d[\d ()./-]{6,}\d")
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Yield defaults and comments that look like data of a person."""
+    """Yield defaults, comments, code and names that look like data of a person."""
+    if context.schema is not None:
+        yield from looked_at(context.schema.passed)
+        yield from _names(context.schema)
     for draft in context.drafts.values():
         if draft.source is None:
             continue
@@ -39,6 +44,25 @@ def check(context: Context) -> Iterator[Finding]:
         for column in draft.source.columns:
             for what, text in _texts(column):
                 yield from _look(draft.source, column.name, what, text)
+
+
+def looked_at(passed: Iterable[Passed]) -> Iterator[Finding]:
+    """Yield what of *passed* looks like data of a person."""
+    for each in passed:
+        if sort := sort_of(each.text):
+            message = (
+                f"the {each.what} of {each.name} looks like {sort}, and is in the dump as it is"
+            )
+            yield Finding(rule="text", severity="warning", message=message)
+
+
+def _names(schema: Schema) -> Iterator[Finding]:
+    for table, columns in schema.tables.items():
+        for place, name in enumerate((table.name, *columns)):
+            if sort := sort_of(name):
+                what = f"the name of column {place}" if place else "its name"
+                message = f"{what} looks like {sort}, and is in the dump as it is"
+                yield Finding(rule="text", severity="warning", table=table, message=message)
 
 
 def sort_of(text: str) -> str | None:

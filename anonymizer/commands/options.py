@@ -10,7 +10,7 @@ import click
 import sqlalchemy as sa
 
 from anonymizer import models, policy
-from anonymizer.container import PIPE, container
+from anonymizer.container import Pipe, TextFile, container
 from anonymizer.errors import PolicyError, SecretError
 from anonymizer.key import Key
 from anonymizer.models import Models
@@ -34,14 +34,37 @@ class Said:
     models: Models
     decisions: Decisions
 
-    def plan(self, place: str) -> Plan:
+    def plan(self, place: str, schema: str | None = None) -> Plan:
         """Return the plan for the data at *place*; raise PolicyError with all that is wrong.
 
-        Tables without models are looked up in the data: their types, keys and references.
+        Types, keys and references are looked up in *schema*, another place, or in the data. A
+        text is read once more for that, so only where tables have no models: which keys it
+        has is seen when it is masked as well.
         """
-        looks = self.decisions.tables and place != PIPE
-        schema = container(place).schema() if looks else None
-        return make_plan(self.models, self.decisions, schema=schema)
+        return make_plan(self.models, self.decisions, schema=self._look(place, schema))
+
+    def _look(self, place: str, schema: str | None) -> Schema | None:
+        if schema is not None:
+            return container(schema).schema()
+        found = container(place)
+        if isinstance(found, Pipe):
+            self._refuse_untyped()
+            return None
+        is_text = isinstance(found, TextFile)
+        return found.schema() if self.decisions.tables or not is_text else None
+
+    def _refuse_untyped(self) -> None:
+        """Raise PolicyError for a column whose type only the data says, which comes once."""
+        mapped = {each.name for each in self.models.tables}
+        for table, listed in self.decisions.tables.items():
+            untyped = [each for each in listed.columns if each not in listed.types]
+            if untyped and table.name not in mapped:
+                raise PolicyError(
+                    f"the type of {table}.{untyped[0]} is not known: what comes through a pipe is"
+                    " read only once",
+                    hint="give --schema PATH, as of pg_dump -s; or mask a file; or say all types"
+                    f' in the policy: [tables."{table}".types]',
+                )
 
 
 def decisions(command: Command) -> Command:
@@ -54,6 +77,15 @@ def decisions(command: Command) -> Command:
     )(command)
     return click.option(
         "--models", metavar="MODULE", multiple=True, help="app.models, or app.models:Base."
+    )(command)
+
+
+def schema_of(command: Command) -> Command:
+    """Give *command* the option --schema."""
+    return click.option(
+        "--schema",
+        metavar="PLACE",
+        help="Look tables up in another dump or database, as for what comes through a pipe.",
     )(command)
 
 

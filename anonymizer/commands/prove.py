@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 @click.argument("original")
 @click.argument("output")
 @options.decisions
+@options.schema_of
 @click.option(
     "--accept",
     "accepted",
@@ -41,7 +42,8 @@ def command(settings: Settings, /, *, original: str, output: str, **chosen: Any)
     Exits with 0 when there is none, 3 when one survived, 1 when something could not be looked
     at and nobody accepted that.
     """
-    plan = options.said(settings, chosen["models"], chosen["policy"]).plan(original)
+    said = options.said(settings, chosen["models"], chosen["policy"])
+    plan = said.plan(original, chosen["schema"])
     before, after = container(original), container(output)
     proof = prove(
         before.parts(plan),

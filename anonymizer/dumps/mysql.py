@@ -6,21 +6,24 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from anonymizer.column import TableName
+from anonymizer.column import Reference, TableName
 from anonymizer.dumps import charsets, script
 from anonymizer.dumps.create import created
+from anonymizer.dumps.described import Described
 from anonymizer.dumps.dialect import Blobs, parts
 from anonymizer.dumps.inserts import Inserts
 from anonymizer.dumps.mysql_session import Session
 from anonymizer.dumps.script import Target
 from anonymizer.dumps.statements import CUT_OFF, Sort, bare, grammar, holds_insert, swallows_insert
 from anonymizer.dumps.window import ENOUGH
+from anonymizer.passed import passed_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from typing import BinaryIO
 
     from anonymizer.dumps.base import Piece
+    from anonymizer.dumps.create import Created
     from anonymizer.dumps.statements import Found, Grammar
     from anonymizer.dumps.window import Window
 
@@ -69,21 +72,20 @@ class MySQL:
         """Return whether *head* has the first lines of such a dump."""
         return bool(_HEAD.search(head))
 
-    def pieces(self, source: BinaryIO) -> Iterator[Piece]:
-        """Yield rows, and what passes unchanged."""
-        return script.pieces(source, _Reader())
+    def pieces(self, source: BinaryIO, known: Described | None = None) -> Iterator[Piece]:
+        """Yield rows, and what passes unchanged; *known* learns what that says of tables."""
+        return script.pieces(source, _Reader(known=Described() if known is None else known))
 
-    def schema(self, source: BinaryIO) -> Mapping[TableName, tuple[str, ...]]:
-        """Return the columns of every table that the dump creates."""
-        reader = _Reader()
-        return script.schema(script.pieces(source, reader), reader)
+    def schema(self, source: BinaryIO) -> Described:
+        """Return every table that the dump creates, with its keys and references."""
+        return script.schema(self, source)
 
 
 @dataclass(slots=True)
 class _Reader:
     """Reads one dump, or several one behind the other."""
 
-    tables: dict[TableName, tuple[str, ...]] = field(default_factory=dict)
+    known: Described = field(default_factory=Described)
     _written: dict[TableName, tuple[str, ...]] = field(default_factory=dict)
     """Columns that a row has values of where none are named."""
     _session: Session = field(default_factory=Session)
@@ -122,6 +124,7 @@ class _Reader:
     def _see_statement(self, text: bytes, window: Window) -> None:
         line = bare(text, self._session.dialect)
         self._check(text, line, window)
+        self.known.passed += passed_in(text)
         first = line[:6].upper()
         if first.startswith(b"SET "):
             self._see_set(_MARKS.sub(b" ", text), window)
@@ -162,8 +165,26 @@ class _Reader:
         table = created(text, self._session.dialect)
         if table:
             name = self._table(table.name)
-            self.tables[name] = tuple(map(_named, table.columns))
             self._written[name] = tuple(map(_named, table.written))
+            self._describe(name, table)
+
+    def _describe(self, name: TableName, table: Created) -> None:
+        pairs = zip(table.columns, table.types, strict=True)
+        self.known.tables[name] = {
+            _named(each): None if type_ is None else _named(type_) for each, type_ in pairs
+        }
+        self.known.generated[name] = frozenset(map(_named, table.generated))
+        self.known.keys[name] = tuple(tuple(map(_named, each)) for each in table.keys)
+        self.known.references[name] = tuple(
+            Reference(
+                columns=tuple(map(_named, each.columns)),
+                table=TableName(name.schema, _named(each.table[-1]))
+                if len(each.table) == 1
+                else self._table(each.table),
+                to=tuple(map(_named, each.to)),
+            )
+            for each in table.references
+        )
 
     def _table(self, names: Sequence[bytes]) -> TableName:
         schema = _named(names[0]) if len(names) > 1 else self._schema
@@ -172,7 +193,7 @@ class _Reader:
     def target(self, found: Found, window: Window) -> Target:
         dialect = self._session.dialect
         table = self._table(parts(found.match["table"], dialect))
-        self._check_rows(table if table in self.tables else None, window)
+        self._check_rows(table if table in self.known.tables else None, window)
         named = found.match["columns"]
         columns = tuple(map(_named, parts(named, dialect))) if named else self._written.get(table)
         if not columns:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from anonymizer.dumps.base import Rows
 from anonymizer.dumps.copy import CopyText
+from anonymizer.dumps.described import Described
 from anonymizer.dumps.pg_inserts import inserted_rows, is_insert
-from anonymizer.dumps.pg_schema import Described, described, learn
+from anonymizer.dumps.pg_schema import described, learn
 from anonymizer.dumps.pg_split import BLOCK, Script
 from anonymizer.dumps.pg_statement import copied, refusal_of, turns_escapes
 from anonymizer.errors import DumpError
@@ -50,12 +51,13 @@ class PlainPostgreSQL:
         """Return whether *head* has the first comment, or a statement, that only pg_dump writes."""
         return _HEAD.search(head) is not None
 
-    def pieces(self, source: BinaryIO) -> Iterator[Piece]:
+    def pieces(self, source: BinaryIO, known: Described | None = None) -> Iterator[Piece]:
         """Yield the statements of *source*, and its rows in pieces of about 1 MiB.
 
-        Raises DumpError, with line and byte, for what is truncated or could hold data.
+        *known* learns what they say of tables. Raises DumpError, with line and byte, for what is
+        truncated or could hold data.
         """
-        yield from self.script_pieces(Script(source), Described())
+        yield from self.script_pieces(Script(source), Described() if known is None else known)
 
     def schema(self, source: BinaryIO) -> Described:
         """Return the tables that *source* makes or fills; it is read to its end."""

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING
 from anonymizer.column import TableName
 from anonymizer.dumps import script
 from anonymizer.dumps.create import created
+from anonymizer.dumps.described import Described
 from anonymizer.dumps.dialect import SQLITE, parts
 from anonymizer.dumps.inserts import Inserts
 from anonymizer.dumps.script import Target
 from anonymizer.dumps.statements import CUT_OFF, Sort, bare, grammar, holds_insert, swallows_insert
+from anonymizer.passed import passed_in
+from anonymizer.schema import schema_of_sqlite
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from typing import BinaryIO
 
     from anonymizer.dumps.base import Piece
@@ -31,6 +34,7 @@ _PASSES = re.compile(
 )
 _TRIGGER = re.compile(rb"CREATE TRIGGER\b", re.IGNORECASE)
 _VIEW = re.compile(rb"CREATE VIEW\b", re.IGNORECASE)
+_MAKES = re.compile(rb"\s*CREATE\s+(?:UNIQUE\s+INDEX|TABLE)\b", re.IGNORECASE)
 _TRANSACTION = re.compile(rb"^(?:BEGIN TRANSACTION|COMMIT);", re.MULTILINE)
 _HOLDS_ROWS = re.compile(rb"\b(?:INSERT|REPLACE) INTO\b|\bSELECT\b", re.IGNORECASE)
 _DAMAGED = re.compile(rb"ERROR|CORRUPTION")
@@ -49,21 +53,22 @@ class SQLiteText:
         """Return whether *head* begins as such a dump does."""
         return bool(_HEAD.match(head))
 
-    def pieces(self, source: BinaryIO) -> Iterator[Piece]:
-        """Yield rows, and what passes unchanged."""
-        return script.pieces(source, _Reader())
+    def pieces(self, source: BinaryIO, known: Described | None = None) -> Iterator[Piece]:
+        """Yield rows, and what passes unchanged; *known* learns what that says of tables."""
+        return script.pieces(source, _Reader(known=Described() if known is None else known))
 
-    def schema(self, source: BinaryIO) -> Mapping[TableName, tuple[str, ...]]:
-        """Return the columns of every table that the dump creates."""
-        reader = _Reader()
-        return script.schema(script.pieces(source, reader), reader)
+    def schema(self, source: BinaryIO) -> Described:
+        """Return every table that the dump creates, with its keys and references."""
+        return script.schema(self, source)
 
 
 @dataclass(slots=True)
 class _Reader:
     """Reads one dump: one transaction."""
 
-    tables: dict[TableName, tuple[str, ...]] = field(default_factory=dict)
+    known: Described = field(default_factory=Described)
+    _created: list[str] = field(default_factory=list)
+    """The statements that make tables and unique indexes."""
     _written: dict[TableName, tuple[str, ...]] = field(default_factory=dict)
     """Columns that a row has values of where none are named."""
     _is_open: bool = False
@@ -97,9 +102,16 @@ class _Reader:
         elif _is_refused(text, line):
             message = "a statement that is not known, and could hold data"
             raise window.error(message, hint="make the dump with .dump alone")
-        elif table := created(text, SQLITE):
+        else:
+            self.known.passed += passed_in(text)
+            self._see_create(text)
+
+    def _see_create(self, text: bytes) -> None:
+        if _MAKES.match(text):
+            self._created.append(_named(text))
+        if table := created(text, SQLITE):
             name = TableName(None, _named(table.name[-1]))
-            self.tables[name] = tuple(map(_named, table.columns))
+            self.known.tables[name] = dict.fromkeys(map(_named, table.columns))
             self._written[name] = tuple(map(_named, table.written))
 
     def target(self, found: Found, window: Window) -> Target:
@@ -124,6 +136,12 @@ class _Reader:
             raise window.error("not a dump: it has no BEGIN TRANSACTION")
         if self._is_open:
             raise window.error("the dump is cut off: its COMMIT is missing", hint=CUT_OFF)
+        found = schema_of_sqlite(self._created)
+        for name in found.tables.keys() & self.known.tables.keys():
+            self.known.tables[name] = dict(found.tables[name])
+            self.known.generated[name] = found.generated.get(name, frozenset())
+            self.known.keys[name] = found.keys.get(name, ())
+            self.known.references[name] = found.references.get(name, ())
 
 
 def _unknown(table: str, window: Window) -> DumpError:

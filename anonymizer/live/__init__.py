@@ -58,7 +58,7 @@ def dumped(url: sa.URL, *, note: Note, portable: bool = False) -> Iterator[Binar
     out and what is not of that moment. Raises ToolError when the dump fails, when the body
     ends: open what is written to around this.
     """
-    database = _database_of(url)
+    database = database_of(url)
     with database.login(url) as login:
         database.look_at_source(login, note)
         with reading(database.dump(login, portable=portable)) as stream:
@@ -72,7 +72,7 @@ def loaded(url: sa.URL) -> Iterator[BinaryIO]:
     Nothing in it looks complete before the body has ended well. Raises AnonymizerError when it
     is not empty: nothing is ever dropped; ToolError when something cannot be loaded.
     """
-    database = _database_of(url)
+    database = database_of(url)
     with database.login(url) as login:
         found = database.contents(login)
         if found:
@@ -99,8 +99,8 @@ def copy_live(
 
     Raises AnonymizerError for databases of two kinds, and for one database.
     """
-    database = _database_of(source)
-    if _database_of(target) is not database:
+    database = database_of(source)
+    if database_of(target) is not database:
         raise AnonymizerError(
             f"the target is of another kind than the source: {target.get_backend_name()}",
             hint=f"give the URL of a database of {source.get_backend_name()}",
@@ -112,7 +112,8 @@ def copy_live(
         anonymize(read, written)
 
 
-def _database_of(url: sa.URL) -> Database:
+def database_of(url: sa.URL) -> Database:
+    """Return the kind of database that *url* names; raise AnonymizerError if none is known."""
     name = url.get_backend_name()
     for each in DATABASES:
         if name in each.names:
