@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, ClassVar, Protocol
 
@@ -14,6 +14,7 @@ from anonymizer import live, sqlite
 from anonymizer.dumps import FORMATS, pg_custom, pg_directory
 from anonymizer.dumps.compression import BLOCK, Method, reading, stream
 from anonymizer.dumps.pg_archive import refuse_tar
+from anonymizer.dumps.pg_plain import PlainPostgreSQL
 from anonymizer.errors import AnonymizerError, DumpError, ToolError
 from anonymizer.reading import read_pieces, read_sqlite
 from anonymizer.schema import Schema, read_schema
@@ -73,18 +74,19 @@ class Archive:
     """A dump in the custom format of pg_dump."""
 
     path: Path
+    plain: PlainPostgreSQL = field(default_factory=PlainPostgreSQL)
 
     by_key: ClassVar[bool] = False
 
     def schema(self) -> Schema:
         """Return the tables that it creates."""
         with self.path.open("rb") as file:
-            return schema_of(pg_custom.schema(file))
+            return schema_of(pg_custom.schema(file, self.plain))
 
     def parts(self, plan: Known) -> Iterator[Part]:
         """Yield its rows as columns of values, and the text between them."""
         with self.path.open("rb") as file:
-            yield from read_pieces(pg_custom.pieces(file), plan)
+            yield from read_pieces(pg_custom.pieces(file, self.plain), plan)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,16 +94,17 @@ class Folder:
     """A dump in the directory format of pg_dump."""
 
     path: Path
+    plain: PlainPostgreSQL = field(default_factory=PlainPostgreSQL)
 
     by_key: ClassVar[bool] = False
 
     def schema(self) -> Schema:
         """Return the tables that it creates."""
-        return schema_of(pg_directory.schema(self.path))
+        return schema_of(pg_directory.schema(self.path, self.plain))
 
     def parts(self, plan: Known) -> Iterator[Part]:
         """Yield its rows as columns of values, and the text between them."""
-        yield from read_pieces(pg_directory.pieces(self.path), plan)
+        yield from read_pieces(pg_directory.pieces(self.path, self.plain), plan)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +153,8 @@ class Database:
 class Pipe:
     """A dump that comes through a pipe, once."""
 
+    keep: frozenset[str] = frozenset()
+
     by_key: ClassVar[bool] = False
 
     def schema(self) -> Schema:
@@ -160,17 +165,18 @@ class Pipe:
 
     def parts(self, plan: Known) -> Iterator[Part]:
         """Yield its rows as columns of values, and the text between them."""
-        with opened_text(sys.stdin.buffer) as (format_, text):
+        with opened_text(sys.stdin.buffer, self.keep) as (format_, text):
             yield from read_pieces(format_.pieces(text), plan)
 
 
-def container(place: str) -> Container:
+def container(place: str, keep: frozenset[str] = frozenset()) -> Container:
     """Return the container at *place*: a path, the URL of a database, or `-` for a pipe.
 
-    Raises AnonymizerError for what is not there, DumpError for what no format knows.
+    What *keep* says, of `passed.KEEPABLE`, is let pass. Raises AnonymizerError for what is not
+    there, DumpError for what no format knows.
     """
     if place == PIPE:
-        return Pipe()
+        return Pipe(keep=keep)
     if "://" in place:
         url = live.read_url(place)
         path = live.sqlite_path(url)
@@ -178,13 +184,14 @@ def container(place: str) -> Container:
             return SQLiteFile(path=path)
         live.database_of(url)
         return Database(url=url)
-    return _of_path(Path(place))
+    return _of_path(Path(place), keep)
 
 
-def _of_path(path: Path) -> Container:
+def _of_path(path: Path, keep: frozenset[str]) -> Container:
+    plain = PlainPostgreSQL(keep=keep)
     if path.is_dir():
         if pg_directory.recognizes(path):
-            return Folder(path=path)
+            return Folder(path=path, plain=plain)
         raise DumpError(f"{path} is a folder without toc.dat, so no dump of pg_dump -Fd")
     try:
         with path.open("rb") as file:
@@ -194,17 +201,17 @@ def _of_path(path: Path) -> Container:
     if head.startswith(sqlite.HEAD):
         return SQLiteFile(path=path)
     if pg_custom.recognizes(head):
-        return Archive(path=path)
+        return Archive(path=path, plain=plain)
     with path.open("rb") as file:
-        return TextFile(path=path, format=format_of(reading(file).read(HEAD)))
+        return TextFile(path=path, format=format_of(reading(file).read(HEAD), keep))
 
 
-def format_of(head: bytes) -> Format:
+def format_of(head: bytes, keep: frozenset[str] = frozenset()) -> Format:
     """Return the format of the text that begins with *head*; raise DumpError if none knows it."""
     refuse_tar(head)
     for each in FORMATS:
         if each.recognizes(head):
-            return each
+            return each.keeping(keep)
     raise DumpError(
         "no known kind of dump begins like this" if head.strip() else "the dump is empty",
         hint="pg_dump (plain, custom, directory), mysqldump, mariadb-dump, SQLite's .dump and "
@@ -213,11 +220,16 @@ def format_of(head: bytes) -> Format:
 
 
 @contextmanager
-def opened_text(packed: BinaryIO) -> Iterator[tuple[Format, BinaryIO]]:
-    """Give the format of the text that comes through *packed*, and all of it unpacked."""
+def opened_text(
+    packed: BinaryIO, keep: frozenset[str] = frozenset()
+) -> Iterator[tuple[Format, BinaryIO]]:
+    """Give the format of the text that comes through *packed*, and all of it unpacked.
+
+    It lets pass what *keep* says.
+    """
     plain = reading(packed)
     head = plain.read(HEAD)
-    yield format_of(head), stream(_again(head, plain))
+    yield format_of(head, keep), stream(_again(head, plain))
 
 
 def _again(head: bytes, rest: BinaryIO) -> Iterator[bytes]:

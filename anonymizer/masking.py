@@ -55,6 +55,8 @@ class Request:
     jobs: int = 1
     force: bool = False
     """Whether a file that is there already is replaced."""
+    keep: frozenset[str] = frozenset()
+    """What passes as it is although it holds data: of `passed.KEEPABLE`."""
     note: Callable[[str], None] = lambda _text: None
     """Is told what is not in the output, and why."""
     learned: Callable[[Schema], None] = lambda _schema: None
@@ -68,7 +70,7 @@ def mask(request: Request) -> Tally:
     """
     keep_memory()
     refuse_target(request.source, request.target, force=request.force)
-    found = container(request.source)
+    found = container(request.source, request.keep)
     if request.target is None:
         with tempfile.TemporaryDirectory() as folder:
             return _masked(request, found, str(Path(folder) / "output"))
@@ -121,7 +123,7 @@ def _archive(request: Request, source: Archive, target: str) -> Tally:
         source.path.open("rb") as file,
         shown(file, size=size, title="masking") as read,
     ):
-        pg_custom.rewrite(read, write, masked)
+        pg_custom.rewrite(read, write, masked, source.plain)
     return tally
 
 
@@ -141,7 +143,7 @@ def _folder(request: Request, source: Folder, target: str) -> Tally:
     request.learned(source.schema())
     one = _OneFile(request.engine)
     tally, path = Tally(), _path(target, "a folder")
-    for each in pg_directory.rewrite(source.path, path, one, jobs=request.jobs):
+    for each in pg_directory.rewrite(source.path, path, one, jobs=request.jobs, plain=source.plain):
         tally.join(each)
     return tally
 
@@ -162,7 +164,7 @@ def _database(request: Request, source: Database, target: str) -> Tally:
     tally = Tally()
 
     def masked(read: BinaryIO, write: BinaryIO) -> None:
-        with opened_text(read) as (format_, stream):
+        with opened_text(read, request.keep) as (format_, stream):
             known = Described()
             pieces = format_.pieces(stream, known)
             for text in texts(pieces, request.engine, tally, jobs=request.jobs):
@@ -181,7 +183,7 @@ def _read(request: Request, source: Container) -> Iterator[tuple[Format, BinaryI
         with (
             source.path.open("rb") as file,
             shown(file, size=size, title="masking") as read,
-            opened_text(read) as opened,
+            opened_text(read, request.keep) as opened,
         ):
             yield opened
         return
@@ -191,7 +193,7 @@ def _read(request: Request, source: Container) -> Iterator[tuple[Format, BinaryI
     with (
         live_or_not as packed,
         shown(packed, size=None, title="masking") as read,
-        opened_text(read) as opened,
+        opened_text(read, request.keep) as opened,
     ):
         yield opened
 

@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+LARGE_OBJECTS, STATISTICS, PASSWORDS = "large_objects", "statistics", "passwords"
+KEEPABLE = (LARGE_OBJECTS, STATISTICS, PASSWORDS)
+"""What holds data without a column: it is refused, unless somebody decides to keep it."""
 COMMENT, DEFAULT, CODE = "comment", "default or constraint", "body of code"
 LABEL, SETTING, ACCOUNT = "label", "setting", "account"
 
@@ -67,6 +70,11 @@ class Passed:
     """Of the object that it belongs to."""
     text: str = field(repr=False)
     """What may be data: for a look at it, and never to be shown."""
+
+
+def to_keep(what: str) -> str:
+    """Return how a hint says that *what* may be kept: the line to paste."""
+    return f'keep them, with a reason in the policy: [keep] {what} = "why"'
 
 
 def passed_in(statement: bytes) -> Iterator[Passed]:

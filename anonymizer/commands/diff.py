@@ -32,7 +32,7 @@ def command(settings: Settings, /, *, original: str, output: str, **chosen: Any)
 
     said = options.said(settings, chosen["models"], chosen["policy"])
     plan = said.plan(original, chosen["schema"])
-    before, after = container(original), container(output)
+    before, after = container(original, said.keep), container(output, said.keep)
     if after.by_key and plan.masked_keys:
         names = ", ".join(map(str, plan.masked_keys))
         click.echo(

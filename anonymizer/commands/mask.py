@@ -74,13 +74,14 @@ def command(settings: Settings, /, source: str, target: str | None, **chosen: An
     refuse_target(source, target, force=chosen["force"])
     plan = said.plan(source, chosen["schema"])
     dropped: list[str] = []
-    passed: list[str] = []
+    passed = [f"{what} are kept: {why}" for what, why in said.reasons.items()]
     request = Request(
         source=source,
         target=target,
         engine=Engine(plan=plan, key=key),
         jobs=chosen["jobs"],
         force=chosen["force"],
+        keep=said.keep,
         note=dropped.append,
         learned=lambda schema: passed.extend(_look(plan, schema)),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,7 +18,7 @@ from anonymizer.plan import make_plan
 from anonymizer.policy.decisions import Decisions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from anonymizer.plan import Plan
     from anonymizer.schema import Schema
@@ -33,6 +33,18 @@ class Said:
 
     models: Models
     decisions: Decisions
+    kept: Mapping[str, str] = field(default_factory=dict)
+    """What the settings keep, and why; what the policy says goes before."""
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        """What passes although it holds data and is no column, and why."""
+        return {**self.kept, **self.decisions.keep}
+
+    @property
+    def keep(self) -> frozenset[str]:
+        """What passes although it holds data and is no column."""
+        return frozenset(self.reasons)
 
     def plan(self, place: str, schema: str | None = None) -> Plan:
         """Return the plan for the data at *place*; raise PolicyError with all that is wrong.
@@ -45,8 +57,8 @@ class Said:
 
     def _look(self, place: str, schema: str | None) -> Schema | None:
         if schema is not None:
-            return container(schema).schema()
-        found = container(place)
+            return container(schema, self.keep).schema()
+        found = container(place, self.keep)
         if isinstance(found, Pipe):
             self._refuse_untyped()
             return None
@@ -101,15 +113,16 @@ def said(settings: Settings, places: tuple[str, ...], path: Path | None) -> Said
             hint='give --models app.models, or [tool.anonymizer] models = ["app.models"]',
         )
     found = models.load(*places, root=settings.root) if places else Models.of(sa.MetaData())
-    return Said(models=found, decisions=Decisions() if path is None else policy.read(path))
+    decided = Decisions() if path is None else policy.read(path)
+    return Said(models=found, decisions=decided, kept=settings.keep)
 
 
-def schema(database: str | None, dump: str | None) -> Schema | None:
+def schema(database: str | None, dump: str | None, keep: frozenset[str]) -> Schema | None:
     """Return the tables of the database or of the dump; None when neither is given."""
     if database is not None and dump is not None:
         raise click.UsageError("give --database or --dump, not both")
     place = database or dump
-    return None if place is None else container(place).schema()
+    return None if place is None else container(place, keep).schema()
 
 
 def key(settings: Settings, path: Path | None, descriptor: int | None, *, one_way: bool) -> Key:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from anonymizer.commands import options
 from anonymizer.live import read_url
 from anonymizer.models import Models
+from anonymizer.passed import KEEPABLE
 from anonymizer.plan import outline
 from anonymizer.policy.decisions import Decisions, TableDecisions
 from anonymizer.suggest import suggest
@@ -36,7 +37,9 @@ def command(settings: Settings, /, *, toml: bool, every: bool, **chosen: Any) ->
 
     Names and types are looked at, and with --database the first values of each column.
     """
-    schema = options.schema(chosen["database"], chosen["dump"])
+    # What holds data and is no column is not proposed on, and is no reason to stop here.
+    keep = frozenset(KEEPABLE)
+    schema = options.schema(chosen["database"], chosen["dump"], keep)
     places = (chosen["models"], chosen["policy"], settings.models, settings.policy)
     source, decisions = Models.of(sa.MetaData()), Decisions()
     if any(places) or schema is None:

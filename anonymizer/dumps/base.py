@@ -80,6 +80,9 @@ class Format(Protocol):
     def name(self) -> str:
         """What it is called."""
 
+    def keeping(self, words: frozenset[str]) -> Format:
+        """Return the format that lets pass what *words*, of `passed.KEEPABLE`, say."""
+
     def recognizes(self, head: bytes) -> bool:
         """Return whether a dump that begins with *head*, 4 KiB or more of it, is of this format."""
 

@@ -16,7 +16,7 @@ from anonymizer.dumps.mysql_session import Session
 from anonymizer.dumps.script import Target
 from anonymizer.dumps.statements import CUT_OFF, Sort, bare, grammar, holds_insert, swallows_insert
 from anonymizer.dumps.window import ENOUGH
-from anonymizer.passed import passed_in
+from anonymizer.passed import PASSWORDS, passed_in, to_keep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -57,16 +57,34 @@ _INSERTS = re.compile(rb"\b(?:INSERT|REPLACE) (?:\w+ )*INTO\b", re.IGNORECASE)
 _KEYS = re.compile(
     rb"ALTER TABLE \S+ (?:DISABLE|ENABLE) KEYS|ALTER TABLE \S+ ADD (?!COLUMN)[A-Z]+ ", re.IGNORECASE
 )
+_ACCOUNTS = re.compile(
+    rb"(?:CREATE|ALTER) (?:OR REPLACE )?(?:USER|ROLE|SERVER)\b|GRANT\b"
+    rb"|SET (?:PASSWORD|DEFAULT ROLE)\b",
+    re.IGNORECASE,
+)
+_CONNECTION = re.compile(
+    rb"\bCONNECTION\s*=\s*['\"][^'\"]*://[^'\"/]*:[^'\"/]*@"
+    rb"|\bCOMMENT\s*=\s*'[^']*\bpassword\s",
+    re.IGNORECASE,
+)
+"""What a table is told, that is one of another server."""
 _DELIMITER_LINE = re.compile(rb"^DELIMITER\s", re.IGNORECASE | re.MULTILINE)
 _MARKS = re.compile(rb"/\*M?!\d*|\*/")
 _COMMENT_END = b"-- Dump completed"
 _BINARY = b"_binary '"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MySQL:
     """What mysqldump and mariadb-dump write, all of their options but --compact and --tab."""
 
-    name = "mysql"
+    name: str = "mysql"
+    keep: frozenset[str] = frozenset()
+    """What passes as it is although it holds data: of `passed.KEEPABLE`."""
+
+    def keeping(self, words: frozenset[str]) -> MySQL:
+        """Return the format that lets pass what *words* say."""
+        return replace(self, keep=words)
 
     def recognizes(self, head: bytes) -> bool:
         """Return whether *head* has the first lines of such a dump."""
@@ -74,7 +92,7 @@ class MySQL:
 
     def pieces(self, source: BinaryIO, known: Described | None = None) -> Iterator[Piece]:
         """Yield rows, and what passes unchanged; *known* learns what that says of tables."""
-        return script.pieces(source, _Reader(known=Described() if known is None else known))
+        return script.pieces(source, _Reader(known or Described(), self.keep))
 
     def schema(self, source: BinaryIO) -> Described:
         """Return every table that the dump creates, with its keys and references."""
@@ -85,7 +103,8 @@ class MySQL:
 class _Reader:
     """Reads one dump, or several one behind the other."""
 
-    known: Described = field(default_factory=Described)
+    known: Described
+    _keep: frozenset[str]
     _written: dict[TableName, tuple[str, ...]] = field(default_factory=dict)
     """Columns that a row has values of where none are named."""
     _session: Session = field(default_factory=Session)
@@ -143,6 +162,9 @@ class _Reader:
         """Refuse a statement that could hold rows, or have swallowed one that does."""
         if not line:
             return
+        if _ACCOUNTS.match(line) or _CONNECTION.search(text):
+            self._check_password(text, window)
+            return
         if _CODE.match(line):
             inserts = _INSERTS.search(line) or swallows_insert(text)
             known = not _DELIMITER_LINE.search(text) and not (self._delimiter == b";" and inserts)
@@ -152,6 +174,14 @@ class _Reader:
         if not known:
             message = "a statement that is not known, and could hold data"
             raise window.error(message, hint="make the dump with mysqldump or mariadb-dump alone")
+
+    def _check_password(self, text: bytes, window: Window) -> None:
+        if swallows_insert(text):
+            raise window.error("a statement with an INSERT in it", hint=CUT_OFF)
+        if PASSWORDS not in self._keep:
+            message = "a password, or the hash of one, may be in this statement"
+            hint = "dump without accounts (no --system=users), and tables that name a server with"
+            raise window.error(message, hint=f"{hint} its password; or {to_keep(PASSWORDS)}")
 
     def _see_set(self, text: bytes, window: Window) -> None:
         self._session.assign(text)

@@ -45,7 +45,11 @@ class PlainPostgreSQL:
     name: str = "postgresql"
     codec: Codec = field(default_factory=CopyText)
     keep: frozenset[str] = frozenset()
-    """What passes as it is although it holds data: of `pg_statement.KEEPABLE`."""
+    """What passes as it is although it holds data: of `passed.KEEPABLE`."""
+
+    def keeping(self, words: frozenset[str]) -> PlainPostgreSQL:
+        """Return the format that lets pass what *words* say."""
+        return replace(self, keep=words)
 
     def recognizes(self, head: bytes) -> bool:
         """Return whether *head* has the first comment, or a statement, that only pg_dump writes."""

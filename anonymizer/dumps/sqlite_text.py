@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from anonymizer.column import TableName
@@ -14,7 +14,7 @@ from anonymizer.dumps.dialect import SQLITE, parts
 from anonymizer.dumps.inserts import Inserts
 from anonymizer.dumps.script import Target
 from anonymizer.dumps.statements import CUT_OFF, Sort, bare, grammar, holds_insert, swallows_insert
-from anonymizer.passed import passed_in
+from anonymizer.passed import STATISTICS, passed_in, to_keep
 from anonymizer.schema import schema_of_sqlite
 
 if TYPE_CHECKING:
@@ -44,10 +44,17 @@ _OWN = ("sqlite_sequence", "sqlite_stat1")
 """Tables of SQLite's own that hold counts, and names of tables and indexes."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SQLiteText:
     """What SQLite's shell and Python write as the SQL of a database."""
 
-    name = "sqlite"
+    name: str = "sqlite"
+    keep: frozenset[str] = frozenset()
+    """What passes as it is although it holds data: of `passed.KEEPABLE`."""
+
+    def keeping(self, words: frozenset[str]) -> SQLiteText:
+        """Return the format that lets pass what *words* say."""
+        return replace(self, keep=words)
 
     def recognizes(self, head: bytes) -> bool:
         """Return whether *head* begins as such a dump does."""
@@ -55,7 +62,7 @@ class SQLiteText:
 
     def pieces(self, source: BinaryIO, known: Described | None = None) -> Iterator[Piece]:
         """Yield rows, and what passes unchanged; *known* learns what that says of tables."""
-        return script.pieces(source, _Reader(known=Described() if known is None else known))
+        return script.pieces(source, _Reader(known or Described(), self.keep))
 
     def schema(self, source: BinaryIO) -> Described:
         """Return every table that the dump creates, with its keys and references."""
@@ -66,7 +73,8 @@ class SQLiteText:
 class _Reader:
     """Reads one dump: one transaction."""
 
-    known: Described = field(default_factory=Described)
+    known: Described
+    _keep: frozenset[str]
     _created: list[str] = field(default_factory=list)
     """The statements that make tables and unique indexes."""
     _written: dict[TableName, tuple[str, ...]] = field(default_factory=dict)
@@ -122,7 +130,8 @@ class _Reader:
         named = found.match["columns"]
         columns = tuple(map(_named, parts(named, SQLITE))) if named else self._written.get(table)
         codec = Inserts(dialect=SQLITE, header=found.text)
-        if table.name in _OWN or (table.name in _SCHEMA[0] and columns == _SCHEMA[1]):
+        is_kept = table.name in _SAMPLES and STATISTICS in self._keep
+        if is_kept or table.name in _OWN or (table.name in _SCHEMA[0] and columns == _SCHEMA[1]):
             return Target(table=table, columns=(), codec=codec)
         if not columns:
             raise _unknown(table.name, window)
@@ -147,7 +156,7 @@ class _Reader:
 def _unknown(table: str, window: Window) -> DumpError:
     """Return the error for rows of a table that that is not created: its name may be no name."""
     if table in _SAMPLES:
-        hint = f"DROP TABLE {table} in a copy, and dump that"
+        hint = f"DROP TABLE {table} in a copy, and dump that; or {to_keep(STATISTICS)}"
         return window.error("samples of values", table=table, hint=hint)
     message = "an INSERT that names no columns, and no CREATE TABLE before it that does"
     return window.error(message, hint="dump virtual tables with SQLite's shell")

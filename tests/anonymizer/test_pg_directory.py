@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from anonymizer.dumps.base import Piece
     from tests.databases import Database, Servers
 
-KEEPING = PlainPostgreSQL(keep=frozenset(["large objects"]))
+KEEPING = PlainPostgreSQL(keep=frozenset(["large_objects"]))
 
 
 @pytest.fixture(scope="module", params=["postgresql"])
@@ -136,7 +136,7 @@ def test_large_objects_are_refused_unless_kept(servers: Servers, tmp_path: Path)
     for database in with_large_objects(servers, tmp_path):
         source = dumped(database, tmp_path)
 
-        with pytest.raises(DumpError, match="large objects"):
+        with pytest.raises(DumpError, match="large_objects"):
             pg_directory.rewrite(source, target, kept)
         assert not target.exists()
         pg_directory.rewrite(source, target, kept, plain=KEEPING)
