@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from anonymizer.dumps.base import Format, Piece
     from anonymizer.dumps.pg_directory import DataFile
     from anonymizer.engine import Engine, Text
+    from anonymizer.live.base import Sink
     from anonymizer.schema import Schema
 
 
@@ -163,7 +164,7 @@ def _file(request: Request, source: SQLiteFile, target: str) -> Tally:
 def _database(request: Request, source: Database, target: str) -> Tally:
     tally = Tally()
 
-    def masked(read: BinaryIO, write: BinaryIO) -> None:
+    def masked(read: BinaryIO, write: Sink) -> None:
         with opened_text(read, request.keep) as (format_, stream):
             known = Described()
             pieces = format_.pieces(stream, known)
@@ -202,7 +203,7 @@ def _read(request: Request, source: Container) -> Iterator[tuple[Format, BinaryI
 def _written(request: Request, target: str) -> Iterator[Callable[[Text], object]]:
     """Give what takes the text of a dump: packed as the name of *target* says."""
     if "://" in target:
-        with live.loaded(live.read_url(target)) as database:
+        with live.loaded(live.read_url(target), note=request.note) as database:
             yield database.write
         return
     with _raw(request, target) as file, writing(file, method_for(Path(target))) as writer:
