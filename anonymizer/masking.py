@@ -102,13 +102,28 @@ def _text(request: Request, source: Container, target: str) -> Tally:
     """Mask a dump that is one text, or that a database writes as one."""
     tally = Tally()
     # What is written to is around what is read: what is cut off must not be completed.
+    if isinstance(source, TextFile):
+        _refuse_kind(source.format, target)
     with _written(request, target) as write, _read(request, source) as (format_, stream):
+        _refuse_kind(format_, target)
         known = Described()
         pieces = format_.pieces(stream, known)
         for text in texts(pieces, request.engine, tally, jobs=request.jobs):
             write(text)
         request.learned(schema_of(known))
     return tally
+
+
+def _refuse_kind(format_: Format, target: str) -> None:
+    """Raise AnonymizerError where *target* is a database of another kind than the dump."""
+    if "://" not in target:
+        return
+    url = live.read_url(target)
+    if format_.name not in live.database_of(url).names:
+        raise AnonymizerError(
+            f"the dump is of {format_.name}, and the target of {url.get_backend_name()}",
+            hint="name a file, or a database of the kind of the dump",
+        )
 
 
 def _archive(request: Request, source: Archive, target: str) -> Tally:

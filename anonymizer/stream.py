@@ -6,15 +6,15 @@ is written does not depend on how many there are. Memory holds a few pieces for 
 
 from __future__ import annotations
 
-import multiprocessing
 from collections import deque
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from anonymizer.engine import Count
 from anonymizer.memory import keep_memory
+from anonymizer.workers import pool_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -113,9 +113,8 @@ def _masking(engine: Engine, jobs: int) -> Iterator[Callable[[Rows], Result]]:
         rewriter = Rewriter(engine)
         yield lambda rows: _done(rewriter, rows)
         return
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["anonymizer.stream", "anonymizer.masks"])
-    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(engine,))
+    preload = ("anonymizer.stream", "anonymizer.masks")
+    pool = pool_of(jobs, preload=preload, begin=_begin, given=engine)
     try:
         yield lambda rows: pool.submit(_in_worker, rows)
     finally:

@@ -56,6 +56,7 @@ LAYERS = (
 ANONYMIZER_LAYERS = (
     "errors",
     "memory",
+    "workers",
     "markup",
     "column",
     "cells",

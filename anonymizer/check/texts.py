@@ -14,11 +14,10 @@ from anonymizer.suggest.network import is_ip
 from anonymizer.suggest.people import is_email, is_phone
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from typing import Any
 
     from anonymizer.check.context import Context
-    from anonymizer.passed import Passed
     from anonymizer.schema import Schema
 
 _SORTS = (
@@ -29,14 +28,17 @@ _SORTS = (
     ("an IP address", is_ip),
 )
 _NOBODYS = re.compile(r"0\.0\.0\.0|127\.\d+\.\d+\.\d+|::1?|.*@(.*\.)?example\.(com|net|org)")
+_LOGIN = re.compile(
+    r"\b(?:password|passwd|pwd)\s*=\s*[^\s=;$%]|://[^\s/:@]+:[^\s/@]+@", re.IGNORECASE
+)
+"""What somebody gets in with, as the connection strings of databases have it."""
 _LONG = re.compile(r"\+?\d[\d ()./-]{6,}\d")
 
 
 def check(context: Context) -> Iterator[Finding]:
     """Yield defaults, comments, code and names that look like data of a person."""
     if context.schema is not None:
-        yield from looked_at(context.schema.passed)
-        yield from _names(context.schema)
+        yield from looked_at(context.schema)
     for draft in context.drafts.values():
         if draft.source is None:
             continue
@@ -46,14 +48,15 @@ def check(context: Context) -> Iterator[Finding]:
                 yield from _look(draft.source, column.name, what, text)
 
 
-def looked_at(passed: Iterable[Passed]) -> Iterator[Finding]:
-    """Yield what of *passed* looks like data of a person."""
-    for each in passed:
+def looked_at(schema: Schema) -> Iterator[Finding]:
+    """Yield what passes unchanged, names of tables and columns too, and looks like data."""
+    for each in schema.passed:
         if sort := sort_of(each.text):
             message = (
                 f"the {each.what} of {each.name} looks like {sort}, and is in the dump as it is"
             )
             yield Finding(rule="text", severity="warning", message=message)
+    yield from _names(schema)
 
 
 def _names(schema: Schema) -> Iterator[Finding]:
@@ -67,6 +70,8 @@ def _names(schema: Schema) -> Iterator[Finding]:
 
 def sort_of(text: str) -> str | None:
     """Return what of a person *text* holds, None when it looks like nothing of that kind."""
+    if _LOGIN.search(text):
+        return "a password"
     parts = [part.strip("'\"<>(),;:.") for part in text.split()]
     for part in [*parts, *_LONG.findall(text), text.strip().strip("'")]:
         for what, is_such in _SORTS:

@@ -17,7 +17,7 @@ from anonymizer.container import PIPE
 from anonymizer.engine import Engine
 from anonymizer.masking import Request, mask, refuse_target
 from anonymizer.passed import summary
-from anonymizer.plan.held import absent, hold
+from anonymizer.plan.held import absent, hide, hold
 from anonymizer.record import Run, is_file, write
 
 if TYPE_CHECKING:
@@ -102,12 +102,13 @@ def command(settings: Settings, /, source: str, target: str | None, **chosen: An
 def _look(plan: Plan, schema: Schema) -> Iterator[str]:
     """Yield what people should know of the data; raise PolicyError for a key that would break."""
     hold(plan, schema.references)
+    hide(plan, schema)
     if left := absent(plan, schema):
         more = f" and {len(left) - SHOWN} more" if len(left) > SHOWN else ""
         yield f"decided on and not in the data: {', '.join(map(str, left[:SHOWN]))}{more}"
     if said := summary(schema.passed):
         yield said
-    yield from (str(each) for each in looked_at(schema.passed))
+    yield from (str(each) for each in looked_at(schema))
 
 
 def _lines(tally: Tally, seconds: float) -> Iterator[str]:

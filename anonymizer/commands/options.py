@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from anonymizer import models, policy
 from anonymizer.container import Pipe, TextFile, container
-from anonymizer.errors import PolicyError, SecretError
+from anonymizer.errors import PolicyError, SecretError, UnreadableError
 from anonymizer.key import Key
 from anonymizer.models import Models
 from anonymizer.plan import make_plan
@@ -108,7 +108,7 @@ def said(settings: Settings, places: tuple[str, ...], path: Path | None) -> Said
     """
     places, path = places or settings.models, path or settings.policy
     if not places and path is None:
-        raise PolicyError(
+        raise UnreadableError(
             "no decisions are given",
             hint='give --models app.models, or [tool.anonymizer] models = ["app.models"]',
         )

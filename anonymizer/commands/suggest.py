@@ -45,10 +45,10 @@ def command(settings: Settings, /, *, toml: bool, every: bool, **chosen: Any) ->
     if any(places) or schema is None:
         said = options.said(settings, chosen["models"], chosen["policy"])
         source, decisions = said.models, said.decisions
-    new: set[TableName] = set()
+    new: list[TableName] = []
     if schema is not None:
         plan = outline(source, decisions, schema=schema).plan
-        new = {each for each in schema.tables if plan.find(each) is None}
+        new = [each for each in schema.tables if plan.find(each) is None]
         added = {each: TableDecisions(place=str(each)) for each in new}
         decisions = replace(decisions, tables={**decisions.tables, **added})
     samples = None
@@ -58,7 +58,8 @@ def command(settings: Settings, /, *, toml: bool, every: bool, **chosen: Any) ->
     proposals = suggest(made, samples, every=every)
     for line in lines(proposals, toml=toml):
         click.echo(line)
-    for table in sorted(new - {each.table for each in proposals}, key=str):
+    done = {each.table for each in proposals}
+    for table in (each for each in new if each not in done):
         click.echo(f"{header(table)}\n# each column follows what it refers to\n")
 
 

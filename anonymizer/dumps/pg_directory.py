@@ -6,11 +6,9 @@ processes can work side by side, and pg_restore can restore with several jobs.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import shutil
 import tempfile
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +20,7 @@ from anonymizer.dumps.pg_contents import TAR, damaged
 from anonymizer.dumps.pg_plain import PlainPostgreSQL
 from anonymizer.errors import DumpError
 from anonymizer.output import SUFFIX
+from anonymizer.workers import pool_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -151,9 +150,7 @@ def _carried_out(
 ) -> list[T]:
     if jobs == 1:
         return [task(each, folder) for each in files]
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["anonymizer.stream", "anonymizer.dumps.pg_directory"])
-    pool = ProcessPoolExecutor(jobs, mp_context=context)
+    pool = pool_of(jobs, preload=("anonymizer.stream", "anonymizer.dumps.pg_directory"))
     try:
         waiting = [pool.submit(task, each, folder) for each in files]
         return [each.result() for each in waiting]

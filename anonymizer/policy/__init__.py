@@ -30,7 +30,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from anonymizer.column import Reference
-from anonymizer.errors import PolicyError
+from anonymizer.errors import PolicyError, UnreadableError
 from anonymizer.masks.find import near
 from anonymizer.passed import KEEPABLE
 from anonymizer.policy.decisions import Decisions, Said, TableDecisions, table_name
@@ -59,13 +59,13 @@ def read(path: Path) -> Decisions:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         said = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise PolicyError(f"{path}: cannot be read: {said}") from error
+        raise UnreadableError(f"{path}: cannot be read: {said}") from error
     if path.suffix == ".py":
         return parse(_run(path), str(path))
     try:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise PolicyError(f"{path}: {error}") from error
+        raise UnreadableError(f"{path}: {error}", hint="expected TOML") from error
     return parse(content, str(path), Lines.of(text))
 
 
@@ -86,17 +86,17 @@ def _run(path: Path) -> dict[str, Any]:
     """Return what the Python file at *path* assigns."""
     try:
         names = runpy.run_path(str(path))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         line = getattr(error, "lineno", None) or _line(error, path)
         place = f"{path}, line {line}" if line else str(path)
-        raise PolicyError(f"{place}: {type(error).__name__}: {error}") from error
+        raise UnreadableError(f"{place}: {type(error).__name__}: {error}") from error
     found = {each: names[each] for each in _TOP if each in names}
     if not found:
         raise PolicyError(f"{path}: it assigns neither `tables` nor `defaults` nor `keep`")
     return found
 
 
-def _line(error: Exception, path: Path) -> int | None:
+def _line(error: BaseException, path: Path) -> int | None:
     trace, line = error.__traceback__, None
     while trace is not None:
         if trace.tb_frame.f_code.co_filename == str(path):

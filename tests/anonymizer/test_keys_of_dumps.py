@@ -18,6 +18,7 @@ from anonymizer.container import container
 from anonymizer.live import dumped, read_url
 from anonymizer.plan.kinds import facts_of_name
 from anonymizer.schema import read_schema
+from tests.anonymizer.test_sqlite_text import shell
 from tests.databases import fresh
 from tests.dumped import libpq_url
 from tests.dumped import run as run_program
@@ -264,3 +265,30 @@ def test_the_last_schema_is_no_default_of_a_dump(postgresql: Database, tmp_path:
     place = tmp_path / "dump"
     run_program("pg_dump", "--dbname", libpq_url(postgresql), "-Fc", "--file", place)
     assert container(str(place)).schema().default is None
+
+
+@pytest.mark.parametrize("module", ["fts5", "fts4"])
+def test_an_index_of_masked_texts_does_not_stay(
+    tmp_path: Path, masks: list[str], module: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, target = tmp_path / "a.db", tmp_path / "b.sql"
+    shell(path, f"CREATE VIRTUAL TABLE ft USING {module}(body)", "INSERT INTO ft VALUES ('words')")
+    source = tmp_path / "a.sql"
+    source.write_bytes(shell(path, ".dump"))
+    found = container(str(source)).schema().tables
+    lines = [
+        f"[tables.{table.name}.columns]\n"
+        + "".join(f'"{each}" = {{public = "of the index"}}\n' for each in names)
+        for table, names in found.items()
+    ]
+    policy = "".join(lines)
+    assert "ft_content" in policy
+    (tmp_path / "policy.toml").write_text(policy)
+    assert run(["mask", str(source), str(target), *masks]) == 0
+
+    masked = re.sub(r'(\[tables.ft_content.columns]\n.*\n"\w+" = ).*', r'\1"text"', policy)
+    assert masked != policy
+    (tmp_path / "policy.toml").write_text(masked)
+    capsys.readouterr()
+    assert run(["mask", str(source), str(target), "--force", *masks]) == 1
+    assert "a full-text index of what is masked in ft_content" in capsys.readouterr().err

@@ -10,14 +10,15 @@ import pytest
 import sqlalchemy as sa
 
 from anonymizer import policy
-from anonymizer.check.texts import looked_at
+from anonymizer.check.texts import looked_at, sort_of
 from anonymizer.cli import run
+from anonymizer.column import TableName
 from anonymizer.dumps.mysql import MySQL
 from anonymizer.dumps.pg_plain import PlainPostgreSQL
 from anonymizer.dumps.sqlite_text import SQLiteText
 from anonymizer.errors import AnonymizerError, DumpError, PolicyError
 from anonymizer.passed import KEEPABLE, Passed, passed_in, summary
-from anonymizer.schema import read_schema
+from anonymizer.schema import Schema, read_schema
 from anonymizer.settings import load_settings
 from tests.anonymizer.test_inserts_split import HEAD, TAIL
 from tests.databases import fresh
@@ -64,7 +65,7 @@ PASSED = {
 def test_what_passes_is_known_and_looked_at(statement: str) -> None:
     found = list(passed_in(b"\n-- a comment\n" + statement.encode()))
     assert [each.what for each in found] == PASSED[statement]
-    said = [str(each) for each in looked_at(found)]
+    said = [str(each) for each in looked_at(Schema(tables={}, passed=tuple(found)))]
     assert len(said) == 1
     assert "an e-mail address" in said[0]
     assert MARA not in said[0] + repr(found)
@@ -87,6 +88,26 @@ def test_what_holds_nothing_is_not_counted(statement: str) -> None:
     assert not list(passed_in(statement.encode()))
 
 
+def test_names_are_looked_at_and_not_shown() -> None:
+    schema = Schema(tables={TableName(None, "t"): {"a": None, MARA: None}})
+    (found,) = looked_at(schema)
+    assert str(found).startswith("t: the name of column 2 looks like an e-mail address")
+    assert MARA not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("host=a password=s3cret", "a password"),
+        ("postgresql://u:s3cret@h/d", "a password"),
+        ("the password of somebody", None),
+        ("http://h/a:b", None),
+    ],
+)
+def test_what_gets_one_in_somewhere_is_named(text: str, what: str | None) -> None:
+    assert sort_of(text) == what
+
+
 def test_a_summary_counts_each_sort() -> None:
     found = [Passed(what=each, name="n", text="t") for each in ("comment", "label", "comment")]
     assert summary(found) == "passed unchanged, look at them: 2 × comment, 1 × label"
@@ -100,7 +121,7 @@ def test_a_live_database_is_looked_at(database: Database) -> None:
         )
         found = read_schema(connection).passed
     assert {each.what for each in found} == {"default or constraint"}
-    assert len(list(looked_at(found))) == 1
+    assert len(list(looked_at(Schema(tables={}, passed=tuple(found))))) == 1
 
 
 @pytest.fixture
