@@ -250,6 +250,8 @@ def method_for(target: Path) -> Method:
 
 
 def _of_database(url: sa.URL) -> Schema:
+    if url.drivername == "postgres":
+        url = url.set(drivername="postgresql")
     try:
         engine = sa.create_engine(url, poolclass=sa.NullPool)
         with engine.connect() as connection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,7 +12,7 @@ import sqlalchemy as sa
 
 from anonymizer import models, policy
 from anonymizer.container import Pipe, TextFile, container
-from anonymizer.errors import PolicyError, SecretError, UnreadableError
+from anonymizer.errors import PolicyError, SecretError, ToolError, UnreadableError
 from anonymizer.key import Key
 from anonymizer.models import Models
 from anonymizer.plan import make_plan
@@ -61,9 +62,13 @@ class Said:
         found = container(place, self.keep)
         if isinstance(found, Pipe):
             self._refuse_untyped()
-            return None
-        is_text = isinstance(found, TextFile)
-        return found.schema() if self.decisions.tables or not is_text else None
+        elif self.decisions.tables:
+            return found.schema()
+        elif not isinstance(found, TextFile):
+            # The programs of a database need no driver; what they dump says its keys as well.
+            with suppress(ToolError):
+                return found.schema()
+        return None
 
     def _refuse_untyped(self) -> None:
         """Raise PolicyError for a column whose type only the data says, which comes once."""

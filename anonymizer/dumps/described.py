@@ -20,7 +20,7 @@ class Described:
     generated: dict[TableName, frozenset[str]] = field(default_factory=dict)
     """Columns that the database computes: no rows hold them."""
     keys: dict[TableName, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
-    """Columns that are unique together."""
+    """Columns that are unique together, of the primary key first."""
     references: dict[TableName, tuple[Reference, ...]] = field(default_factory=dict)
     """Foreign keys of each table."""
     partitions: dict[TableName, TableName] = field(default_factory=dict)

@@ -33,7 +33,8 @@ _NAMES = rb"\((?P<columns>\s*%b(?:\s*,\s*%b)*\s*)\)" % (NAME, NAME)
 _KEYS = (
     re.compile(
         rb"ALTER\s+TABLE\s+(?:ONLY\s+)?(?P<table>%b)\s+ADD\s+CONSTRAINT\s+%b\s+"
-        rb"(?:PRIMARY\s+KEY|UNIQUE)\s*(?:NULLS\s+NOT\s+DISTINCT\s*)?%b" % (TABLE, NAME, _NAMES),
+        rb"(?:(?P<primary>PRIMARY\s+KEY)|UNIQUE)\s*(?:NULLS\s+NOT\s+DISTINCT\s*)?%b"
+        % (TABLE, NAME, _NAMES),
         re.IGNORECASE,
     ),
     re.compile(
@@ -91,8 +92,11 @@ def learn(statement: bytes, found: Described) -> None:
         found.references[table] = (*found.references.get(table, ()), reference)
     else:
         for key in filter(None, (pattern.match(statement) for pattern in _KEYS)):
-            table = found.named(key["table"])
-            found.keys[table] = (*found.keys.get(table, ()), _names(key["columns"]))
+            table, columns = found.named(key["table"]), _names(key["columns"])
+            others = found.keys.get(table, ())
+            found.keys[table] = (
+                (columns, *others) if key.groupdict().get("primary") else (*others, columns)
+            )
 
 
 def _names(text: bytes) -> tuple[str, ...]:

@@ -257,6 +257,19 @@ def test_a_part_of_a_dump_needs_no_other_tables(
     assert "visits" in capsys.readouterr().err
 
 
+def test_the_primary_key_comes_first(postgresql: Database, tmp_path: Path) -> None:
+    with postgresql.engine().begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE t (z int PRIMARY KEY, a text UNIQUE)")
+    place = tmp_path / "dump.sql"
+    run_program("pg_dump", "--dbname", libpq_url(postgresql), "--file", place)
+    assert list(container(str(place)).schema().keys.values()) == [(("z",), ("a",))]
+
+
+def test_a_driver_that_is_missing_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["check", "--database", "postgresql+nowhere://h/d", "--models", "cloud.juno"]) == 2
+    assert "the driver of postgresql+nowhere is not installed" in capsys.readouterr().err
+
+
 def test_the_last_schema_is_no_default_of_a_dump(postgresql: Database, tmp_path: Path) -> None:
     with postgresql.engine().begin() as connection:
         connection.execute(sa.text("CREATE SCHEMA audit"))
