@@ -136,7 +136,7 @@ def test_large_objects_are_refused_unless_kept(servers: Servers, tmp_path: Path)
     for database in with_large_objects(servers, tmp_path):
         source = dumped(database, tmp_path)
 
-        with pytest.raises(DumpError, match="large_objects"):
+        with pytest.raises(DumpError, match="large objects"):
             pg_directory.rewrite(source, target, kept)
         assert not target.exists()
         pg_directory.rewrite(source, target, kept, plain=KEEPING)
