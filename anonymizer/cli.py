@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
+import traceback
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
@@ -86,10 +88,30 @@ def run(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115,PTH123 - or it is flushed at the exit
         return BROKEN_PIPE
-    except (click.ClickException, AnonymizerError) as error:
-        show(error)
-        return error.exit_code
+    except Exception as error:
+        said = (
+            error
+            if isinstance(error, click.ClickException | AnonymizerError)
+            else _unforeseen(error)
+        )
+        show(said)
+        return said.exit_code
     return result if isinstance(result, int) else 0
+
+
+def _unforeseen(error: Exception) -> AnonymizerError:
+    """Return what may be said of *error*: of a file what is wrong, of a fault only its place."""
+    if isinstance(error, OSError) and error.strerror:
+        place = f"{error.filename}: " if error.filename else ""
+        is_full = error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+        hint = "make room on the disk, or write elsewhere; no output was left" if is_full else None
+        return AnonymizerError(f"{place}{error.strerror}", hint=hint)
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return AnonymizerError(
+        f"{type(error).__name__} at {last.filename}, line {last.lineno}: its text is not shown, as"
+        " it may hold data",
+        hint="this is a fault of anonymizer: please report the line above",
+    )
 
 
 def show(error: click.ClickException | AnonymizerError) -> None:

@@ -20,8 +20,10 @@ from anonymizer.container import (
     container,
     method_for,
     opened_text,
+    schema_of,
 )
 from anonymizer.dumps.compression import writing
+from anonymizer.dumps.described import Described
 from anonymizer.errors import AnonymizerError
 from anonymizer.memory import keep_memory
 from anonymizer.output import refuse_existing, written_aside
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     from anonymizer.dumps.base import Format, Piece
     from anonymizer.dumps.pg_directory import DataFile
     from anonymizer.engine import Engine, Text
+    from anonymizer.live.base import Sink
+    from anonymizer.schema import Schema
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +54,12 @@ class Request:
     jobs: int = 1
     force: bool = False
     """Whether a file that is there already is replaced."""
+    keep: frozenset[str] = frozenset()
+    """What passes as it is although it holds data: of `passed.KEEPABLE`."""
     note: Callable[[str], None] = lambda _text: None
     """Is told what is not in the output, and why."""
+    learned: Callable[[Schema], None] = lambda _schema: None
+    """Is told what the data says of tables; what it raises ends the run without an output."""
 
 
 def mask(request: Request) -> Tally:
@@ -60,24 +68,25 @@ def mask(request: Request) -> Tally:
     Raises DumpError for what cannot be read, PolicyError for what is not decided.
     """
     keep_memory()
-    to_path = request.target is not None and "://" not in request.target
-    if request.target is not None and to_path and request.target != PIPE:
-        _refuse_target(request.source, Path(request.target), force=request.force)
-    found = container(request.source)
+    refuse_target(request.source, request.target, force=request.force)
+    found = container(request.source, request.keep)
     if request.target is None:
         with tempfile.TemporaryDirectory() as folder:
             return _masked(request, found, str(Path(folder) / "output"))
     return _masked(request, found, request.target)
 
 
-def _refuse_target(source: str, target: Path, *, force: bool) -> None:
+def refuse_target(source: str, target: str | None, *, force: bool) -> None:
     """Raise AnonymizerError where *target* is what is read, or is there and may not be replaced."""
-    if source != PIPE and target.exists() and target.resolve() == Path(source).resolve():
+    if target is None or target == PIPE or "://" in target:
+        return
+    path = Path(target)
+    if source != PIPE and path.exists() and path.resolve() == Path(source).resolve():
         raise AnonymizerError(
             "the source and the target are one file",
             hint="the original is not replaced: name another",
         )
-    refuse_existing(target, force=force)
+    refuse_existing(path, force=force)
 
 
 def _masked(request: Request, source: Container, target: str) -> Tally:
@@ -91,17 +100,37 @@ def _text(request: Request, source: Container, target: str) -> Tally:
     """Mask a dump that is one text, or that a database writes as one."""
     tally = Tally()
     # What is written to is around what is read: what is cut off must not be completed.
+    if isinstance(source, TextFile):
+        _refuse_kind(source.format, target)
     with _written(request, target) as write, _read(request, source) as (format_, stream):
-        pieces = format_.pieces(stream)
+        _refuse_kind(format_, target)
+        known = Described()
+        pieces = format_.pieces(stream, known)
         for text in texts(pieces, request.engine, tally, jobs=request.jobs):
             write(text)
+        request.learned(schema_of(known))
     return tally
+
+
+def _refuse_kind(format_: Format, target: str) -> None:
+    """Raise AnonymizerError where *target* is a database of another kind than the dump."""
+    if "://" not in target:
+        return
+    from anonymizer import live
+
+    url = live.read_url(target)
+    if format_.name not in live.database_of(url).names:
+        raise AnonymizerError(
+            f"the dump is of {format_.name}, and the target of {url.get_backend_name()}",
+            hint="name a file, or a database of the kind of the dump",
+        )
 
 
 def _archive(request: Request, source: Archive, target: str) -> Tally:
     from anonymizer.dumps import pg_custom
 
     tally = Tally()
+    request.learned(source.schema())
     size = source.path.stat().st_size
 
     def masked(pieces: Iterator[Piece]) -> Iterable[Text]:
@@ -112,7 +141,7 @@ def _archive(request: Request, source: Archive, target: str) -> Tally:
         source.path.open("rb") as file,
         shown(file, size=size, title="masking") as read,
     ):
-        pg_custom.rewrite(read, write, masked)
+        pg_custom.rewrite(read, write, masked, source.plain)
     return tally
 
 
@@ -133,11 +162,12 @@ def _folder(request: Request, source: Folder, target: str) -> Tally:
     from anonymizer.dumps import pg_directory
 
     tally, path = Tally(), _path(target, "a folder")
+    request.learned(source.schema())
     jobs, by_piece = request.jobs, 1
-    if jobs > 1 and _has_giant(pg_directory.data_files(source.path), jobs):
+    if jobs > 1 and _has_giant(pg_directory.data_files(source.path, source.plain), jobs):
         jobs, by_piece = by_piece, jobs
     one = _OneFile(request.engine, by_piece)
-    for each in pg_directory.rewrite(source.path, path, one, jobs=jobs):
+    for each in pg_directory.rewrite(source.path, path, one, jobs=jobs, plain=source.plain):
         tally.join(each)
     return tally
 
@@ -152,6 +182,7 @@ def _file(request: Request, source: SQLiteFile, target: str) -> Tally:
     from anonymizer.sqlite.file import rewrite_file
 
     tally, path = Tally(), _path(target, "a file of SQLite")
+    request.learned(source.schema())
     with ticking(source.path.stat().st_size, title="masking") as tick:
         notes = rewrite_file(
             source.path, path, request.engine, tally, force=request.force, tick=tick
@@ -166,11 +197,13 @@ def _database(request: Request, source: Database, target: str) -> Tally:
 
     tally = Tally()
 
-    def masked(read: BinaryIO, write: BinaryIO) -> None:
-        with opened_text(read) as (format_, stream):
-            pieces = format_.pieces(stream)
+    def masked(read: BinaryIO, write: Sink) -> None:
+        with opened_text(read, request.keep) as (format_, stream):
+            known = Described()
+            pieces = format_.pieces(stream, known)
             for text in texts(pieces, request.engine, tally, jobs=request.jobs):
                 write.write(text)
+            request.learned(schema_of(known))
 
     live.copy_live(source.url, live.read_url(target), masked, note=request.note)
     return tally
@@ -184,7 +217,7 @@ def _read(request: Request, source: Container) -> Iterator[tuple[Format, BinaryI
         with (
             source.path.open("rb") as file,
             shown(file, size=size, title="masking") as read,
-            opened_text(read) as opened,
+            opened_text(read, request.keep) as opened,
         ):
             yield opened
         return
@@ -196,7 +229,7 @@ def _read(request: Request, source: Container) -> Iterator[tuple[Format, BinaryI
     with (
         live_or_not as packed,
         shown(packed, size=None, title="masking") as read,
-        opened_text(read) as opened,
+        opened_text(read, request.keep) as opened,
     ):
         yield opened
 
@@ -207,7 +240,7 @@ def _written(request: Request, target: str) -> Iterator[Callable[[Text], object]
     if "://" in target:
         from anonymizer import live
 
-        with live.loaded(live.read_url(target)) as database:
+        with live.loaded(live.read_url(target), note=request.note) as database:
             yield database.write
         return
     with _raw(request, target) as file, writing(file, method_for(Path(target))) as writer:

@@ -60,6 +60,7 @@ SCHEMA: Mapping[str, Any] = {
         ended=_MOMENT,
         tables=_map_of(_object(rows=_COUNT, columns=_map_of(_COLUMN))),
         dropped={"type": "array", "items": {"type": "string"}},
+        passed={"type": "array", "items": {"type": "string"}},
         one_way={"type": "boolean"},
         scale={"type": "number", "exclusiveMinimum": 0},
     ),
@@ -123,6 +124,8 @@ class Sidecar:
     tables: Mapping[str, TableCount] = field(default_factory=dict)
     dropped: tuple[str, ...] = ()
     """What is not in the output, as "statistics"."""
+    passed: tuple[str, ...] = ()
+    """What passed unchanged and may hold data, as comments."""
     one_way: bool = False
     """Whether nobody has the key any more."""
     scale: float = 1.0
@@ -138,7 +141,8 @@ class Sidecar:
             name: getattr(self, name).astimezone(UTC).isoformat(timespec="seconds")
             for name in ("started", "ended")
         }
-        shown = {"format": FORMAT, **asdict(self), **moments, "dropped": list(self.dropped)}
+        lists = {"dropped": list(self.dropped), "passed": list(self.passed)}
+        shown = {"format": FORMAT, **asdict(self), **moments, **lists}
         return {name: shown[name] for name in SCHEMA["required"]}
 
 
@@ -221,6 +225,7 @@ def _sidecar(said: dict[str, Any]) -> Sidecar:
         "started": datetime.fromisoformat(said["started"]),
         "ended": datetime.fromisoformat(said["ended"]),
         "dropped": tuple(said["dropped"]),
+        "passed": tuple(said.get("passed", ())),
         "tables": tables,
     }
     return Sidecar(**{**said, **read})

@@ -68,6 +68,7 @@ ANONYMIZER_LAYERS = (
     "pools",
     "masks",
     "finding",
+    "passed",
     "schema",
     "models",
     "policy",

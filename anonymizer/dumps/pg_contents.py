@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, BinaryIO
 from anonymizer.column import TableName
 from anonymizer.dumps import ARCHIVE
 from anonymizer.dumps.compression import Method
-from anonymizer.dumps.pg_schema import Described, learn
+from anonymizer.dumps.described import Described
+from anonymizer.dumps.pg_schema import learn
 from anonymizer.dumps.pg_split import statements_in
 from anonymizer.dumps.pg_statement import turns_escapes
 from anonymizer.errors import DumpError
@@ -102,6 +103,7 @@ class Contents:
             found.default = each.table.schema or None
             for statement in statements_in(each.definition + b"\n" + each.copy):
                 learn(statement, found)
+        found.default = None
         return found
 
 

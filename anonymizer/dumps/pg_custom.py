@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from anonymizer.dumps.base import Piece
+    from anonymizer.dumps.described import Described
     from anonymizer.dumps.pg_archive import Mask
     from anonymizer.dumps.pg_contents import Entry
-    from anonymizer.dumps.pg_schema import Described
 
 DATA, LARGE_OBJECTS = b"\1", b"\3"
 """Types of data."""

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
     from anonymizer.column import TableName
     from anonymizer.dumps.base import Piece
+    from anonymizer.dumps.described import Described
     from anonymizer.dumps.pg_archive import DataReading, Mask
     from anonymizer.dumps.pg_contents import Contents
-    from anonymizer.dumps.pg_schema import Described
 
 CONTENTS = "toc.dat"
 _PACKED = (Method.NONE, Method.GZIP, Method.LZ4, Method.ZSTD)

@@ -11,13 +11,10 @@ from typing import TYPE_CHECKING
 
 from anonymizer.column import TableName
 from anonymizer.dumps.pg_split import tokens
+from anonymizer.passed import LARGE_OBJECTS, PASSWORDS, STATISTICS, to_keep
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
-
-LARGE_OBJECTS, STATISTICS, PASSWORDS = "large objects", "statistics", "passwords"
-KEEPABLE = (LARGE_OBJECTS, STATISTICS, PASSWORDS)
-"""What is refused unless it is decided that it passes as it is."""
 
 NAME = rb'(?:"(?:[^"]|"")+"|[A-Za-z_\x80-\xff][\w$\x80-\xff]*)'
 _LEAD = re.compile(rb"(?:\s++|--[^\n]*+(?:\n|\Z)|/\*.*?\*/)*+", re.DOTALL)
@@ -73,8 +70,10 @@ class _Holder:
 
 LARGE_OBJECTS_REFUSED = Refusal(
     problem="large objects hold data that no mask reads",
-    hint="dump without them (pg_dump --no-blobs), or decide to keep large objects",
+    hint=f"dump without them (pg_dump --no-blobs), or {to_keep(LARGE_OBJECTS)}",
 )
+_LOGIN = r"\bOPTIONS\s*\(.*(?:pass|secret|token|credential|private|key\b|\bpwd|://[^'\s/]*@)"
+"""Options by whose names or values one gets in somewhere."""
 _HOLDERS = (
     _Holder(
         pattern=re.compile(rb"SELECT\s+pg_catalog\.(?:lo_\w+|lowrite|loread)\s*\(", re.IGNORECASE),
@@ -89,20 +88,35 @@ _HOLDERS = (
         what=STATISTICS,
         refusal=Refusal(
             problem="statistics hold the most common values of columns",
-            hint="dump without them (pg_dump --no-statistics), and ANALYZE after the restore",
+            hint="dump without them (pg_dump --no-statistics), and ANALYZE after the restore; or "
+            + to_keep(STATISTICS),
         ),
     ),
-    _Holder(
-        pattern=re.compile(
-            rb"(?:CREATE|ALTER)\s+(?:ROLE|USER|GROUP|SUBSCRIPTION|SERVER)\s"
-            rb".*\bpassword[\"\s]*(?:'|=)",
-            re.IGNORECASE | re.DOTALL,
-        ),
-        what=PASSWORDS,
-        refusal=Refusal(
-            problem="a password, or the hash of one, is in a statement",
-            hint="dump without them (pg_dumpall --no-role-passwords), or decide to keep passwords",
-        ),
+    *(
+        _Holder(
+            pattern=re.compile(
+                rb"(?:CREATE|ALTER)\s+(?:%b)" % pattern.encode(), re.IGNORECASE | re.DOTALL
+            ),
+            what=PASSWORDS,
+            refusal=Refusal(problem=problem, hint=f"{cure}, or {to_keep(PASSWORDS)}"),
+        )
+        for pattern, problem, cure in (
+            (
+                rf"USER\s+MAPPING\s.*\bOPTIONS\b|(?:SERVER|FOREIGN\s+TABLE)\s.*{_LOGIN}",
+                "the options for a foreign server may hold a password",
+                "drop them in a copy of the database and dump that",
+            ),
+            (
+                r"SUBSCRIPTION\s.*\bCONNECTION\b",
+                "the connection of a subscription may hold a password",
+                "dump without them (pg_dump --no-subscriptions)",
+            ),
+            (
+                r"(?:ROLE|USER|GROUP)\s.*\bpassword[\"\s]*(?:'|=)",
+                "a password, or the hash of one, is in a statement",
+                "dump without them (pg_dumpall --no-role-passwords)",
+            ),
+        )
     ),
 )
 
