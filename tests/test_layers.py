@@ -86,6 +86,7 @@ ANONYMIZER_LAYERS = (
     "masking",
     "sidecar",
     "record",
+    "structure",
     "scale",
     "fidelity",
     "proof",

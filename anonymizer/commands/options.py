@@ -14,12 +14,13 @@ from anonymizer.container import PIPE, container
 from anonymizer.errors import PolicyError, SecretError
 from anonymizer.key import Key
 from anonymizer.models import Models
-from anonymizer.plan import make_plan
+from anonymizer.plan import make_plan, outline
 from anonymizer.policy.decisions import Decisions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from anonymizer.column import Table
     from anonymizer.plan import Plan
     from anonymizer.schema import Schema
     from anonymizer.settings import Settings
@@ -70,6 +71,14 @@ def said(settings: Settings, places: tuple[str, ...], path: Path | None) -> Said
         )
     found = models.load(*places, root=settings.root) if places else Models.of(sa.MetaData())
     return Said(models=found, decisions=Decisions() if path is None else policy.read(path))
+
+
+def tables(settings: Settings, places: tuple[str, ...], path: Path | None) -> tuple[Table, ...]:
+    """Return the tables that models and a policy know, if there are any, decided on or not."""
+    if not (places or path or settings.models or settings.policy):
+        return ()
+    found = said(settings, places, path)
+    return outline(found.models, found.decisions).plan.tables
 
 
 def schema(database: str | None, dump: str | None) -> Schema | None:
