@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from anonymizer.fidelity.profile import FanOut, Figures, TableFigures
 
 SIGMAS = 3
+LEAST_COMPRESSED = 0.02
+"""Of a byte: what compresses to nearly nothing is not told apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +107,10 @@ class _Comparison:
         moved = _moved(old.lengths, new.lengths)
         yield from self._difference(name, "lengths", 0.0, moved, may.lengths)
         yield from self._share(name, "bytes", old.bytes, new.bytes, may.bytes)
-        yield from self._share(name, "compressed", old.compressed, new.compressed, may.compressed)
+        if abs(new.compressed - old.compressed) > LEAST_COMPRESSED:
+            yield from self._share(
+                name, "compressed", old.compressed, new.compressed, may.compressed
+            )
         yield from self._distinct(name, old.distinct, new.distinct)
 
     def _distinct(self, name: str, old: int, new: int) -> Iterator[Drift]:
