@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from anonymizer.fidelity.profile import FanOut, Figures, TableFigures
 
 WIDTH = 80
-_NAME = 20
+_NAME = 18
 _SHARES = frozenset({"nulls", "top", "lengths", "order"})
 """Figures whose limit is a difference."""
 _WHOLE = frozenset({"rows", "distinct", "fan-out most"})

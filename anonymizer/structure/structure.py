@@ -33,12 +33,16 @@ class TableDraft:
 
     def named_in(self, expression: str) -> tuple[str, ...]:
         """Return the columns that *expression*, SQL, names."""
-        words = {each.lower() for each in _WORD.findall(expression)}
-        return tuple(each for each in self.columns if each.lower() in words)
+        text = expression.lower()
+        words = set(_WORD.findall(text))
+        odd = (each for each in self.columns if not _WORD.fullmatch(each) and each.lower() in text)
+        return (*(each for each in self.columns if each.lower() in words), *odd)
 
     def table(self, name: TableName) -> Table:
         """Return the table; its first key may not be NULL."""
-        keys = tuple(dict.fromkeys(key for key in self.keys if set(key) <= set(self.columns)))
+        keys = tuple(
+            dict.fromkeys(key for key in self.keys if key and set(key) <= set(self.columns))
+        )
         single = {key[0] for key in keys if len(key) == 1}
         columns = tuple(
             Column(
