@@ -68,7 +68,7 @@ class Rescaler:
 
     def _touches(self, name: TableName) -> bool:
         """Return whether anything becomes of the rows of a table."""
-        return len(self.scaler.copies_of(name)) > 1 or bool(self.scaler.needs(name))
+        return len(self.scaler.copies_of(name)) > 1 or not self.scaler.is_whole(name, 0)
 
     def _copied(self, read_: _Read, frame: _Frame, copy: int) -> bytes | memoryview:
         """Return the text of the rows that are in *copy*."""

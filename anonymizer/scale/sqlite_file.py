@@ -1,8 +1,8 @@
 """A SQLite file, scaled: tables are filled anew from the original, which is only read.
 
-It begins as a copy, so that its settings and its schema are those of the original. Rows go
-through SQLite's own INSERT … SELECT, as many times as there are copies: columns that do not
-change never leave it. At the end it is written once more, without what was in free pages.
+It begins as a copy without free pages, whose settings and schema are those of the original.
+Rows of further copies go through SQLite's own INSERT … SELECT: columns that do not change
+never leave it. Where rows went, it is written once more, so that nothing of them is left.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -65,13 +65,15 @@ def rewrite(
             for each in job.run():
                 note(each)
             connection.execute("DETACH source")
-            connection.execute("VACUUM")
+            if job.dropped:
+                connection.execute("VACUUM")
     return job.rows
 
 
 def _copy(source: Path, aside: Path) -> None:
-    with closing(_connected(source, "?mode=ro")) as original, closing(_connected(aside)) as copy:
-        original.backup(copy)
+    with closing(_connected(source, "?mode=ro")) as original:
+        original.execute("VACUUM INTO ?", (str(aside),))
+    with closing(_connected(aside)) as copy:
         # One in WAL mode would write beside itself.
         copy.execute("PRAGMA journal_mode = DELETE")
 
@@ -88,6 +90,7 @@ class _Job:
         self, connection: sqlite3.Connection, structure: Structure, scaler: Scaler
     ) -> None:
         self.rows: Counter[TableName] = Counter()
+        self.dropped = False
         self._connection, self._scaler = connection, scaler
         self._tables = structure.tables
 
@@ -145,13 +148,16 @@ class _Job:
             self._connection.text_factory = str
 
     def _fill(self, table: Table, seen: Seen) -> None:
+        """Write the rows of all copies; where the first is whole, it is there already."""
         name = table.name
         copies = self._scaler.copies_of(name)
-        if len(copies) == 1 and not self._scaler.needs(name):
+        if self._scaler.is_whole(name, 0):
+            copies = copies[1:]
             counting = f"SELECT count(*) FROM main.{quoted(name.name)}"  # noqa: S608
             (self.rows[name],) = self._connection.execute(counting).fetchone()
-            return
-        self._connection.execute(f"DELETE FROM main.{quoted(name.name)}")  # noqa: S608
+        else:
+            self._connection.execute(f"DELETE FROM main.{quoted(name.name)}")  # noqa: S608
+            self.dropped = True
         for copy in copies:
             self._insert(table, copy, seen)
 
@@ -166,12 +172,15 @@ class _Job:
             self._connection.create_function(function, 0, give)
         names = ", ".join([*number, *map(quoted, shape.columns)])
         chosen = ", ".join([*number, *values])
+        statement = (
+            f"INSERT INTO main.{quoted(name.name)} ({names}) SELECT {chosen}"  # noqa: S608
+            f" FROM source.{quoted(name.name)} NOT INDEXED"
+        )
+        if not self._scaler.is_whole(name, copy):
+            statement += f" WHERE {_KEEP}()"
         try:
             with self._reading():
-                inserted = self._connection.execute(
-                    f"INSERT INTO main.{quoted(name.name)} ({names}) SELECT {chosen}"  # noqa: S608
-                    f" FROM source.{quoted(name.name)} NOT INDEXED WHERE {_KEEP}()"
-                )
+                inserted = self._connection.execute(statement)
         except sqlite3.Error:
             if feed.error is None:
                 raise
@@ -231,19 +240,18 @@ class _Feed:
         held: dict[str, list[Value]] = {name: [] for name in self._changed}
         stays: list[bool] = []
 
-        def keep() -> int:
-            if not stays:
-                part, originals = next(parts)
-                try:
-                    self._read(part, originals, stays, held)
-                except DumpError as error:
-                    self.error = error
-                    raise
-            return int(stays.pop())
+        def taker(waiting: list[Any]) -> Callable[[], Value]:
+            def take() -> Value:
+                if not waiting:  # what was read for one was read for all
+                    self._read(*next(parts), stays, held)
+                value: Value = waiting.pop()
+                return value
 
-        yield _KEEP, keep
+            return take
+
+        yield _KEEP, taker(stays)
         for name, function in self._changed.items():
-            yield function, held[name].pop
+            yield function, taker(held[name])
 
     def _read(
         self,
@@ -254,16 +262,20 @@ class _Feed:
     ) -> None:
         """Take the next rows, the last of them first: what is at the end of a list is taken."""
         name = self._table.name
-        kept = self._scaler.keep(name, self._copy, part, self._seen)
-        new = self._scaler.columns(name, self._copy, part, self._seen)
+        try:
+            kept = self._scaler.keep(name, self._copy, part, self._seen)
+            new = self._scaler.columns(name, self._copy, part, self._seen)
+        except DumpError as error:
+            self.error = error
+            raise
         which = np.flatnonzero(kept.rows)[::-1]
-        stays += kept.rows[::-1].tolist()
+        if not self._scaler.is_whole(name, self._copy):
+            stays += kept.rows[::-1].tolist()
         for column, values in held.items():
             old = [originals[column][row] for row in which]
-            written = (
-                from_cells(new[column].take(which), old, column) if column in new else list(old)
-            )
+            written = from_cells(new[column].take(which), old, column) if column in new else old
             if column in kept.emptied:
                 gone = kept.emptied[column][which]
-                written = [None if none else each for each, none in zip(written, gone, strict=True)]
+                pairs = zip(written, gone, strict=True)
+                written = [None if none else each for each, none in pairs]
             values += written
