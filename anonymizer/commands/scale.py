@@ -126,6 +126,9 @@ def _lines(outcome: Outcome, seconds: float) -> Iterator[str]:
         yield f"{table}: {before:,} -> {outcome.after[table]:,} rows" + (
             f", {what}" if what else ""
         )
+    for column, rule in sorted(outcome.keys.items()):
+        if rule != "shift":
+            yield f"{column}: other values in each copy ({rule})"
     before, after = sum(outcome.before.values()), sum(outcome.after.values())
     yield f"{before:,} -> {after:,} rows in {seconds:.1f} s"
 
@@ -133,6 +136,7 @@ def _lines(outcome: Outcome, seconds: float) -> Iterator[str]:
 def _as_json(outcome: Outcome, seconds: float) -> dict[str, Any]:
     return {
         "seconds": round(seconds, 3),
+        "keys": outcome.keys,
         "tables": {
             str(table): {
                 "before": before,

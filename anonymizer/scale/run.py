@@ -91,11 +91,21 @@ class Outcome:
         return "whole" if roles and name in roles.whole else ""
 
     @property
+    def keys(self) -> Mapping[str, str]:
+        """The columns whose values are others in each copy, and by what rule."""
+        return {
+            f"{table}.{column}": move.rule
+            for move in self.scaler.multiplier.moves
+            for table, columns in move.columns.items()
+            for column in columns
+        }
+
+    @property
     def digest(self) -> str:
         """SHA-256 of what was decided on tables and keys, in hexadecimal."""
         roles = sorted((str(name), self.role(name)) for name in self.before)
-        moves = sorted((*map(str, each.name), each.rule) for each in self.scaler.multiplier.moves)
-        return hashlib.sha256(json.dumps([roles, moves]).encode()).hexdigest()
+        decided = json.dumps([roles, sorted(self.keys.items())])
+        return hashlib.sha256(decided.encode()).hexdigest()
 
 
 def scale(request: Request) -> Outcome:

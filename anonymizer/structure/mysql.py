@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import sqlalchemy as sa
 from sqlalchemy.dialects.mysql.base import MySQLDialect
 from sqlalchemy.dialects.mysql.reflection import MySQLTableDefinitionParser
 
@@ -49,7 +51,10 @@ class MySQL:
 
     def _see_table(self, name: TableName, found: re.Match[bytes]) -> None:
         text = found["create"].decode("utf-8", "replace").replace("IF NOT EXISTS ", "", 1)
-        said = _parser(ansi=found["table"].startswith(b'"')).parse(text, None)
+        with warnings.catch_warnings():
+            # A type that it does not know is one that nothing is done to.
+            warnings.simplefilter("ignore", sa.exc.SAWarning)
+            said = _parser(ansi=found["table"].startswith(b'"')).parse(text, None)
         draft = self._drafts[name] = TableDraft()
         for column in said.columns:
             draft.columns[column["name"]] = facts_of(column["type"]), bool(column["nullable"])

@@ -10,6 +10,7 @@ from anonymizer.column import Reference
 from anonymizer.dumps.pg_schema import Described, learn
 from anonymizer.dumps.pg_split import statements_in
 from anonymizer.dumps.pg_statement import NAME, TABLE, name_of
+from anonymizer.errors import DumpError
 from anonymizer.plan.kinds import facts_of_name
 from anonymizer.structure.structure import Structure, TableDraft, folded
 
@@ -90,6 +91,12 @@ class PostgreSQL:
 
     def take_table(self, found: re.Match[bytes], table: TableName, _known: _Counts) -> None:
         """Take note of what a table does not let be NULL, and how it is parted."""
+        if table in self._never:
+            raise DumpError(
+                "the table is made twice: this is a dump of several databases",
+                table=str(table),
+                hint="dump each database on its own, with pg_dump",
+            )
         never = (name_of(each["column"]) for each in _NOT_NULL.finditer(found.string))
         self._never.setdefault(table, set()).update(never)
         if parted := _PARTED.search(found.string):
