@@ -90,7 +90,7 @@ def profiles(container: Container) -> Profiles:
     structure = survey(container, count=False).structure
     profilers = {table.name: Profiler(table, _KEY) for table in structure.tables}
     for part in container.parts(structure):
-        if isinstance(part, Text):
+        if isinstance(part, Text) or part.table in structure.own:
             continue
         table = structure.find(part.table)
         if table is None:

@@ -53,6 +53,8 @@ class Rescaler:
 
         Raises DumpError for rows that cannot be read, PolicyError for a table that nobody knows.
         """
+        if rows.table in self.structure.own:
+            return rows.data
         table = known(self.structure, rows)
         block = parsed(rows)
         self.rows[table.name] += 0
@@ -160,6 +162,8 @@ def look(structure: Structure, scaler: Scaler, rows: Rows) -> tuple[TableName, G
 
     It is their table, what was seen of them, and how many they are.
     """
+    if rows.table in structure.own:
+        return None
     table = known(structure, rows)
     if table.name not in scaler.looks:
         return None

@@ -125,6 +125,9 @@ def scale(request: Request) -> Outcome:
         written = _file(request, found, structure, scaler)
     else:
         seen = _learnt(found, structure, scaler, rows)
+        if structure.own:
+            names = ", ".join(sorted(map(str, structure.own)))
+            request.note(f"indexes of text are as they were, make them anew: {names}")
         job = _Job(structure=structure, scaler=scaler, seen=seen)
         job.write(request, found)
         written = job.rows

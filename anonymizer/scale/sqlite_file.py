@@ -28,17 +28,11 @@ if TYPE_CHECKING:
 
     from anonymizer.column import Table, TableName
     from anonymizer.scale.scaler import Scaler, Seen
-    from anonymizer.sqlite.schema import Entry
     from anonymizer.sqlite.values import Value
     from anonymizer.structure import Structure
 
 BATCH = 8192
-_SETTINGS = {
-    "journal_mode": "OFF",
-    "synchronous": "OFF",
-    "cache_size": -32768,
-    "foreign_keys": "OFF",
-}
+_SETTINGS = {"journal_mode": "OFF", "synchronous": "OFF", "cache_size": -32768}
 _KEEP = "scaled_keep"
 
 
@@ -60,13 +54,19 @@ def rewrite(
         with closing(_connected(aside)) as connection:
             connection.execute("ATTACH ? AS source", (f"{source.absolute().as_uri()}?mode=ro",))
             for name, value in _SETTINGS.items():
-                connection.execute(f"PRAGMA {name} = {value}")
+                connection.execute(f"PRAGMA main.{name} = {value}")
+            connection.execute("PRAGMA foreign_keys = OFF")
             job = _Job(connection, structure, scaler)
             for each in job.run():
                 note(each)
+            (journal,) = connection.execute("PRAGMA source.journal_mode").fetchone()
             connection.execute("DETACH source")
             if job.dropped:
                 connection.execute("VACUUM")
+                # It numbers rows anew that have no number of their own: indexes of text go by it.
+                job.index_texts()
+            if journal == "wal":
+                connection.execute("PRAGMA main.journal_mode = WAL")
     return job.rows
 
 
@@ -108,7 +108,8 @@ class _Job:
         self._count_on(seen)
         for each in sorted(aside, key=lambda entry: entry.type == "trigger"):
             self._connection.execute(each.sql or "")
-        yield from self._virtual(entries)
+        for name in self.index_texts():
+            yield f"the virtual table {name} is as it was: its rows were not scaled"
         self._connection.execute("COMMIT")
         if any(each.name == STATISTICS for each in entries):
             self._connection.execute("ANALYZE main")
@@ -205,16 +206,18 @@ class _Job:
                 "UPDATE main.sqlite_sequence SET seq = ? WHERE name = ?", (last, name)
             )
 
-    def _virtual(self, entries: Sequence[Entry]) -> Iterator[str]:
-        """Make indexes of text anew where their text is that of a table; yield what is left."""
-        for each in entries:
+    def index_texts(self) -> Sequence[str]:
+        """Make indexes of text anew where their text is that of a table; return what is left."""
+        left = []
+        for each in read_entries(self._connection, "main"):
             if not each.module:
                 continue
             if each.module.startswith("fts") and each.options.get("content"):
                 table = quoted(each.name)
                 self._connection.execute(f"INSERT INTO {table}({table}) VALUES ('rebuild')")  # noqa: S608
             else:
-                yield f"the virtual table {each.name} is as it was: its rows were not scaled"
+                left.append(each.name)
+        return left
 
 
 class _Feed:

@@ -10,14 +10,20 @@ from typing import TYPE_CHECKING
 
 from anonymizer.column import Kind, Reference, TableName
 from anonymizer.plan.kinds import facts_of_name
+from anonymizer.sqlite.schema import Entry, read_entries
+from anonymizer.sqlite.virtual import shadows
 from anonymizer.structure.structure import Structure, TableDraft
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 _MADE = re.compile(rb"\s*CREATE\s+(?:TABLE|UNIQUE\s+INDEX)\b", re.IGNORECASE)
 _NOISE = re.compile(rb"\A(?:\s+|--[^\n]*\n|/\*.*?\*/)*", re.DOTALL)
 _COUNTS = re.compile(r"\bAUTOINCREMENT\b", re.IGNORECASE)
+_VIRTUAL = re.compile(
+    rb"VALUES\('table','((?:[^']|'')+)','(?:[^']|'')+',0,'(CREATE VIRTUAL (?:[^']|'')*)'\)",
+    re.IGNORECASE,
+)
 _BITS = 64
 _TABLES = (
     "SELECT name, sql FROM sqlite_master WHERE type = 'table' AND substr(name, 1, 7) <> 'sqlite_'"
@@ -30,9 +36,14 @@ class SQLite:
     """Makes the empty tables of a dump in memory, and looks at them."""
 
     _statements: list[bytes] = field(default_factory=list)
+    _virtual: list[Entry] = field(default_factory=list)
 
     def see(self, text: bytes) -> None:
         """Take note of the tables and keys that *text*, whole statements, makes."""
+        for name, sql in _VIRTUAL.findall(text):
+            said = [each.replace(b"''", b"'").decode("utf-8", "replace") for each in (name, sql)]
+            entry = Entry(rowid=0, type="table", name=said[0], table=said[0], root=0, sql=said[1])
+            self._virtual.append(entry)
         held = b""
         for part in text.split(b";")[:-1]:
             held += part + b";"
@@ -48,18 +59,24 @@ class SQLite:
             for each in self._statements:
                 with suppress(sqlite3.Error, UnicodeDecodeError):
                     connection.execute(each.decode())
-            return structure_of(connection)
+            return structure_of(connection, self._virtual)
 
 
-def structure_of(connection: sqlite3.Connection) -> Structure:
-    """Return the structure of the database behind *connection*, but for virtual tables."""
-    tables = dict(connection.execute(_TABLES).fetchall())
+def structure_of(connection: sqlite3.Connection, more: Sequence[Entry] = ()) -> Structure:
+    """Return the structure of the database behind *connection*, but for virtual tables.
+
+    *more* are virtual tables that it has not.
+    """
+    own = shadows([*read_entries(connection, "main"), *more])
+    found = connection.execute(_TABLES).fetchall()
+    tables = {name: sql for name, sql in found if name not in own}
     drafts = {name: _draft(connection, name) for name in tables}
     lower = {name.lower(): name for name in tables}
     for name, draft in drafts.items():
         draft.references += _references(connection, name, drafts, lower)
     return Structure(
         tables=tuple(draft.table(TableName(None, name)) for name, draft in drafts.items()),
+        own=frozenset(TableName(None, name) for name in own),
         counters={
             TableName(None, name): drafts[name].keys[0][0]
             for name, sql in tables.items()

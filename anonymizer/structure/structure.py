@@ -77,6 +77,8 @@ class Structure:
     """PostgreSQL's sequences, and the columns that they number."""
     counters: Mapping[TableName, str] = field(default_factory=dict)
     """Columns that MySQL and SQLite number."""
+    own: frozenset[TableName] = frozenset()
+    """Tables that the database fills for others, as those of an index of text: left as they are."""
     fold: bool = False
     """Whether the database compares text without regard to case."""
     _found: dict[TableName, Table] = field(default_factory=dict, repr=False, compare=False)

@@ -109,6 +109,8 @@ def survey(container: Container, *, count: bool = True) -> Survey:
     structure = gatherer.structure()
     counts: Counter[TableName] = Counter({table.name: 0 for table in structure.tables})
     for name, number in rows.items():
+        if name in structure.own:
+            continue
         counts[structure.whole(name)] += number
     return Survey(structure=structure, rows=dict(counts))
 

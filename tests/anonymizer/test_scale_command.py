@@ -222,6 +222,48 @@ def test_a_pipe_is_written_and_not_read(sqlite: Path, tmp_path: Path) -> None:
     assert b"more than one reading" in refused.stderr
 
 
+ODD = """
+PRAGMA page_size = 1024; PRAGMA encoding = 'UTF-16le'; PRAGMA user_version = 7;
+CREATE TABLE "We ird" ("a b" INTEGER PRIMARY KEY AUTOINCREMENT, t TEXT UNIQUE, up AS (upper(t)));
+CREATE TABLE pairs (k TEXT, n, PRIMARY KEY (k, n)) WITHOUT ROWID;
+CREATE TABLE docs (title TEXT, body);
+CREATE VIRTUAL TABLE words USING fts5(title, body, content='docs');
+CREATE TRIGGER stop BEFORE DELETE ON docs BEGIN SELECT RAISE(ABORT, 'no'); END;
+CREATE VIEW seen AS SELECT k FROM pairs;
+CREATE INDEX half ON docs (title) WHERE body > 3;
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 900)
+  INSERT INTO docs SELECT 'title ' || i, CASE i % 4 WHEN 0 THEN i WHEN 1 THEN x'00ff' END FROM n;
+INSERT INTO "We ird" SELECT rowid * 3, title || char(10) FROM docs;
+INSERT INTO pairs SELECT title, rowid / 2.0 FROM docs;
+INSERT INTO words (words) VALUES ('rebuild');
+ANALYZE;
+"""
+
+
+@FACTORS
+def test_a_sqlite_file_with_all_that_there_is(tmp_path: Path, factor: float) -> None:
+    source, target = tmp_path / "in.db", tmp_path / "out.db"
+    with closing(sqlite3.connect(source)) as connection:
+        connection.executescript(ODD)
+    assert scaled(source, target, factor, "--small", "0") == 0
+    with closing(sqlite3.connect(target)) as connection:
+        connection.execute("INSERT INTO words (words, rank) VALUES ('integrity-check', 1)")
+        for question, answer in (
+            ("PRAGMA integrity_check", "ok"),
+            ("PRAGMA encoding", "UTF-16le"),
+            ("PRAGMA user_version", 7),
+            ("SELECT count(DISTINCT typeof(body)) FROM docs", 3),
+            ("SELECT count(*) FROM sqlite_stat1 WHERE tbl = 'pairs'", 1),
+        ):
+            assert connection.execute(question).fetchone() == (answer,)
+        counts = "SELECT (SELECT count(*) FROM docs), (SELECT count(*) FROM seen), last.seq"
+        docs, pairs, last = connection.execute(f"{counts} FROM sqlite_sequence last").fetchone()
+        assert 0.75 * factor < docs / 900 < 1.25 * factor
+        assert 0.75 * factor < pairs / 900 < 1.25 * factor
+        assert last >= connection.execute('SELECT max("a b") FROM "We ird"').fetchone()[0]
+        assert len(connection.execute("SELECT 1 FROM sqlite_master").fetchall()) == 16
+
+
 PARTED = """
 CREATE TABLE events (id int PRIMARY KEY, at date) PARTITION BY RANGE (id);
 CREATE TABLE events_a PARTITION OF events FOR VALUES FROM (0) TO (10);
