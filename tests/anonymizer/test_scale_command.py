@@ -261,7 +261,10 @@ def test_a_sqlite_file_with_all_that_there_is(tmp_path: Path, factor: float) -> 
         assert 0.75 * factor < docs / 900 < 1.25 * factor
         assert 0.75 * factor < pairs / 900 < 1.25 * factor
         assert last >= connection.execute('SELECT max("a b") FROM "We ird"').fetchone()[0]
-        assert len(connection.execute("SELECT 1 FROM sqlite_master").fetchall()) == 16
+        connection.execute("ATTACH ? AS original", (str(source),))
+        entries = "SELECT type, name, sql FROM {}.sqlite_master"
+        new, old = (set(connection.execute(entries.format(each))) for each in ("main", "original"))
+        assert new == old
 
 
 PARTED = """
