@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 KEY = Key(bytes(range(32)))
 MB = 1_000_000
-ROW_BYTES = 118
+ROW_BYTES = 156
 """Of a row of `chain`, and those that it refers to, about."""
 BLOCK = 20_000
 """Rows of about 50 bytes: a block of 1 MB."""
@@ -151,7 +151,7 @@ def whole_dumps(folder: Path, megabytes: int) -> None:
 
 def _scaled(dump: Path, target: Path, factor: float) -> tuple[str, ...]:
     command = [sys.executable, "-m", "anonymizer", "scale", str(dump), str(target)]
-    command += ["--factor", str(factor), "--seed", "1", "--force", "--no-manifest"]
+    command += ["--factor", str(factor), "--seed", "1", "--force", "--no-manifest", "--json"]
     taken = run(command, stdin=Path(os.devnull), stdout=Path(os.devnull))
     before, after = (each.stat().st_size / MB for each in (dump, target))
     core = (before + after) / taken.cpu_seconds
