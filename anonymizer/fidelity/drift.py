@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from anonymizer.fidelity.profile import FanOut, Figures, TableFigures
 
 SIGMAS = 3
-LEAST_COMPRESSED = 0.02
+LEAST_COMPRESSED = 0.005
 """Of a byte: what compresses to nearly nothing is not told apart."""
 
 
