@@ -21,10 +21,12 @@ from anonymizer.settings import load_settings
 COMMANDS = {
     "check": "Look whether every column has a decision that can be carried out.",
     "diff": "Show some rows before and after.",
+    "fidelity": "Say how alike two dumps are, where the time of a migration depends on it.",
     "key": "Make a secret.",
     "mask": "Mask a dump or a database.",
     "pool": "Freeze the words of a locale.",
     "prove": "Look for masked values of the original in the output.",
+    "scale": "Make a dump smaller or larger, with every key and reference whole.",
     "suggest": "Propose decisions.",
 }
 """Name → help in one line: listing the commands imports none of them."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 from contextlib import contextmanager, nullcontext
@@ -11,24 +10,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from anonymizer.container import (
-    PIPE,
     Archive,
     Database,
     Folder,
     SQLiteFile,
     TextFile,
     container,
-    method_for,
     opened_text,
     schema_of,
 )
-from anonymizer.dumps.compression import writing
 from anonymizer.dumps.described import Described
-from anonymizer.errors import AnonymizerError
 from anonymizer.memory import keep_memory
-from anonymizer.output import refuse_existing, written_aside
 from anonymizer.progress import shown, ticking
 from anonymizer.stream import Tally, texts
+from anonymizer.target import path_of, raw, refuse_kind, refuse_target, written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -76,19 +71,6 @@ def mask(request: Request) -> Tally:
     return _masked(request, found, request.target)
 
 
-def refuse_target(source: str, target: str | None, *, force: bool) -> None:
-    """Raise AnonymizerError where *target* is what is read, or is there and may not be replaced."""
-    if target is None or target == PIPE or "://" in target:
-        return
-    path = Path(target)
-    if source != PIPE and path.exists() and path.resolve() == Path(source).resolve():
-        raise AnonymizerError(
-            "the source and the target are one file",
-            hint="the original is not replaced: name another",
-        )
-    refuse_existing(path, force=force)
-
-
 def _masked(request: Request, source: Container, target: str) -> Tally:
     if isinstance(source, Database) and "://" in target:
         return _database(request, source, target)
@@ -101,9 +83,12 @@ def _text(request: Request, source: Container, target: str) -> Tally:
     tally = Tally()
     # What is written to is around what is read: what is cut off must not be completed.
     if isinstance(source, TextFile):
-        _refuse_kind(source.format, target)
-    with _written(request, target) as write, _read(request, source) as (format_, stream):
-        _refuse_kind(format_, target)
+        refuse_kind(source.format.name, target)
+    with (
+        written(request.target, note=request.note) as write,
+        _read(request, source) as (format_, stream),
+    ):
+        refuse_kind(format_.name, target)
         known = Described()
         pieces = format_.pieces(stream, known)
         for text in texts(pieces, request.engine, tally, jobs=request.jobs):
@@ -112,21 +97,7 @@ def _text(request: Request, source: Container, target: str) -> Tally:
     return tally
 
 
-def _refuse_kind(format_: Format, target: str) -> None:
-    """Raise AnonymizerError where *target* is a database of another kind than the dump."""
-    if "://" not in target:
-        return
-    from anonymizer import live
-
-    url = live.read_url(target)
-    if format_.name not in live.database_of(url).names:
-        raise AnonymizerError(
-            f"the dump is of {format_.name}, and the target of {url.get_backend_name()}",
-            hint="name a file, or a database of the kind of the dump",
-        )
-
-
-def _archive(request: Request, source: Archive, target: str) -> Tally:
+def _archive(request: Request, source: Archive, _target: str) -> Tally:
     from anonymizer.dumps import pg_custom
 
     tally = Tally()
@@ -137,7 +108,7 @@ def _archive(request: Request, source: Archive, target: str) -> Tally:
         return texts(pieces, request.engine, tally, jobs=request.jobs)
 
     with (
-        _raw(request, target) as write,
+        raw(request.target) as write,
         source.path.open("rb") as file,
         shown(file, size=size, title="masking") as read,
     ):
@@ -161,7 +132,7 @@ class _OneFile:
 def _folder(request: Request, source: Folder, target: str) -> Tally:
     from anonymizer.dumps import pg_directory
 
-    tally, path = Tally(), _path(target, "a folder")
+    tally, path = Tally(), path_of(target, "a folder")
     request.learned(source.schema())
     jobs, by_piece = request.jobs, 1
     if jobs > 1 and _has_giant(pg_directory.data_files(source.path, source.plain), jobs):
@@ -181,7 +152,7 @@ def _has_giant(files: Sequence[DataFile], jobs: int) -> bool:
 def _file(request: Request, source: SQLiteFile, target: str) -> Tally:
     from anonymizer.sqlite.file import rewrite_file
 
-    tally, path = Tally(), _path(target, "a file of SQLite")
+    tally, path = Tally(), path_of(target, "a file of SQLite")
     request.learned(source.schema())
     with ticking(source.path.stat().st_size, title="masking") as tick:
         notes = rewrite_file(
@@ -232,44 +203,6 @@ def _read(request: Request, source: Container) -> Iterator[tuple[Format, BinaryI
         opened_text(read, request.keep) as opened,
     ):
         yield opened
-
-
-@contextmanager
-def _written(request: Request, target: str) -> Iterator[Callable[[Text], object]]:
-    """Give what takes the text of a dump: packed as the name of *target* says."""
-    if "://" in target:
-        from anonymizer import live
-
-        with live.loaded(live.read_url(target), note=request.note) as database:
-            yield database.write
-        return
-    with _raw(request, target) as file, writing(file, method_for(Path(target))) as writer:
-        yield writer.write
-
-
-@contextmanager
-def _raw(request: Request, target: str) -> Iterator[BinaryIO]:
-    if target == PIPE:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-    elif request.target is None:
-        with Path(os.devnull).open("wb") as file:
-            yield file
-    else:
-        with written_aside(_path(target, "a file")) as file:
-            yield file
-
-
-def _path(target: str, wanted: str) -> Path:
-    if target == PIPE or ("://" in target and not target.startswith("sqlite://")):
-        raise AnonymizerError(f"what is read becomes {wanted}, which needs a path to be written to")
-    if "://" not in target:
-        return Path(target)
-    from anonymizer import live
-
-    path = live.sqlite_path(live.read_url(target))
-    assert path is not None  # noqa: S101 - it is a URL of SQLite
-    return path
 
 
 _WAYS: dict[type, Callable[[Request, Any, str], Tally]] = {

@@ -6,7 +6,7 @@ import multiprocessing
 import signal
 from collections import deque
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from typing import TYPE_CHECKING, TypeVar
 
 from anonymizer.memory import keep_memory
@@ -29,6 +29,7 @@ def context() -> ForkServerContext:
     """Return what starts them: forked from a process without threads, files and secrets."""
     made = multiprocessing.get_context("forkserver")
     made.set_forkserver_preload([*IMPORTED, SCRIPT])
+    resource_tracker.ensure_running()  # or it is started below, and lets Ctrl-C through again
     # What imports when Ctrl-C comes would say where; who started it says what is left.
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, _CTRL_C)
     try:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 SUFFIX = ".anonymized.json"
+SCALED = ".scaled.json"
+"""End of the name of a manifest, and of that of an output that was scaled and not masked."""
 PACKAGE = "migrator"
 """What is installed, of which anonymizer is a part."""
 
@@ -146,9 +148,9 @@ class Sidecar:
         return {name: shown[name] for name in SCHEMA["required"]}
 
 
-def path_of(output: Path) -> Path:
+def path_of(output: Path, suffix: str = SUFFIX) -> Path:
     """Return where the manifest of *output* is."""
-    return output.with_name(output.name + SUFFIX)
+    return output.with_name(output.name + suffix)
 
 
 def measure(path: Path) -> File:
@@ -170,9 +172,9 @@ def measure(path: Path) -> File:
     )
 
 
-def write(sidecar: Sidecar, output: Path) -> Path:
+def write(sidecar: Sidecar, output: Path, suffix: str = SUFFIX) -> Path:
     """Write *sidecar* beside *output*, aside first, and return where it is."""
-    target = path_of(output)
+    target = path_of(output, suffix)
     with written_aside(target) as file:
         file.write(json.dumps(sidecar.as_json(), indent=2, ensure_ascii=False).encode() + b"\n")
     return target

@@ -14,11 +14,12 @@ import click
 from anonymizer.commands import options
 from anonymizer.container import PIPE
 from anonymizer.engine import Engine
-from anonymizer.masking import Request, mask, refuse_target
+from anonymizer.masking import Request, mask
 from anonymizer.passed import summary
 from anonymizer.plan.held import absent, hide, hold
 from anonymizer.processes import prepare
 from anonymizer.record import Run, is_file, write
+from anonymizer.target import refuse_target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,12 +15,13 @@ from anonymizer.container import Pipe, TextFile, container
 from anonymizer.errors import PolicyError, SecretError, ToolError, UnreadableError
 from anonymizer.key import Key
 from anonymizer.models import Models
-from anonymizer.plan import make_plan
+from anonymizer.plan import make_plan, outline
 from anonymizer.policy.decisions import Decisions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from anonymizer.column import Table
     from anonymizer.plan import Plan
     from anonymizer.schema import Schema
     from anonymizer.settings import Settings
@@ -46,6 +47,11 @@ class Said:
     def keep(self) -> frozenset[str]:
         """What passes although it holds data and is no column."""
         return frozenset(self.reasons)
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """The tables that models and policy know, decided on or not."""
+        return outline(self.models, self.decisions).plan.tables
 
     def plan(self, place: str, schema: str | None = None) -> Plan:
         """Return the plan for the data at *place*; raise PolicyError with all that is wrong.
@@ -120,6 +126,13 @@ def said(settings: Settings, places: tuple[str, ...], path: Path | None) -> Said
     found = models.load(*places, root=settings.root) if places else Models.of(sa.MetaData())
     decided = Decisions() if path is None else policy.read(path)
     return Said(models=found, decisions=decided, kept=settings.keep)
+
+
+def said_if_any(settings: Settings, places: tuple[str, ...], path: Path | None) -> Said:
+    """Return the decisions as `said` does, and none where there are neither models nor a policy."""
+    if places or path or settings.models or settings.policy:
+        return said(settings, places, path)
+    return Said(models=Models.of(sa.MetaData()), decisions=Decisions(), kept=settings.keep)
 
 
 def schema(database: str | None, dump: str | None, keep: frozenset[str]) -> Schema | None:

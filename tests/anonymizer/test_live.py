@@ -201,18 +201,26 @@ def test_a_source_that_dies_is_an_error_and_nothing_is_complete(
 
     def killing(read: BinaryIO, written: Sink) -> None:
         written.write(read.read(4096))
-        (pid,) = [each for each in processes.children(os.getpid()) if "dump" in command(each)]
+        (pid,) = dumping()
         os.kill(pid, signal.SIGKILL)
         pour(read, written)
 
     with pytest.raises(ToolError, match="dump: it was killed"):
         copy_live(source, target, killing, note=print)
     assert_incomplete(target)
-    assert not [each for each in processes.children(os.getpid()) if "dump" in command(each)]
+    assert not dumping()
 
 
-def command(pid: int) -> str:
-    return (processes.PROC / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+def dumping() -> list[int]:
+    """Return the children that run a program which dumps.
+
+    What workers are forked from may be a child of this process as well; it names modules of dumps.
+    """
+    return [each for each in processes.children(os.getpid()) if program(each).endswith("dump")]
+
+
+def program(pid: int) -> str:
+    return (processes.PROC / str(pid) / "comm").read_text().strip()
 
 
 WAITING = """

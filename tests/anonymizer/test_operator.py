@@ -117,14 +117,18 @@ def test_a_fault_of_ours_says_its_place_and_no_value(
     assert "secret" not in error
 
 
-@pytest.mark.parametrize("jobs", ["1", "2"])
-def test_ctrl_c_leaves_no_file_and_no_process(work: Path, jobs: str) -> None:
-    rows = b"".join(b"%d\t%b\n" % (number, b"word " * 20) for number in range(1, 400_000))
-    (work / "in.sql").write_bytes(DUMP % rows)
-    with masking(work, "in.sql", "out.sql", "--jobs", jobs) as process:
+@pytest.mark.parametrize(("jobs", "count"), [("1", 200_000), ("2", 200_000), ("2", 1)])
+def test_ctrl_c_leaves_no_file_and_no_process(work: Path, jobs: str, count: int) -> None:
+    """With many rows workers are there, with one what they are forked from still imports."""
+    rows = b"".join(b"%d\t%b\n" % (number, b"word " * 20) for number in range(count))
+    begin, _, _ = (DUMP % rows).rpartition(b"\\.\n")
+    place = ("-", "out.sql", "--schema", "in.sql", "--jobs", jobs)
+    with masking(work, *place, stdin=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        process.stdin.write(begin)
+        process.stdin.flush()
         while not list(work.glob(".out.sql*.partial")):
-            time.sleep(0.05)
-        time.sleep(1)
+            time.sleep(0.01)
         children = {each: processes.started(each) for each in processes.children(process.pid)}
         os.killpg(process.pid, signal.SIGINT)
         _, error = process.communicate(timeout=20)
