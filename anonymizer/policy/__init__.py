@@ -62,6 +62,8 @@ def read(path: Path) -> Decisions:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise PolicyError(f"{path}: {error}") from error
+    except RecursionError as error:
+        raise PolicyError(f"{path}: it is nested too deeply") from error
     return parse(content, str(path), Lines.of(text))
 
 
