@@ -245,6 +245,11 @@ def _of_database(url: sa.URL) -> Schema:
             f"the database cannot be looked at: {type(error).__name__}",
             hint="look at the URL, and whether the database can be reached",
         ) from None
+    except UnicodeDecodeError:  # SQLite's driver raises it as it is
+        raise DumpError(
+            "the schema of the database cannot be read: a name in it is not UTF-8",
+            hint="it is damaged, as PRAGMA integrity_check may say; or the name has to be changed",
+        ) from None
 
 
 def _schema(found: Described | Mapping[TableName, tuple[str, ...]]) -> Schema:

@@ -13,8 +13,30 @@ from anonymizer.sqlite.virtual import shadows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from anonymizer.sqlite.schema import Entry
+
+
+def refuse_cut(connection: sqlite3.Connection, source: Path, database: str = "main") -> None:
+    """Raise DumpError when the file *source*, which is *database*, ends before its last page.
+
+    SQLite reads zeros there. What is not yet written back from a -wal file may be missing. A
+    transaction has to be open: nobody makes the file longer meanwhile.
+    """
+    wal = source.with_name(source.name + "-wal")
+    if wal.exists() and wal.stat().st_size:
+        return
+    pages, size = (
+        int(connection.execute(f"PRAGMA {database}.{name}").fetchone()[0])
+        for name in ("page_count", "page_size")
+    )
+    found = source.stat().st_size
+    if found < pages * size:
+        raise DumpError(
+            f"{source.name} ends too early: {found:,} bytes, expected {pages * size:,}",
+            hint="it was not copied whole: copy it again",
+        )
 
 
 def compare(connection: sqlite3.Connection, entries: Sequence[Entry]) -> None:

@@ -7,7 +7,7 @@ import random
 import resource
 import sqlite3
 import time
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -148,14 +148,16 @@ KINDS = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def _little_memory() -> Iterator[None]:
-    """Let no test ask for much more memory than there is in use."""
+@contextmanager
+def little_memory() -> Iterator[None]:
+    """Let the body ask for not much more memory than there is in use."""
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     before = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + ROOM, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_AS, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
 
 
 class Trial:
@@ -190,7 +192,7 @@ class Trial:
         plan = self.plan
         self.clear()
         try:
-            with within(HANGS):
+            with within(HANGS), little_memory():
                 if choice.random() < 0.5:
                     plan = self.whole.plan(source)
                 if choice.random() < 0.3:
@@ -305,7 +307,7 @@ def small(choice: random.Random, folder: Path, wrong: dict[str, str]) -> None:
         path.write_bytes(data)
         path.chmod(0o600)
         try:
-            with within(HANGS):
+            with within(HANGS), little_memory():
                 read(path)
         except AnonymizerError as error:
             if "key" in name and CANARY in said_by(error):
