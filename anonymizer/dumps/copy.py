@@ -26,6 +26,7 @@ _SPECIAL = b"\b\f\n\r\t\v\\"
 _TO_ESCAPE = re.compile(rb"[\x08-\x0d\\]")
 _ESCAPED = {value: b"\\" + letter for letter, value in _LETTERS.items()} | {b"\\": b"\\\\"}
 _HEX = b"\\x"
+_OCTAL = (b"0", b"1", b"2", b"3", b"4", b"5", b"6", b"7")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ def _meant(escape: re.Match[bytes]) -> bytes:
         raise DumpError("a value ends with a backslash, which pg_dump never writes")
     if said[:1] == b"x" and len(said) > 1:
         return bytes([int(said[1:], 16)])
-    if said.isdigit():
+    if said[:1] in _OCTAL:
         return bytes([int(said, 8) & 0xFF])
     return _LETTERS.get(said, said)
 

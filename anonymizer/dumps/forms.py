@@ -24,7 +24,7 @@ _BINARY = re.compile(rb"_binary '(.*)'", re.DOTALL)
 _ESCAPED = re.compile(rb"E'(.*)'", re.DOTALL)
 _UNISTR = re.compile(rb"unistr\(" + _STRING + rb"\)", re.DOTALL)
 _REPLACE = re.compile(
-    rb"replace\((?P<text>.*),'(?P<token>[^']*)',char\((?P<code>\d+)\)\)", re.DOTALL
+    rb"replace\((?P<text>.*),'(?P<token>[^']*)',char\((?P<code>\d{1,9})\)\)", re.DOTALL
 )
 _PLAIN = re.compile(_STRING, re.DOTALL)
 
@@ -82,7 +82,7 @@ def _postgresql(found: re.Match[bytes], _kind: Kind, _dialect: Dialect) -> bytes
 
 def _postgresql_escape(found: re.Match[bytes]) -> bytes:
     if code := found[1] or found[2]:
-        return chr(int(code, 16)).encode()
+        return _character(int(code, 16))
     if found[3] or found[4]:
         return bytes([(int(found[3], 16) if found[3] else int(found[4], 8)) & 0xFF])
     return _POSTGRESQL.get(found[5], found[5]) if found[5] else b"'"
@@ -95,15 +95,26 @@ def _unistr(found: re.Match[bytes], _kind: Kind, _dialect: Dialect) -> bytes:
 
 def _sqlite_escape(found: re.Match[bytes]) -> bytes:
     code = found[1] or found[2] or found[3]
-    return chr(int(code, 16)).encode() if code else b"\\"
+    return _character(int(code, 16)) if code else b"\\"
+
+
+def _character(code: int) -> bytes:
+    """Return the character *code* in UTF-8."""
+    try:
+        return chr(code).encode()
+    except (OverflowError, ValueError):
+        raise DumpError("a value with the number of a character that there is not") from None
 
 
 def _replace(found: re.Match[bytes], kind: Kind, dialect: Dialect) -> bytes:
     """Return the text of replace('…','token',char(10)); its first may be such a call as well."""
     inner = found["text"]
     plain = _PLAIN.fullmatch(inner)
-    text = plain[1].replace(b"''", b"'") if plain else meaning(inner, kind, dialect)
-    return text.replace(found["token"], chr(int(found["code"])).encode())
+    try:
+        text = plain[1].replace(b"''", b"'") if plain else meaning(inner, kind, dialect)
+    except RecursionError:
+        raise DumpError("a value in calls of replace without an end") from None
+    return text.replace(found["token"], _character(int(found["code"])))
 
 
 _READERS: tuple[

@@ -205,7 +205,9 @@ def _swallows_rows(text: bytes) -> bool:
     for kind, start, end in tokens(text, 0):
         if kind in _QUOTES:
             # Behind what a wrong quote begins, there is what should stand between two.
-            if text[end : end + 1].isalnum() or (kind == "dollar" and _ROWS.search(text, start, end)):
+            if text[end : end + 1].isalnum() or (
+                kind == "dollar" and _ROWS.search(text, start, end)
+            ):
                 return True
             outside += text[last:start] + b"?"
             last = end

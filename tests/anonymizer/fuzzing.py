@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+import resource
 import shutil
 import traceback
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -22,10 +25,10 @@ from anonymizer.masking import Request, mask
 from anonymizer.models import Models
 from anonymizer.plan import make_plan
 from anonymizer.reading import Chunk
+from tests.anonymizer.test_inserts_fuzz import within
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
+    from collections.abc import Callable, Iterator, Mapping
     from random import Random
     from typing import TypeAlias
 
@@ -50,6 +53,9 @@ id = {{public = "a number"}}
 who = "token"
 at = "date_time"
 """
+HANGS = 30
+ROOM = 3 << 30
+"""Bytes of address space that a damaged dump may ask for."""
 MARKS = b"'\"`\\;,()\n#-/* \t."
 
 
@@ -173,3 +179,16 @@ def place_of(error: BaseException) -> str:
     """Return what *error* is and where it comes from, by which two are told apart."""
     last = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__} at {last.filename}:{last.lineno}"
+
+
+@contextmanager
+def bounded() -> Iterator[None]:
+    """Let the body take not much more memory than there is in use, nor too long."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + ROOM, before[1]))
+    try:
+        with within(HANGS):
+            yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)

@@ -372,7 +372,9 @@ def test_rows_that_damage_makes_part_of_a_statement_are_refused(statement: bytes
 
 
 def test_a_comment_may_say_how_rows_begin() -> None:
-    said = b"COMMENT ON TABLE t IS 'see:\nINSERT INTO t VALUES (''a'');\nCOPY t FROM stdin;\n\\.\n';\n"
+    said = (
+        b"COMMENT ON TABLE t IS 'see:\nINSERT INTO t VALUES (''a'');\nCOPY t FROM stdin;\n\\.\n';\n"
+    )
     assert b"".join(map(text, pieces(HEAD + said + FOOT))) == HEAD + said + FOOT
 
 
