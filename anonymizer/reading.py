@@ -197,7 +197,7 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
         with closing(sqlite3.connect(place, uri=True)) as connection:
             connection.text_factory = bytes
             yield connection
-    except (sqlite3.Error, UnicodeDecodeError):
+    except (sqlite3.Error, UnicodeDecodeError, MemoryError):
         raise DumpError(
             f"{path.name}: cannot be read as a SQLite database",
             hint="look at it: sqlite3 FILE 'PRAGMA integrity_check'",

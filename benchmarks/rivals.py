@@ -16,8 +16,6 @@ import sys
 import tempfile
 import time
 import venv
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from shlex import join, quote
 from typing import TYPE_CHECKING
@@ -25,82 +23,19 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from benchmarks import people
-from benchmarks.masking import MB, PLAIN, ROW_BYTES, masking
-from benchmarks.measure import ROOT, head, row
-from benchmarks.rivals_settings import GREENMASK, PG_STAGE, PG_STAGE_COMMENTS, PGANONYMIZE
+from benchmarks.masking import MB, PLAIN, masking
+from benchmarks.measure import head, row
+from benchmarks.rivals_bench import Bench, SkippedError, Taken, made, shell
+from benchmarks.rivals_settings import GREENMASK, PG_STAGE, PGANONYMIZE
 from benchmarks.rivals_settings import PYNONYMIZER as PYNONYMIZER_STRATEGY
-from tests.servers.postgresql import PostgreSQL, program
+from tests.servers.postgresql import program
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable
 
 VERSIONS = {"pynonymizer": "2.5.0", "pganonymize": "0.13.0", "pg_stage": "0.4.1"}
 GREENMASK_MODULE, GREENMASK_VERSION = "github.com/greenmaskio/greenmask", "v0.2.22"
-INSTALLING = 900
-"""Seconds that it may take to make a tool."""
 TARGET = "masked.sql"
-
-
-class SkippedError(Exception):
-    """A tool cannot be had, or does not do what it should; the text says why."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bench:
-    """Where it is measured: a server with the table, and a folder with the same rows in a dump."""
-
-    server: PostgreSQL
-    database: str
-    folder: Path
-    tools: Path
-    megabytes: float
-
-    @property
-    def host(self) -> str:
-        """The folder of the server's socket."""
-        return str(sa.make_url(self.server.url(self.database)).query["host"])
-
-    @property
-    def url(self) -> str:
-        """The URL of the database as pg_dump takes it."""
-        return self.server.url(self.database, "postgresql")
-
-    def sql(self, statements: Sequence[str], database: str = "") -> None:
-        """Run *statements* in the table's database, or another."""
-        engine = sa.create_engine(
-            self.server.url(database or self.database), isolation_level="AUTOCOMMIT"
-        )
-        with engine.connect() as connection:
-            for each in statements:
-                connection.exec_driver_sql(each.replace("%", "%%"))
-        engine.dispose()
-
-    @contextmanager
-    def copied(self) -> Iterator[str]:
-        """Give the name of a copy of the database, for a tool that masks in place."""
-        name = f"copy_{time.time_ns()}"
-        self.sql([f"CREATE DATABASE {name} TEMPLATE {self.database}"], "postgres")
-        yield name
-        self.sql([f"DROP DATABASE {name} WITH (FORCE)"], "postgres")
-
-
-def shell(bench: Bench, command: str, **environment: str) -> float:
-    """Run a line of the shell; return the seconds it took. Raises SkippedError when it fails."""
-    path = os.pathsep.join([str(Path(program("pg_dump")).parent), os.environ["PATH"]])
-    said = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), **environment}
-    started = time.perf_counter()
-    done = subprocess.run(
-        ["bash", "-eo", "pipefail", "-c", command],
-        cwd=bench.folder,
-        env=said,
-        capture_output=True,
-        check=False,
-        timeout=INSTALLING,
-    )
-    if done.returncode:
-        last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
-        raise SkippedError(f"exit code {done.returncode}: {' '.join(last)[:200]}")
-    return time.perf_counter() - started
 
 
 def tool(bench: Bench, name: str) -> Path:
@@ -143,14 +78,14 @@ def refuse_unmasked(bench: Bench) -> None:
         raise SkippedError("its output is not the table, masked")
 
 
-def by_pg_stage(bench: Bench) -> float:
+def by_pg_stage(bench: Bench) -> Taken:
     """Mask a dump with pg_stage, from stdin to stdout; the dump has its comments."""
     script = bench.folder / "stage.py"
     script.write_text(PG_STAGE)
     return shell(bench, f"{tool(bench, 'pg_stage')}/python {script} < staged.sql > {TARGET}")
 
 
-def by_pganonymize(bench: Bench) -> float:
+def by_pganonymize(bench: Bench) -> Taken:
     """Mask a database in place, and dump it; to copy it first is not counted."""
     programs = tool(bench, "pganonymize")
     (bench.folder / "pganonymize.yml").write_text(PGANONYMIZE)
@@ -162,7 +97,7 @@ def by_pganonymize(bench: Bench) -> float:
         )
 
 
-def by_pynonymizer(bench: Bench) -> float:
+def by_pynonymizer(bench: Bench) -> Taken:
     """Restore the dump into a database of its own, mask it there, and dump it."""
     (bench.folder / "strategy.yml").write_text(PYNONYMIZER_STRATEGY)
     return shell(
@@ -174,7 +109,7 @@ def by_pynonymizer(bench: Bench) -> float:
     )
 
 
-def by_greenmask(bench: Bench) -> float:
+def by_greenmask(bench: Bench) -> Taken:
     """Dump a database masked, in the directory format, which it packs with gzip."""
     made = greenmask(bench)
     storage = bench.folder / "greenmask"
@@ -191,12 +126,12 @@ def by_greenmask(bench: Bench) -> float:
     return shell(bench, f"{made} --config greenmask.yml dump", GREENMASK_GLOBAL_SALT=salt)
 
 
-def ways(bench: Bench) -> dict[str, dict[str, Callable[[], float]]]:
+def ways(bench: Bench) -> dict[str, dict[str, Callable[[], Taken]]]:
     """Return what is measured: of a file, and of a database."""
     dump = f"pg_dump {quote(bench.url)}"
     live = sa.make_url(bench.server.url(bench.database)).render_as_string(hide_password=False)
 
-    def line(command: str) -> Callable[[], float]:
+    def line(command: str) -> Callable[[], Taken]:
         return lambda: shell(bench, command)
 
     return {
@@ -227,7 +162,7 @@ def compare(bench: Bench, runs: int) -> None:
     """Print a table for each way; rates are of the plain dump, ratios to `anonymizer mask`."""
     for title, contenders in ways(bench).items():
         print(f"\n### {title}, {bench.megabytes:.0f} MB\n")
-        taken: dict[str, list[float]] = {name: [] for name in contenders}
+        taken: dict[str, list[Taken]] = {name: [] for name in contenders}
         skipped: dict[str, str] = {}
         for _ in range(runs):
             for name, contender in contenders.items():
@@ -238,41 +173,21 @@ def compare(bench: Bench, runs: int) -> None:
                 except (SkippedError, subprocess.TimeoutExpired) as error:
                     skipped[name] = str(error)
         own = next(min(each) for name, each in taken.items() if "anonymizer mask" in name)
-        head("way", "s", "MB/s", "of ours")
+        head("way", "s", "MB/s", "of ours", "MB/s of one core's time")
         for name, each in taken.items():
             if name in skipped:
-                row(name, "skipped", skipped[name], "")
+                row(name, "skipped", skipped[name], "", "")
                 continue
-            best = min(each)
-            row(name, f"{best:.1f}", f"{bench.megabytes / best:.1f}", f"{own / best:.3f}")
-
-
-@contextmanager
-def made(tools: Path, megabytes: int) -> Iterator[Bench]:
-    """Give a server with the table, and its dumps."""
-    server = PostgreSQL.private()
-    with tempfile.TemporaryDirectory() as place:
-        folder, database = Path(place), server.create_database()
-        folder.chmod(0o755)
-        secret = folder / "secret"
-        secret.write_text(secrets.token_hex(32))
-        secret.chmod(0o600)
-        bench = Bench(
-            server=server, database=database, folder=folder, tools=tools, megabytes=megabytes
-        )
-        try:
-            people.write_copy(folder / "rows.sql", megabytes * MB // ROW_BYTES)
-            shell(bench, f"psql -qX -v ON_ERROR_STOP=1 {quote(bench.url)} < rows.sql")
-            bench.sql(["ALTER TABLE people ADD PRIMARY KEY (id)", *PG_STAGE_COMMENTS])
-            shell(bench, f"pg_dump {quote(bench.url)} > staged.sql")
-            bench.sql([each.partition(" IS ")[0] + " IS NULL" for each in PG_STAGE_COMMENTS])
-            shell(bench, f"pg_dump {quote(bench.url)} > dump.sql")
-            size = (folder / "dump.sql").stat().st_size / MB
-            yield Bench(
-                server=server, database=database, folder=folder, tools=tools, megabytes=size
+            best, core = min(each), min(one.cpu_seconds for one in each)
+            speed = bench.megabytes / best.seconds
+            ratio = own.seconds / best.seconds
+            row(
+                name,
+                f"{best.seconds:.1f}",
+                f"{speed:.1f}",
+                f"{ratio:.3f}",
+                f"{bench.megabytes / max(core, 1e-3):.1f}",
             )
-        finally:
-            server.close()
 
 
 def main() -> None:

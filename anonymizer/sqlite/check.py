@@ -91,6 +91,10 @@ def explained(table: str | None = None) -> Iterator[None]:
         if _code(error) == sqlite3.SQLITE_INTERRUPT:
             raise KeyboardInterrupt from None
         raise DumpError(_message(error), table=table, hint=_hint(error)) from None
+    except MemoryError:  # of a file that is damaged as well: a value that says it is so large
+        raise DumpError(
+            "a value is larger than the memory", table=table, hint=_HINTS[sqlite3.SQLITE_CORRUPT]
+        ) from None
     except UnicodeDecodeError:  # of a name, which an error of SQLite says as well
         raise DumpError(
             "a name in the schema is not UTF-8", hint=_HINTS[sqlite3.SQLITE_CORRUPT]

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from tests.anonymizer.fuzzing import Damage
     from tests.databases import Servers
 
+pytestmark = pytest.mark.thorough
+
 SECONDS = float(os.environ.get("ANONYMIZER_FUZZ_SECONDS", "60"))
 """How long the slow test goes on, for all kinds together."""
 

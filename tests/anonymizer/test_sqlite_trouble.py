@@ -255,3 +255,17 @@ def test_a_name_that_is_not_utf8_is_an_error_of_ours(files: tuple[Path, Path]) -
         with pytest.raises(AnonymizerError, match=r"UTF-8|cannot be"):
             read()
     assert list(new.parent.iterdir()) == [old]
+
+
+def test_a_row_that_says_it_is_endless_is_an_error_of_ours(files: tuple[Path, Path]) -> None:
+    old, new = files
+    make(old, "PRAGMA page_size = 1024; CREATE TABLE t (id INT, a TEXT, b TEXT)")
+    rows = ", ".join(f"({at}, 'caNary{at}', '2020-01-01 10:00:00')" for at in range(12))
+    make(old, f"INSERT INTO t VALUES {rows}")
+    whole = old.read_bytes()
+    begin = whole.index(b"caNary6") - 7
+    old.write_bytes(whole[:begin] + b"\xff" * 6 + b"\6" + whole[begin + 7 :])
+    for read in (lambda: rewrite(old, new, chosen={"t.a": "same"}), lambda: list(read_sqlite(old))):
+        with pytest.raises(DumpError):
+            read()
+    assert list(new.parent.iterdir()) == [old]

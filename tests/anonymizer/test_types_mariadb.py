@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from tests.databases import Database, Servers
 
+pytestmark = pytest.mark.thorough
+
 NUMBERS = {
     "tinyint": ("-128", "127"),
     "smallint unsigned": ("65535",),

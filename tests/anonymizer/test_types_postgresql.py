@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from tests.databases import Database, Servers
 
+pytestmark = pytest.mark.thorough
+
 PLAIN = {
     "COPY": (),
     "inserts": ("--inserts",),
