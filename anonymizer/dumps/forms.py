@@ -27,6 +27,8 @@ _REPLACE = re.compile(
     rb"replace\((?P<text>.*),'(?P<token>[^']*)',char\((?P<code>\d{1,9})\)\)", re.DOTALL
 )
 _PLAIN = re.compile(_STRING, re.DOTALL)
+_DEEPEST = 8
+"""Calls of replace in one another; SQLite's shell writes two."""
 
 _MYSQL_ESCAPE = re.compile(rb"\\(.)|''", re.DOTALL)
 _MYSQL = {b"0": b"\0", b"b": b"\b", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"Z": b"\x1a"}
@@ -108,13 +110,17 @@ def _character(code: int) -> bytes:
 
 def _replace(found: re.Match[bytes], kind: Kind, dialect: Dialect) -> bytes:
     """Return the text of replace('…','token',char(10)); its first may be such a call as well."""
-    inner = found["text"]
+    calls = [found]
+    while deeper := _REPLACE.fullmatch(calls[-1]["text"]):
+        calls.append(deeper)
+        if len(calls) > _DEEPEST:
+            raise DumpError("a value in more calls of replace than SQLite writes")
+    inner = calls[-1]["text"]
     plain = _PLAIN.fullmatch(inner)
-    try:
-        text = plain[1].replace(b"''", b"'") if plain else meaning(inner, kind, dialect)
-    except RecursionError:
-        raise DumpError("a value in calls of replace without an end") from None
-    return text.replace(found["token"], _character(int(found["code"])))
+    text = plain[1].replace(b"''", b"'") if plain else meaning(inner, kind, dialect)
+    for each in reversed(calls):
+        text = text.replace(each["token"], _character(int(each["code"])))
+    return text
 
 
 _READERS: tuple[
