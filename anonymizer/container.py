@@ -16,17 +16,17 @@ import sqlalchemy as sa
 from anonymizer import sqlite
 from anonymizer.dumps import ARCHIVE, formats
 from anonymizer.dumps.compression import Method, ahead, reading
-from anonymizer.errors import AnonymizerError, DumpError, ToolError
+from anonymizer.errors import AnonymizerError, DumpError
 from anonymizer.reading import read_pieces, read_sqlite
-from anonymizer.schema import Schema, read_schema
+from anonymizer.schema import schema_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from anonymizer.dumps.base import Format, Piece
-    from anonymizer.dumps.described import Described
     from anonymizer.dumps.pg_plain import PlainPostgreSQL
     from anonymizer.reading import Known, Part
+    from anonymizer.schema import Schema
 
 PIPE = "-"
 HEAD = 64 * 1024
@@ -65,7 +65,7 @@ class TextFile:
     def schema(self) -> Schema:
         """Return the tables that it creates or fills."""
         with self.path.open("rb") as file:
-            return schema_of(self.format.schema(reading(file)))
+            return self.format.schema(reading(file)).schema()
 
     def parts(self, plan: Known) -> Iterator[Part]:
         """Yield its rows as columns of values, and the text between them."""
@@ -99,7 +99,7 @@ class Archive(_OfPgDump):
         from anonymizer.dumps import pg_custom
 
         with self.path.open("rb") as file:
-            return schema_of(pg_custom.schema(file, self.plain))
+            return pg_custom.schema(file, self.plain).schema()
 
     def parts(self, plan: Known) -> Iterator[Part]:
         """Yield its rows as columns of values, and the text between them."""
@@ -117,7 +117,7 @@ class Folder(_OfPgDump):
         """Return the tables that it creates."""
         from anonymizer.dumps import pg_directory
 
-        return schema_of(pg_directory.schema(self.path, self.plain))
+        return pg_directory.schema(self.path, self.plain).schema()
 
     def parts(self, plan: Known) -> Iterator[Part]:
         """Yield its rows as columns of values, and the text between them."""
@@ -136,7 +136,7 @@ class SQLiteFile:
 
     def schema(self) -> Schema:
         """Return its tables."""
-        return _of_database(sa.URL.create("sqlite", database=str(self.path)))
+        return schema_at(sa.URL.create("sqlite", database=str(self.path)))
 
     def parts(self, plan: Known) -> Iterator[Part]:
         """Yield its rows as columns of values, and the text between them."""
@@ -157,7 +157,7 @@ class Database:
 
     def schema(self) -> Schema:
         """Return its tables."""
-        return _of_database(self.url)
+        return schema_at(self.url)
 
     def parts(self, plan: Known) -> Iterator[Part]:
         """Yield its rows as columns of values, and the text between them."""
@@ -275,34 +275,3 @@ def method_for(target: Path) -> Method:
     """Return how what is written to *target* is packed, by the end of its name."""
     packed = (Method.GZIP, Method.ZSTD, Method.LZ4)
     return next((each for each in packed if target.suffix == each.value), Method.NONE)
-
-
-def _of_database(url: sa.URL) -> Schema:
-    if url.drivername == "postgres":
-        url = url.set(drivername="postgresql")
-    try:
-        engine = sa.create_engine(url, poolclass=sa.NullPool)
-        with engine.connect() as connection:
-            return read_schema(connection)
-    except (ImportError, sa.exc.NoSuchModuleError) as error:
-        raise ToolError(
-            f"the driver of {url.drivername} is not installed: {error}",
-            hint="install it, or name another: postgresql+psycopg://…, mysql+pymysql://…",
-        ) from error
-    except sa.exc.SQLAlchemyError as error:
-        raise AnonymizerError(
-            f"the database cannot be looked at: {type(error).__name__}",
-            hint="look at the URL, and whether the database can be reached",
-        ) from None
-
-
-def schema_of(found: Described) -> Schema:
-    """Return what the statements of a dump said."""
-    return Schema(
-        tables=found.tables,
-        generated={name: each for name, each in found.generated.items() if each},
-        keys=found.keys,
-        references=found.references,
-        partitions=found.partitions,
-        passed=tuple(found.passed),
-    )

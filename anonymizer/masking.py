@@ -17,7 +17,6 @@ from anonymizer.container import (
     TextFile,
     container,
     opened_text,
-    schema_of,
 )
 from anonymizer.dumps.described import Described
 from anonymizer.memory import keep_memory
@@ -93,7 +92,7 @@ def _text(request: Request, source: Container, target: str) -> Tally:
         pieces = format_.pieces(stream, known)
         for text in texts(pieces, request.engine, tally, jobs=request.jobs):
             write(text)
-        request.learned(schema_of(known))
+        request.learned(known.schema())
     return tally
 
 
@@ -174,7 +173,7 @@ def _database(request: Request, source: Database, target: str) -> Tally:
             pieces = format_.pieces(stream, known)
             for text in texts(pieces, request.engine, tally, jobs=request.jobs):
                 write.write(text)
-            request.learned(schema_of(known))
+            request.learned(known.schema())
 
     live.copy_live(source.url, live.read_url(target), masked, note=request.note)
     return tally

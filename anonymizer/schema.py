@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine.reflection import ObjectKind, ObjectScope
 
 from anonymizer.column import Reference, TableName
+from anonymizer.errors import AnonymizerError, DumpError, ToolError
 from anonymizer.passed import COMMENT, DEFAULT, Passed, passed_in, passed_of
 
 if TYPE_CHECKING:
@@ -74,6 +75,35 @@ def read_schema(connection: Connection) -> Schema:
         default=_default(connection, inspector),
         passed=tuple(passed),
     )
+
+
+def schema_at(url: sa.URL) -> Schema:
+    """Return the schema of the database at *url*.
+
+    Raises ToolError without its driver, AnonymizerError when it cannot be looked at, DumpError
+    for names that cannot be read.
+    """
+    if url.drivername == "postgres":
+        url = url.set(drivername="postgresql")
+    try:
+        engine = sa.create_engine(url, poolclass=sa.NullPool)
+        with engine.connect() as connection:
+            return read_schema(connection)
+    except (ImportError, sa.exc.NoSuchModuleError) as error:
+        raise ToolError(
+            f"the driver of {url.drivername} is not installed: {error}",
+            hint="install it, or name another: postgresql+psycopg://…, mysql+pymysql://…",
+        ) from error
+    except sa.exc.SQLAlchemyError as error:
+        raise AnonymizerError(
+            f"the database cannot be looked at: {type(error).__name__}",
+            hint="look at the URL, and whether the database can be reached",
+        ) from None
+    except UnicodeDecodeError:  # SQLite's driver raises it as it is
+        raise DumpError(
+            "the schema of the database cannot be read: a name in it is not UTF-8",
+            hint="it is damaged, as PRAGMA integrity_check may say; or the name has to be changed",
+        ) from None
 
 
 def schema_of_sqlite(statements: Iterable[str]) -> Schema:

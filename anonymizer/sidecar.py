@@ -196,7 +196,7 @@ def read(path: Path) -> Sidecar:
         return _sidecar(said)
     except OSError as error:
         raise AnonymizerError(f"{path.name}: cannot be read: {error.strerror}") from error
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise AnonymizerError(
             f"{path.name}: no manifest of anonymizer",
             hint=f"it is written beside the output, and called OUTPUT{SUFFIX}",

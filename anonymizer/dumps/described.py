@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from anonymizer.dumps.pg_statement import table_named
+from anonymizer.schema import Schema
 
 if TYPE_CHECKING:
     from anonymizer.column import Reference, TableName
@@ -41,3 +42,14 @@ class Described:
     def named(self, text: bytes) -> TableName:
         """Return the table that is written as *text*."""
         return table_named(text, self.default)
+
+    def schema(self) -> Schema:
+        """Return what was said so far."""
+        return Schema(
+            tables=self.tables,
+            generated={name: each for name, each in self.generated.items() if each},
+            keys=self.keys,
+            references=self.references,
+            partitions=self.partitions,
+            passed=tuple(self.passed),
+        )

@@ -51,6 +51,13 @@ _WORDS = re.compile(
 """Words that an error may say; another might be a value."""
 
 
+_ROWS_BEGIN = re.compile(
+    rb"^(?:INSERT\s+INTO\b|COPY\b[^\n]*\bFROM\s+stdin;)", re.IGNORECASE | re.MULTILINE
+)
+_ROWS = re.compile(rb"^COPY\b[^\n]*\bFROM\s+stdin;\n(?:.*\n)?\\\.$", re.MULTILINE | re.DOTALL)
+_QUOTES = {"string", "escaped", "name", "dollar"}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
     """Why a statement does not pass, and what to do about it."""
@@ -121,6 +128,10 @@ _HOLDERS = (
 )
 
 
+_SWALLOWED = Refusal(
+    problem="rows stand in a statement: a quote or a semicolon before them is wrong",
+    hint="the dump is damaged: copy it or make it again",
+)
 _ENCODING_REFUSED = Refusal(
     problem="the dump is not in UTF-8, which masks write",
     hint="dump with pg_dump --encoding=UTF8",
@@ -135,7 +146,9 @@ def refusal_of(statement: bytes, keep: AbstractSet[str]) -> Refusal | None:
             return None if holder.what in keep else holder.refusal
     if encoding := _ENCODING.match(text):
         return None if encoding[1].upper() in _READ_ENCODINGS else _ENCODING_REFUSED
-    return None if _is_harmless(text) else _unknown(text)
+    if not _is_harmless(text):
+        return _unknown(text)
+    return _SWALLOWED if _swallows_rows(text) else None
 
 
 def copied(statement: bytes, schema: str | None = None) -> tuple[TableName, tuple[str, ...]] | None:
@@ -202,6 +215,24 @@ def _is_filled_table(text: bytes) -> bool:
         if not depth and kind == "word" and text[start:end].upper() == b"AS":
             return True
     return False
+
+
+def _swallows_rows(text: bytes) -> bool:
+    """Return whether rows stand in *text*: a comment or a default may only quote how they begin."""
+    if not _ROWS_BEGIN.search(text):
+        return False
+    outside, last = bytearray(), 0
+    for kind, start, end in tokens(text, 0):
+        if kind in _QUOTES:
+            # Behind what a wrong quote begins, there is what should stand between two.
+            if text[end : end + 1].isalnum() or (
+                kind == "dollar" and _ROWS.search(text, start, end)
+            ):
+                return True
+            outside += text[last:start] + b"?"
+            last = end
+    outside += text[last:]
+    return _ROWS_BEGIN.search(outside) is not None
 
 
 def _unknown(text: bytes) -> Refusal:

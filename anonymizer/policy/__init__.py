@@ -66,6 +66,8 @@ def read(path: Path) -> Decisions:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UnreadableError(f"{path}: {error}", hint="expected TOML") from error
+    except RecursionError as error:
+        raise UnreadableError(f"{path}: it is nested too deeply", hint="expected TOML") from error
     return parse(content, str(path), Lines.of(text))
 
 

@@ -15,6 +15,7 @@ from anonymizer.dumps.compression import reading
 from anonymizer.dumps.copy import CopyText
 from anonymizer.errors import AnonymizerError, DumpError
 from anonymizer.progress import shown
+from anonymizer.sqlite.check import refuse_cut
 from anonymizer.structure.mysql import MySQL
 from anonymizer.structure.postgresql import PostgreSQL
 from anonymizer.structure.sqlite import SQLite, structure_of
@@ -140,13 +141,15 @@ def _of_file(container: SQLiteFile, *, count: bool) -> Survey:
     place = f"{container.path.absolute().as_uri()}?mode=ro"
     try:
         with closing(sqlite3.connect(place, uri=True)) as connection:
+            connection.execute("BEGIN")
+            refuse_cut(connection, container.path)
             structure = structure_of(connection)
             rows = {}
             for table in structure.tables if count else ():
                 quoted = '"' + table.name.name.replace('"', '""') + '"'
                 counting = f"SELECT count(*) FROM {quoted}"  # noqa: S608 - a name, quoted
                 (rows[table.name],) = connection.execute(counting).fetchone()
-    except sqlite3.Error:
+    except (sqlite3.Error, UnicodeDecodeError, MemoryError):
         raise DumpError(
             f"{container.path.name}: cannot be read as a SQLite database",
             hint="look at it: sqlite3 FILE 'PRAGMA integrity_check'",

@@ -370,6 +370,29 @@ def test_much_damage_is_an_error_or_nothing(database: Database) -> None:
         outcome(io.BytesIO(each))
 
 
+SWALLOWED = [
+    b"ALTER TABLE t OWNER TO me\n\nINSERT INTO t VALUES (1, 'secret');\n",
+    b"ALTER TABLE t OWNER TO me(\n\nINSERT INTO t VALUES (1, 'secret');\n);\n",
+    b"COMMENT ON TABLE t IS 'a;\n\nINSERT INTO t VALUES (1, 'secret', 'b');\n",
+    b"ALTER TABLE t OWNER TO me'\n\nCOPY t (a) FROM stdin;\nsecret\n\\.\n';\n\nSELECT 'b';\n",
+    b"CREATE FUNCTION f() AS $$a;\n\nCOPY t (a) FROM stdin;\nsecret\n\\.\n\n AS $$b;\n",
+]
+
+
+@pytest.mark.parametrize("statement", SWALLOWED)
+def test_rows_that_damage_makes_part_of_a_statement_are_refused(statement: bytes) -> None:
+    with pytest.raises(DumpError) as caught:
+        pieces(HEAD + statement + FOOT)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_comment_may_say_how_rows_begin() -> None:
+    said = (
+        b"COMMENT ON TABLE t IS 'see:\nINSERT INTO t VALUES (''a'');\nCOPY t FROM stdin;\n\\.\n';\n"
+    )
+    assert b"".join(map(text, pieces(HEAD + said + FOOT))) == HEAD + said + FOOT
+
+
 INSERTS = ["--inserts", "--column-inserts", "--rows-per-insert=7", "--on-conflict-do-nothing"]
 
 
