@@ -21,6 +21,7 @@ from anonymizer.container import (
     Folder,
     Pipe,
     SQLiteFile,
+    TextFile,
     container,
 )
 from anonymizer.dumps import pg_custom, pg_directory
@@ -141,6 +142,8 @@ def _refuse(request: Request, source: Container) -> None:
             hint="dump it first: pg_dump -Fc --file shop.dump, or mariadb-dump",
         )
     refuse_target(request.source, request.target, force=request.force)
+    if isinstance(source, TextFile):
+        refuse_kind(source.format.name, request.target)
 
 
 def _learnt(
@@ -205,7 +208,6 @@ class _Job:
                 written(target, note=request.note) as write,
                 opened(source, title="scaling") as read,
             ):
-                refuse_kind(read.format, target)
                 for text in self._texts(read.pieces):
                     write(text)
 

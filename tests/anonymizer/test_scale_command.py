@@ -302,6 +302,37 @@ def test_rows_that_would_be_in_no_part_are_refused(
     assert "in parts by id" in capsys.readouterr().err
 
 
+WITH_PASSWORD = (
+    b"-- PostgreSQL database dump\n\nCREATE ROLE app PASSWORD 'md5aa';\n"
+    b"CREATE TABLE public.t (\n    a integer NOT NULL\n);\n"
+    b"COPY public.t (a) FROM stdin;\n1\n2\n\\.\n\n"
+    b"ALTER TABLE ONLY public.t\n    ADD CONSTRAINT t_pkey PRIMARY KEY (a);\n\n"
+    b"-- PostgreSQL database dump complete\n"
+)
+
+
+def test_what_holds_data_beside_rows_is_kept_for_a_reason(tmp_path: Path) -> None:
+    source, target, policy = (tmp_path / name for name in ("in.sql", "out.sql", "p.toml"))
+    source.write_bytes(WITH_PASSWORD)
+    policy.write_text('[keep]\npasswords = "of a test"\n')
+    assert scaled(source, target, 2) == 2
+    assert scaled(source, target, 2, "--policy", str(policy)) == 0
+    text = target.read_bytes()
+    assert b"PASSWORD 'md5aa'" in text
+    assert b"stdin;\n1\n2\n3\n4\n\\.\n" in text
+    assert run(["fidelity", str(source), str(target)]) == 0
+
+
+def test_a_dump_of_another_kind_is_not_loaded(
+    empty_mariadb: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "in.sql").write_bytes(WITH_PASSWORD.replace(b"CREATE ROLE", b"-- "))
+    assert scaled(tmp_path / "in.sql", empty_mariadb.url, 2) == 2
+    said = capsys.readouterr().err
+    assert "the dump is of postgresql, and the target of mariadb" in said
+    assert "half loaded" not in said
+
+
 def test_what_an_operator_mistypes(
     sqlite: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
