@@ -6,6 +6,7 @@ import errno
 import os
 import sys
 import traceback
+from contextlib import nullcontext
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
@@ -46,8 +47,10 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        with lasting():
-            command: click.Command = import_module(f"anonymizer.commands.{cmd_name}").command
+        name = f"anonymizer.commands.{cmd_name}"
+        # What is made while nothing is imported may be garbage tomorrow.
+        with nullcontext() if name in sys.modules else lasting():
+            command: click.Command = import_module(name).command
         return command
 
     @override

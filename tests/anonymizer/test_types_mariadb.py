@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -82,6 +83,8 @@ MADE = {
     "bigint AS (id * 2) VIRTUAL": (),
     "varchar(20) AS (concat('it''s ', id)) PERSISTENT": (),
 }
+IN_DUMP = re.compile(rb",\d+,'it\\'s \d+'\)")
+"""What is computed, as a dump has it; it becomes NULL, and is computed again."""
 TYPES = {**NUMBERS, **TEXTS, **BYTES, **MOMENTS}
 COLUMNS = [f"c{at}" for at in range(len(TYPES))]
 SAID = dict(zip(COLUMNS, TYPES, strict=True)) | {"id": "int", "note": "text"}
@@ -157,7 +160,7 @@ def test_nothing_changes_where_all_is_kept_or_masked_as_it_is(
     masked(before, kept, {}, types=SAID)
     masked(before, same, ALL_SAME, types=SAID)
 
-    assert kept.read_bytes() == before.read_bytes()
+    assert kept.read_bytes() == IN_DUMP.sub(b",NULL,NULL)", before.read_bytes())
     load(other, same.read_bytes())
     assert selected(other) == selected(source)
     assert selected(other, "note") == selected(source, "note")

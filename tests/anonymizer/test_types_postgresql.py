@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -52,6 +54,13 @@ def other(servers: Servers, tmp_path: Path) -> Iterator[Database]:
     yield from fresh("postgresql", servers, tmp_path)
 
 
+@contextmanager
+def connected(database: Database) -> Iterator[sa.Connection]:
+    """Give a connection, in a transaction, that is closed: the server has not many."""
+    with database.engine(poolclass=sa.NullPool).begin() as connection:
+        yield connection
+
+
 def fill(database: Database) -> None:
     """Make a table with a column of each type, in rows enough for each value to be in one."""
     columns = ", ".join(f"c{at} {each}" for at, each in enumerate(TYPES))
@@ -62,7 +71,7 @@ def fill(database: Database) -> None:
         )
         note = _literal(f"a note: {STRINGS[at]}")
         statements.append(f"INSERT INTO every VALUES ({at}, {note}, {values})")  # noqa: S608
-    with database.engine().begin() as connection:
+    with connected(database) as connection:
         for each in statements:
             connection.exec_driver_sql(each.replace("%", "%%"))
 
@@ -73,7 +82,7 @@ def _literal(value: str) -> str:
 
 def selected(database: Database, columns: str = "every") -> list[str]:
     """Return the rows as the server writes them."""
-    with database.engine().connect() as connection:
+    with connected(database) as connection:
         found = connection.exec_driver_sql(f"SELECT ({columns})::text FROM every ORDER BY id")  # noqa: S608
         return [str(row[0]) for row in found]
 
@@ -181,7 +190,7 @@ BLOCKS = st.sampled_from([16, 100, 1 << 20])
 def test_any_rows_go_through_in_blocks_of_any_size(
     source: Database, tmp_path: Path, rows: list[tuple[object, ...]], chosen: str, block: int
 ) -> None:
-    with source.engine().begin() as connection:
+    with connected(source) as connection:
         connection.exec_driver_sql("DROP TABLE IF EXISTS drawn")
         connection.exec_driver_sql("CREATE TABLE drawn (note text, b bytea, list text[])")
         for row in rows:
@@ -196,12 +205,12 @@ def test_any_rows_go_through_in_blocks_of_any_size(
         masked(before, small, ALL_SAME)
 
     assert small.read_bytes() == after.read_bytes()
-    with source.engine().begin() as connection:
+    with connected(source) as connection:
         held = "SELECT drawn::text FROM drawn ORDER BY ctid"
         expected = connection.exec_driver_sql(held).all()
         connection.exec_driver_sql("DROP TABLE drawn")
     restore(source, after.read_bytes())
-    with source.engine().begin() as connection:
+    with connected(source) as connection:
         assert connection.exec_driver_sql(held).all() == expected
         connection.exec_driver_sql("DROP TABLE drawn")
 
@@ -211,11 +220,11 @@ def many(source: Database, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a dump of COPY text with many rows of nasty strings."""
     folder = tmp_path_factory.mktemp("many")
     values = [{"value": each} for each in STRINGS if len(each) < 1000] * 30
-    with source.engine().begin() as connection:
+    with connected(source) as connection:
         connection.exec_driver_sql("CREATE TABLE many (note text, other text)")
         connection.exec_driver_sql("INSERT INTO many VALUES (%(value)s, %(value)s)", values)
     (folder / "many.sql").write_bytes(dump(source, "--table=many"))
-    with source.engine().begin() as connection:
+    with connected(source) as connection:
         connection.exec_driver_sql("DROP TABLE many")
     return folder / "many.sql"
 
