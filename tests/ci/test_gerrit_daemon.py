@@ -75,10 +75,9 @@ def test_a_conflict_is_not_commented_on(where: Place) -> None:
 
 
 def test_a_server_that_lies_about_a_commit_is_not_believed(where: Place) -> None:
+    where.upload(tell="")
+    where.double.changes[CHANGE].patch_sets[-1]["revision"] = where.commit("README", "x")
     with daemon(where):
-        sha = where.commit()
-        where.double.upload(CHANGE, sha, tell=False)
-        where.double.changes[CHANGE].patch_sets[-1]["revision"] = where.commit("README", "x")
         where.double.tell("patchset-created", CHANGE)
         soon(lambda: "has announced" in said_of(where))
     assert where.carried() == []
@@ -173,6 +172,7 @@ def test_a_vote_that_is_not_ours_loses_no_review(where: Place) -> None:
 def test_no_vote_on_a_patch_set_that_is_not_the_current_one(where: Place) -> None:
     with daemon(where):
         where.upload()
+        soon(lambda: states(where) == ["running"])
         where.upload(tell="")
         soon(lambda: len(where.messages()) == 1)
     assert "labels" not in where.double.reviews(CHANGE)[0]
