@@ -37,13 +37,16 @@ def states(where: Place) -> list[str]:
 
 
 def test_a_patch_set_gets_one_review(where: Place) -> None:
-    with daemon(where):
+    with daemon(where) as found:
         where.upload()
-        soon(lambda: where.messages())
+        soon(lambda: states(where) == ["posted"])
         where.double.tell("patchset-created", CHANGE)
         where.double.drop()  # so that it catches up
         soon(lambda: where.double.listeners)
         where.double.tell("change-restored", CHANGE)
+        forget_that_it_was_posted(where)
+        found.poster.post_all()
+        assert states(where) == ["posted"]
     (said,) = where.double.reviews(CHANGE)
 
     assert "* large (sqlite) https://ci.example.org/cloud/" in said["message"]
@@ -54,6 +57,12 @@ def test_a_patch_set_gets_one_review(where: Place) -> None:
     assert comment["line"] == 9
     assert where.carried() == ["large", "small"]
     assert (where.state.pages / "index.html").exists()
+
+
+def forget_that_it_was_posted(where: Place) -> None:
+    """Let it be as after a crash between the review and the note that it was posted."""
+    with Queue(where.state.gerrit / "queue.db") as queue, queue._engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE jobs SET state = 'done' WHERE state = 'posted'")
 
 
 def test_what_touches_no_migration_is_not_spoken_of(where: Place) -> None:
