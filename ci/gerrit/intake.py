@@ -86,12 +86,16 @@ class Intake:
             self._behind = missed if self._behind is None else min(self._behind, missed)
 
     def _take_all(self, since: int) -> None:
-        found = list(self._server.updated(self._rules.project, datetime.fromtimestamp(since, UTC)))
-        for known in sorted(found, key=lambda each: each.updated):
-            new = not self._queue.knows(known.change)
-            for event in known.events(since):
+        when = datetime.fromtimestamp(since, UTC)
+        found = [
+            (each.updated, each.change, tuple(each.events(since)))
+            for each in self._server.updated(self._rules.project, when)
+        ]
+        for _, change, events in sorted(found, key=lambda each: each[0]):
+            new = not self._queue.knows(change)
+            for event in events:
                 self._take(_as_new(event) if new else event)
-        self._queue.mark(max((each.updated for each in found), default=0))
+        self._queue.mark(max((each[0] for each in found), default=0))
 
     def _take(self, event: Event) -> None:
         act, change = act_on(event, self._rules), event.change

@@ -101,12 +101,14 @@ def _read(path: Path) -> str:
 def _check(path: Path) -> None:
     """Refuse a file that is not there, or that others can read."""
     try:
-        mode = path.stat().st_mode
+        found = path.stat()
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from error
-    if not stat.S_ISREG(mode) or not os.access(path, os.R_OK):
+    if not stat.S_ISREG(found.st_mode) or not os.access(path, os.R_OK):
         raise ConfigurationError(f"{path} is no file that can be read")
-    if stat.S_IMODE(mode) & (stat.S_IRWXG | stat.S_IRWXO):
+    # The group of one that systemd hands on is the mask of its access list, which names us.
+    others = stat.S_IRWXO | (stat.S_IRWXG if found.st_uid == os.getuid() else 0)
+    if found.st_mode & others:
         raise ConfigurationError(f"{path} can be read by others", hint=f"chmod 600 {path}")
 
 

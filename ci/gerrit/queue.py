@@ -166,14 +166,17 @@ class Queue:
             return list(map(job_of, connection.execute(JOBS.select().order_by(JOBS.c.id))))
 
     def mark(self, at: int) -> None:
-        """Remember that we know all that happened until *at*, on the server's clock."""
+        """Remember that we know all that happened until *at*, on the server's clock.
+
+        A time in the future, which would hide what comes until then, is not believed.
+        """
         with self._engine.begin() as connection:
             connection.execute(
                 sa.text(
                     "INSERT INTO marks (name, at) VALUES ('seen', :at) "
                     "ON CONFLICT (name) DO UPDATE SET at = max(at, excluded.at)"
                 ),
-                {"at": at},
+                {"at": min(at, int(self._clock()))},
             )
 
     def marked(self) -> int | None:

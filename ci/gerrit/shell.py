@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import paramiko
+from paramiko.hostkeys import InvalidHostKey
 
 from ci.errors import ConfigurationError, ReviewError
 from ci.gerrit.events import (
@@ -54,7 +55,13 @@ def connected(login: Login) -> Iterator[paramiko.Transport]:
     not let in or cannot reach it.
     """
     client = paramiko.SSHClient()
-    client.load_host_keys(str(login.known_hosts))
+    try:
+        client.load_host_keys(str(login.known_hosts))
+    except (OSError, ValueError, InvalidHostKey) as error:
+        raise ConfigurationError(
+            f"{login.known_hosts} cannot be read: {type(error).__name__}",
+            hint="lines as ssh-keyscan writes them",
+        ) from error
     client.set_missing_host_key_policy(paramiko.RejectPolicy())
     try:
         yield _connect(client, login)

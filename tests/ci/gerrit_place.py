@@ -169,7 +169,7 @@ def daemon(where: Place) -> Iterator[Daemon]:
         stream = Stream(login=login, stop=stop, settle=0.1, slowest=0.2)
         thread = threading.Thread(target=found.serve, args=(stream,))
         thread.start()
-        soon(lambda: double.listeners)
+        soon(lambda: double.listeners and not intake.behind)
         try:
             yield found
         finally:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from ci.commands.gerrit import command
 from ci.gerrit.lines import line_of
 from ci.gerrit.review import MOST_FINDINGS, review, without_extras
 from ci.report.view import View, view
 from ci.result import Colour, Finding, Rule
-from ci.settings import Gerrit, Labels
+from ci.settings import Gerrit, Labels, read_settings
 from tests.ci.results import NEW, OLD, result
 
 SETTINGS = Gerrit(url="https://review.example.org", host="review.example.org", user="ci-bot")
@@ -107,6 +110,15 @@ def expand(op):
 )
 def test_a_statement_is_found_in_its_migration(sql: str, line: int) -> None:
     assert line_of(SOURCE, sql) == line
+
+
+def test_every_option_is_documented_and_the_settings_are_true() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "ci" / "gerrit.md").read_text("utf-8")
+    options = {each for option in command.params for each in option.opts}
+    examples = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+
+    assert options <= set(re.findall(r"--[a-z-]+", page))
+    assert all(read_settings(each.encode()).gerrit for each in examples)
 
 
 def test_a_migration_of_nothing_has_a_line() -> None:

@@ -236,3 +236,20 @@ def test_a_refused_stream_is_asked_for_again(
         double.refuse_stream = False
         soon(lambda: heard == [Gap.GAP])
     assert "\x1b" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "text", ["x ssh-rsa not/base64!\n", "\x00\xff\n", "host ssh-ed25519 AAAA\n"]
+)
+def test_hosts_that_cannot_be_read_are_no_crash(login: Login, text: str) -> None:
+    login.known_hosts.write_bytes(text.encode("latin-1"))
+    with pytest.raises(ConfigurationError):
+        Shell(login).look(PROJECT, 1)
+
+
+def test_a_key_that_cannot_be_read_says_nothing_of_it(login: Login) -> None:
+    assert login.key
+    login.key.write_text("-----BEGIN OPENSSH PRIVATE KEY-----\nc2VjcmV0\n")
+    with pytest.raises(ConfigurationError, match="no private key") as caught:
+        Shell(login).look(PROJECT, 1)
+    assert "c2VjcmV0" not in repr(caught.value)

@@ -24,11 +24,11 @@ revision, down_revision = "ccc3", "bbb2"
 
 def upgrade():
     op.execute("CREATE TABLE copies (name TEXT)")
-    for _ in range(8):
-        op.execute("INSERT INTO copies SELECT a.name FROM customers a, customers b LIMIT 20000")
+    for _ in range(5):
+        op.execute("INSERT INTO copies SELECT a.name FROM customers a, customers b LIMIT 200000")
 '''
 
-pytestmark = pytest.mark.thorough
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
