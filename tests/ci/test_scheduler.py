@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from ci.errors import CiError, ConfigurationError
 from ci.order import decode, encode
 from ci.scheduler import Address, Answer, Processes, Tls
 from ci.scheduler import answer as answers
+from tests.ci.results import result
 from tests.ci.slow_tree import slow_project
 
 if TYPE_CHECKING:
@@ -90,6 +92,16 @@ def test_a_program_that_dies_by_itself_is_not_begun_again(slow: Slow, tmp_path: 
     assert "is no folder" in answer.refused
     with pytest.raises(CiError, match="is no folder"):
         answer.found()
+
+
+@pytest.mark.thorough
+def test_a_job_has_a_deadline(slow: Slow) -> None:
+    order = slow.order("r3", "a")
+    order = replace(order, settings=order.settings + b"[tool.ci.deadlines]\njob = 0.5\n")
+    with Processes(slow.state, [slow.datasets]) as processes:
+        answer = processes.answer(order)
+    assert answer.refused == "a: the whole job: not done after 0.5 s, and ended"
+    expect_nothing_left(slow)
 
 
 @pytest.fixture
@@ -168,10 +180,23 @@ def test_an_order_is_read_strictly(slow: Slow) -> None:
             decode(bad)
 
 
-def test_an_answer_to_something_else_is_refused(slow: Slow) -> None:
+@pytest.mark.parametrize(
+    "other", [{"run": "r2"}, {"dataset": "b"}, {"project": "x"}, {"base": "c" * 40}, {"head": "c"}]
+)
+def test_a_result_of_something_else_is_refused(slow: Slow, other: dict[str, str]) -> None:
+    asked = {"run": "r1", "dataset": "small", "project": "cloud"}
+    order = replace(slow.order("", ""), **asked, base="a" * 40, head="b" * 40)
+    document = answers.encode(Answer(result=result("r1")))
+    assert answers.decode(document, order).found().run == "r1"
+    with pytest.raises(CiError, match="something else"):
+        answers.decode(document, replace(order, **other))
+
+
+def test_an_answer_is_read_strictly(slow: Slow) -> None:
     order = slow.order("r1", "a")
     said = answers.encode(Answer(refused="no", hint="why", kind="dataset"))
     assert answers.decode(said, order).refused == "no"
-    for bad in (b"{}", b"[", b"x" * 5_000_000):
+    other = answers.encode(Answer(result=result("r2")))
+    for bad in (b"{}", b"[", b"x" * 5_000_000, other):
         with pytest.raises(CiError):
             answers.decode(bad, order)
