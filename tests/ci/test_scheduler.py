@@ -10,7 +10,7 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -183,8 +183,8 @@ def test_an_order_is_read_strictly(slow: Slow) -> None:
 @pytest.mark.parametrize(
     "other", [{"run": "r2"}, {"dataset": "b"}, {"project": "x"}, {"base": "c" * 40}, {"head": "c"}]
 )
-def test_a_result_of_something_else_is_refused(slow: Slow, other: dict[str, str]) -> None:
-    asked = {"run": "r1", "dataset": "small", "project": "cloud"}
+def test_a_result_of_something_else_is_refused(slow: Slow, other: dict[str, Any]) -> None:
+    asked: dict[str, Any] = {"run": "r1", "dataset": "small", "project": "cloud"}
     order = replace(slow.order("", ""), **asked, base="a" * 40, head="b" * 40)
     document = answers.encode(Answer(result=result("r1")))
     assert answers.decode(document, order).found().run == "r1"
