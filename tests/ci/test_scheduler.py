@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -121,7 +122,7 @@ def run(slow: Slow) -> list[str]:
     ],
 )
 def test_a_runner_that_is_ended_leaves_nothing_and_goes_on(
-    slow: Slow, run: list[str], number: int
+    slow: Slow, run: list[str], number: int, tmp_path: Path
 ) -> None:
     name = f"r-{number}"
     command = [*run, "--run", name]
@@ -138,10 +139,15 @@ def test_a_runner_that_is_ended_leaves_nothing_and_goes_on(
         assert first.returncode == 130
         assert f"--run {name}" in said
 
-    again = subprocess.run(command, capture_output=True, text=True, check=False)
+    more = ["--json", "--pages", str(tmp_path)]
+    again = subprocess.run([*command, *more], capture_output=True, text=True, check=False)
     assert "a: done before" in again.stderr
     assert "b: green" in again.stderr
     assert again.returncode == 0
+    assert [each["dataset"] for each in json.loads(again.stdout)] == ["a", "b"]
+    assert {each.name for each in tmp_path.iterdir()} == {
+        f"{name}.html", f"{name}.json", "index.html",
+    }  # fmt: skip
     expect_nothing_left(slow)
 
 
