@@ -53,6 +53,11 @@ class Step:
         """What makes it the same step in another tree."""
         return self.kind.value, self.name
 
+    @property
+    def title(self) -> str:
+        """Version and name; the name alone where it begins with the version."""
+        return self.name if self.name.startswith(self.version) else f"{self.version} {self.name}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:

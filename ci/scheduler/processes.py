@@ -16,7 +16,6 @@ from pathlib import Path
 from signal import SIGTERM
 from typing import TYPE_CHECKING, Self
 
-import ci
 from ci.errors import CiError, DeadlineError
 from ci.order import encode, tidy
 from ci.programs import Program, start
@@ -37,6 +36,8 @@ ATTEMPTS = 3
 GRACE_SECONDS = 30
 """How long a process may take to end its servers and remove its folders."""
 SIGNALLED = 128
+ROOT = str(Path(__file__).parents[2])
+"""Where `ci` is imported from."""
 LOOK_SECONDS = 0.05
 
 
@@ -106,8 +107,7 @@ class Processes:
 
     def _program(self) -> Program:
         # Nothing is imported from the folder we are in: it may be a checkout of the change.
-        root = str(Path(ci.__file__).parents[1])
-        path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+        path = os.pathsep.join(filter(None, (ROOT, os.environ.get("PYTHONPATH"))))
         module = (sys.executable, "-P", "-m", "ci.scheduler.job")
         return Program(
             arguments=(*module, self._state.folder, *(each.absolute() for each in self._folders)),

@@ -147,7 +147,7 @@ def test_a_worker_that_is_killed_loses_nothing(slow: Slow, address: Address) -> 
         first = stack.enter_context(working(slow, address))
         cluster = stack.enter_context(Cluster(address))
         wait_for_datasets(cluster, "a", "b")
-        answers = cluster.answers([slow.order("r1", "b")])
+        answers = cluster.answers([slow.order("r1", "a")])
         future = cluster._sent(slow.order("r0", "b"))
         slow.wait_for("sync")
         assert any("postgres" in each for each in slow.left())

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,6 +19,7 @@ from ci.errors import CiError, ConfigurationError
 from ci.order import decode, encode
 from ci.scheduler import Address, Answer, Processes, Tls
 from ci.scheduler import answer as answers
+from tests.ci.results import result
 from tests.ci.slow_tree import slow_project
 
 if TYPE_CHECKING:
@@ -92,6 +95,16 @@ def test_a_program_that_dies_by_itself_is_not_begun_again(slow: Slow, tmp_path: 
         answer.found()
 
 
+@pytest.mark.thorough
+def test_a_job_has_a_deadline(slow: Slow) -> None:
+    order = slow.order("r3", "a")
+    order = replace(order, settings=order.settings + b"[tool.ci.deadlines]\njob = 0.5\n")
+    with Processes(slow.state, [slow.datasets]) as processes:
+        answer = processes.answer(order)
+    assert answer.refused == "a: the whole job: not done after 0.5 s, and ended"
+    expect_nothing_left(slow)
+
+
 @pytest.fixture
 def run(slow: Slow) -> list[str]:
     module = [sys.executable, "-m", "ci", "run", "--base", slow.base, "--change", slow.head]
@@ -109,7 +122,7 @@ def run(slow: Slow) -> list[str]:
     ],
 )
 def test_a_runner_that_is_ended_leaves_nothing_and_goes_on(
-    slow: Slow, run: list[str], number: int
+    slow: Slow, run: list[str], number: int, tmp_path: Path
 ) -> None:
     name = f"r-{number}"
     command = [*run, "--run", name]
@@ -126,10 +139,15 @@ def test_a_runner_that_is_ended_leaves_nothing_and_goes_on(
         assert first.returncode == 130
         assert f"--run {name}" in said
 
-    again = subprocess.run(command, capture_output=True, text=True, check=False)
+    more = ["--json", "--pages", str(tmp_path)]
+    again = subprocess.run([*command, *more], capture_output=True, text=True, check=False)
     assert "a: done before" in again.stderr
     assert "b: green" in again.stderr
     assert again.returncode == 0
+    assert [each["dataset"] for each in json.loads(again.stdout)] == ["a", "b"]
+    assert {each.name for each in tmp_path.iterdir()} == {
+        f"{name}.html", f"{name}.json", "index.html",
+    }  # fmt: skip
     expect_nothing_left(slow)
 
 
@@ -168,10 +186,23 @@ def test_an_order_is_read_strictly(slow: Slow) -> None:
             decode(bad)
 
 
-def test_an_answer_to_something_else_is_refused(slow: Slow) -> None:
+@pytest.mark.parametrize(
+    "other", [{"run": "r2"}, {"dataset": "b"}, {"project": "x"}, {"base": "c" * 40}, {"head": "c"}]
+)
+def test_a_result_of_something_else_is_refused(slow: Slow, other: dict[str, Any]) -> None:
+    asked: dict[str, Any] = {"run": "r1", "dataset": "small", "project": "cloud"}
+    order = replace(slow.order("", ""), **asked, base="a" * 40, head="b" * 40)
+    document = answers.encode(Answer(result=result("r1")))
+    assert answers.decode(document, order).found().run == "r1"
+    with pytest.raises(CiError, match="something else"):
+        answers.decode(document, replace(order, **other))
+
+
+def test_an_answer_is_read_strictly(slow: Slow) -> None:
     order = slow.order("r1", "a")
     said = answers.encode(Answer(refused="no", hint="why", kind="dataset"))
     assert answers.decode(said, order).refused == "no"
-    for bad in (b"{}", b"[", b"x" * 5_000_000):
+    other = answers.encode(Answer(result=result("r2")))
+    for bad in (b"{}", b"[", b"x" * 5_000_000, other):
         with pytest.raises(CiError):
             answers.decode(bad, order)
