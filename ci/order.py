@@ -131,7 +131,10 @@ def carry_out(order: Order, state: State, datasets: Sequence[Path]) -> Result:
             log=log,
         )
         where = DatabasePlaces(
-            runs=state.servers, states=state.databases, seconds=settings.deadlines.restore
+            runs=state.servers,
+            states=state.databases,
+            seconds=settings.deadlines.restore,
+            driver=settings.database_drivers.get(dataset.engine),
         )
         with open_database(dataset, where) as database, open_watch(database) as watch:
             job = Job(

@@ -14,6 +14,7 @@ from msgspec import Meta
 
 from ci.errors import ConfigurationError
 from ci.strict import convert
+from ci.timing import Engine  # noqa: TC001 - read when a table is converted
 
 Count: TypeAlias = Annotated[int, Meta(ge=1)]
 Seconds: TypeAlias = Annotated[float, Meta(gt=0)]
@@ -119,11 +120,13 @@ class Settings:
 
     project: Word | None = None
     driver: Literal["migrator", "alembic"] | None = None
-    """None: what the files of the tree speak for."""
+    """None: migrator."""
     options: Mapping[str, str] = field(default_factory=dict)
     """Of the driver."""
     url_variable: Variable | None = None
     """The variable that the application takes the database's URL from."""
+    database_drivers: Mapping[Engine, Word] = field(default_factory=dict)
+    """What it connects with: asyncpg, aiosqlite; else psycopg2, pymysql, Python's own."""
     models: Annotated[str, Meta(pattern=r"\A[\w.]+(:[\w.]+)?\Z")] | None = None
     """Module, or module:name, of the models that the schema is compared with."""
     paths: tuple[str, ...] = ()

@@ -191,7 +191,8 @@ class PostgreSQL(Server):
     def url(self, role: str, database: str, driver: str | None = None) -> sa.URL:
         query = {"host": str(self.folder.socket)}
         if role != OWNER:
-            query["options"] = " ".join(f"-c {name}={value}" for name, value in OURS.items())
+            ours = {**OURS, **({} if role == SUPERUSER else {"search_path": "public"})}
+            query["options"] = " ".join(f"-c {name}={value}" for name, value in ours.items())
         return sa.URL.create(
             f"postgresql+{driver or 'psycopg2'}",
             role,

@@ -115,7 +115,7 @@ class SQLite:
 
     def migrating(self) -> Access:
         """Return the access of the code under test."""
-        return self._access()
+        return self._access(self.places.driver)
 
     def watching(self) -> Access:
         """Return the access of the runner."""
@@ -144,8 +144,9 @@ class SQLite:
         with closing(self._connect()) as connection:
             return catalogue.sizes(connection)
 
-    def _access(self) -> Access:
-        return Access(url=f"sqlite:///{self._file}", bind=self.folder.data, writable=True)
+    def _access(self, driver: str | None = None) -> Access:
+        name = f"sqlite+{driver}" if driver else "sqlite"
+        return Access(url=f"{name}:///{self._file}", bind=self.folder.data, writable=True)
 
     def _connect(self) -> sqlite3.Connection:
         self._look()
