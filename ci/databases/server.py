@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import subprocess
-import threading
 import time
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ from ci.databases.base import Access
 from ci.databases.folders import Folder
 from ci.databases.restoring.sqlite import no_table
 from ci.databases.states import States
-from ci.errors import DeadlineError, SetupError
+from ci.errors import SetupError
 from ci.programs import Running, User, start
 
 if TYPE_CHECKING:
@@ -164,39 +163,17 @@ class Server(ABC):
     def asking(self, step: str, *, url: sa.URL | None = None) -> Iterator[sa.Connection]:
         """Give a session as superuser, or by a *url*.
 
-        Raises SetupError for what the server refuses, DeadlineError for what takes too long: the
-        server is ended then.
+        Raises SetupError for what the server refuses.
         """
         url = url or self.url(SUPERUSER, DATABASE)
         engine = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
         try:
-            with self._deadline(step), engine.connect() as connection:
+            with engine.connect() as connection:
                 yield connection
         except sa.exc.SQLAlchemyError as error:
             # No more than its class: the text of a driver may repeat rows.
             kind = type(getattr(error, "orig", None) or error).__name__
             raise SetupError(f"the server refused it: {kind}", step=step) from None
-
-    @contextmanager
-    def _deadline(self, step: str) -> Iterator[None]:
-        late = threading.Event()
-
-        def end() -> None:
-            late.set()
-            if self._running is not None:
-                self._running.stop(in_order=False)
-
-        timer = threading.Timer(self.places.seconds, end)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        except sa.exc.SQLAlchemyError:
-            if late.is_set():
-                raise DeadlineError(step, self.places.seconds) from None
-            raise
-        finally:
-            timer.cancel()
 
     def settle(self) -> None:
         """Do what a server does in quiet hours."""
