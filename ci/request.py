@@ -145,6 +145,8 @@ def _spelt(path: str) -> str:
 def _head(request: Request, repository: Repository) -> str:
     if request.ref is not None:
         return repository.fetch(request.ref, announced=request.head)
+    if (ref := _ref(request)) is not None:
+        return repository.fetch(ref)
     try:
         return repository.resolve(request.head)
     except CheckoutError:
@@ -152,6 +154,13 @@ def _head(request: Request, repository: Repository) -> str:
             raise
         # What is checked out may be on no branch; in a pipeline it is on none.
         return repository.fetch(request.head)
+
+
+def _ref(request: Request) -> str | None:
+    """Return what the change has to be fetched by, on each machine."""
+    if request.ref is None and request.head.startswith("refs/"):
+        return request.head
+    return request.ref
 
 
 def _found(
@@ -190,7 +199,7 @@ def _order(  # noqa: PLR0913 - each from somewhere else
         source=request.source,
         base=change.base,
         head=change.head,
-        ref=request.ref,
+        ref=_ref(request),
         touched=change.touched,
         adds=change.adds,
         releases=releases,

@@ -116,6 +116,11 @@ def command(  # noqa: PLR0913 - each is an option
     Exits with 0 when nothing speaks against it, also with warnings; 1 when something does; 2
     when it could not be tried.
     """
+    if address is not None and not address.loopback and source is None:
+        raise ConfigurationError(
+            "workers elsewhere cannot read this checkout",
+            hint="name where they fetch the commits from: --source URL",
+        )
     root = root_of(repository) if source is None else repository.resolve()
     forms = [*map(_form, reports), *([("json", STDOUT)] if as_json else [])]
     if pages is not None:

@@ -30,8 +30,6 @@ LOOK_SECONDS = 2
 PATIENCE_SECONDS = 600
 """How long an order waits for a worker that has its dataset."""
 END_SECONDS = 10
-ALLOWED_FAILURES = 3
-"""How many workers may die of one order."""
 
 
 class Cluster:

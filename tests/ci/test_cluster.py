@@ -97,15 +97,15 @@ def slow() -> Iterator[Slow]:
 
 
 @contextmanager
-def scheduling(tls: Tls) -> Iterator[tuple[Address, subprocess.Popen[bytes]]]:
+def scheduling(files: Tls) -> Iterator[tuple[Address, subprocess.Popen[bytes]]]:
     said = f"tls://127.0.0.1:{free_port()}"
     scheduler = (
         *("distributed.cli.dask_scheduler", "--protocol", "tls", "--host", said),
-        *("--no-dashboard", "--tls-ca-file", str(tls.ca)),
-        *("--tls-cert", str(tls.cert), "--tls-key", str(tls.key)),
+        *("--no-dashboard", "--tls-ca-file", str(files.ca)),
+        *("--tls-cert", str(files.cert), "--tls-key", str(files.key)),
     )
     with running(*scheduler) as process:
-        yield Address.parse(said, tls=tls), process
+        yield Address.parse(said, tls=files), process
 
 
 @pytest.fixture(scope="module")
@@ -114,16 +114,23 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
         yield found
 
 
+def tls(address: Address) -> list[str]:
+    """Return the options of who has a certificate."""
+    found = address.tls
+    assert found is not None
+    ours = ("--tls-cert", str(found.cert), "--tls-key", str(found.key))
+    return ["--tls-ca", str(found.ca), *ours]
+
+
 @contextmanager
 def working(
     slow: Slow, address: Address, *, datasets: str = ""
 ) -> Iterator[subprocess.Popen[bytes]]:
-    tls = address.tls
-    assert tls is not None
-    told = ("--tls-ca", str(tls.ca), "--tls-cert", str(tls.cert), "--tls-key", str(tls.key))
     state = ("--state", str(slow.state.folder))
     folder = ("--datasets", str(slow.datasets / datasets))
-    with running("ci", "worker", "--scheduler", address.url, *folder, *told, *state) as worker:
+    with running(
+        "ci", "worker", "--scheduler", address.url, *folder, *tls(address), *state
+    ) as worker:
         yield worker
 
 
@@ -162,6 +169,32 @@ def test_a_worker_that_is_killed_loses_nothing(slow: Slow, address: Address) -> 
     expect_nothing_left(slow)
 
 
+@pytest.mark.slow
+def test_a_run_is_sent_to_workers_that_end_in_order(slow: Slow, address: Address) -> None:
+    with working(slow, address, datasets="a") as worker:
+        with Cluster(address) as cluster:
+            wait_for_datasets(cluster, "a")
+        run = [sys.executable, "-m", "ci", "run", "--base", slow.base, "--change", slow.head]
+        told = [*run, "--repository", str(slow.checkout), "--scheduler", address.url, *tls(address)]
+        state = ["--state", str(slow.folder / "runner")]
+        done = subprocess.run([*told, *state], capture_output=True, text=True, check=False)
+        assert "a (sqlite): SUCCESS" in done.stdout, done.stderr
+        assert done.returncode == 0
+
+        with subprocess.Popen([*told, *state], stderr=subprocess.PIPE) as second:
+            slow.wait_for("sync")
+            began = time.monotonic()
+            worker.terminate()
+            slow.wait_for("ci.scheduler.job", gone=True)
+            assert worker.wait(SECONDS) == 130
+            assert time.monotonic() - began < 20
+            assert slow.folders_left() == []
+            second.terminate()
+            second.communicate()
+            assert second.returncode == 130
+    expect_nothing_left(slow)
+
+
 def test_what_nobody_waits_for_is_ended(slow: Slow, address: Address) -> None:
     with working(slow, address, datasets="a"):
         with Cluster(address) as cluster:
@@ -197,8 +230,10 @@ def kill_during_a_step(slow: Slow, process: subprocess.Popen[bytes]) -> None:
 
 
 def test_a_scheduler_that_is_killed_leaves_nothing(slow: Slow, tmp_path: Path) -> None:
-    tls = write_authority(tmp_path)
-    with scheduling(tls) as (own, scheduler), working(slow, own, datasets="a") as worker:
+    with (
+        scheduling(write_authority(tmp_path)) as (own, scheduler),
+        working(slow, own, datasets="a") as worker,
+    ):
         with Cluster(own) as cluster:
             wait_for_datasets(cluster, "a")
             answers = cluster.answers([slow.order("r4", "a")])

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from tests.ci.slow_tree import Slow
 
-STEP_SECONDS = 2.0
+STEP_SECONDS = 1.5
 SANDBOX = "bwrap"
 JOB = "ci.scheduler.job"
 TLS = Tls(ca=Path("ca"), cert=Path("cert"), key=Path("key"))
@@ -73,14 +73,14 @@ def kill_once(slow: Slow, word: str = JOB) -> threading.Thread:
 def test_an_order_is_begun_again_when_its_process_is_killed(slow: Slow) -> None:
     killer = kill_once(slow)
     with Processes(slow.state, [slow.datasets]) as processes:
-        ((order, answer),) = processes.answers([slow.order("r1", "b")])
+        ((order, answer),) = processes.answers([slow.order("r1", "a")])
     killer.join()
 
-    assert order.dataset == "b"
+    assert order.dataset == "a"
     found = answer.found()
     assert found.change is not None, found.failures
     assert [each.step.name for each in found.change.timings] == ["slow"] * 2
-    assert Path(slow.state.private("r1") / "b.job.log").exists()
+    assert Path(slow.state.private("r1") / "a.job.log").exists()
     expect_nothing_left(slow)
 
 
