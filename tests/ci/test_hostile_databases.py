@@ -149,3 +149,12 @@ def test_a_reset_of_a_server_takes_back_what_was_changed(postgresql: Database) -
 
     assert ask(postgresql.migrating(), "SELECT sum FROM orders WHERE id = 7") == [7]
     assert "more" not in postgresql.schema()
+
+
+def test_no_extension_of_a_dump_gets_at_the_network(places: Places, tmp_path: Path) -> None:
+    text = "CREATE EXTENSION dblink WITH SCHEMA public;\nCREATE TABLE t (a int);\n"
+    data = served.shop(Engine.POSTGRESQL, tmp_path, text)
+    with open_database(data, places) as database:
+        database.restore(data)
+        with pytest.raises(sa.exc.ProgrammingError, match="permission denied for function"):
+            ask(database.migrating(), "SELECT dblink_connect('host=192.0.2.1 password=x')")
