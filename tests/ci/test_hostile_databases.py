@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import struct
 import time
 from typing import TYPE_CHECKING
@@ -122,11 +121,21 @@ def test_what_looks_at_a_file_has_a_deadline(tmp_path: Path) -> None:
     with served.places(seconds=0.5) as places, open_database(data, places) as database:
         database.restore(data)
         began = time.monotonic()
-        with database._connect() as connection, pytest.raises(sqlite3.OperationalError):  # type: ignore[attr-defined]
+        with pytest.raises(SetupError), database._looking() as connection:  # type: ignore[attr-defined]
             connection.execute(
                 "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT 1 FROM n) SELECT max(i) FROM n"
             )
         assert time.monotonic() - began < 10
+
+
+def test_a_file_that_was_damaged_is_told(sqlite: Database) -> None:
+    file = sqlite.migrating().bind / "app.db"
+    for left in (4096, 16):
+        file.write_bytes(file.read_bytes()[:left] + b"x" * 100_000)
+        with pytest.raises(SetupError, match="no database any more"):
+            sqlite.sizes()
+    with pytest.raises(SetupError, match="no database any more"):
+        sqlite.schema()
 
 
 def test_endless_folders_stop_nobody(sqlite: Database) -> None:
