@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from ci.datasets.dataset import Measure
 from ci.errors import CiError
@@ -97,7 +98,10 @@ class History:
             found = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
             if found not in (0, FORMAT):
                 raise CiError(f"{path} has format {found}, expected {FORMAT}")
-            METADATA.create_all(connection)
+            for table in METADATA.sorted_tables:  # another runner may make them meanwhile
+                connection.execute(CreateTable(table, if_not_exists=True))
+                for index in table.indexes:
+                    connection.execute(CreateIndex(index, if_not_exists=True))
             connection.exec_driver_sql(f"PRAGMA user_version = {FORMAT}")
 
     def __enter__(self) -> Self:
@@ -149,6 +153,7 @@ class History:
     def series(
         self,
         *,
+        project: str | None = None,
         dataset: str | None = None,
         name: str | None = None,
         measure: Measure = Measure.SECONDS,
@@ -165,6 +170,8 @@ class History:
             .order_by(RESULTS.c.began.desc())
             .limit(limit)
         )
+        if project is not None:
+            query = query.where(RESULTS.c.project == project)
         if dataset is not None:
             query = query.where(FIGURES.c.dataset == dataset)
         if name is not None:

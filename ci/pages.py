@@ -26,7 +26,8 @@ def view_of(history: History, run: str, *, contact: str | None = None) -> View |
     if not results:
         return None
     datasets = dict.fromkeys(each.dataset for each in results)
-    series = [each for name in datasets for each in history.series(dataset=name)]
+    project = results[0].project
+    series = [each for name in datasets for each in history.series(project=project, dataset=name)]
     return view(results, series=series, contact=contact)
 
 

@@ -73,7 +73,7 @@ class TreePlaces:
     folder: Path
     log: Path
     """What is said in the sandbox, in private."""
-    _made: dict[tuple[str, bool], TreePlace] = field(default_factory=dict)
+    _made: dict[tuple[str, bool, str | None], TreePlace] = field(default_factory=dict)
 
     def at(self, sha: str, phase: str) -> TreePlace:
         """Return the place of the commit *sha*.
@@ -81,16 +81,16 @@ class TreePlaces:
         Raises SetupError when something it needs cannot be had, or cannot be installed.
         """
         trusted = self.settings.trust_target and phase != CHANGE
-        if (sha, trusted) not in self._made:
-            self._made[sha, trusted] = self._make(sha, phase, trusted=trusted)
-        return self._made[sha, trusted]
+        release = self.settings.releases.get(phase)
+        key = (sha, trusted, release.python if release else None)
+        if key not in self._made:
+            self._made[key] = self._make(*key)
+        return self._made[key]
 
-    def _make(self, sha: str, phase: str, *, trusted: bool) -> TreePlace:
-        tree = export(self.repository, sha, self.folder / f"{sha[:12]}-{'t' if trusted else 'u'}")
+    def _make(self, sha: str, trusted: bool, python: str | None) -> TreePlace:  # noqa: FBT001
+        tree = export(self.repository, sha, self.folder / f"{sha[:12]}-{len(self._made)}")
         needs = needs_of(partial(self.repository.read, sha), self.settings)
         sandbox: Sandbox = Unconfined() if trusted else self.sandbox
-        release = self.settings.releases.get(phase)
-        python = release.python if release else None
         return TreePlace(
             environment=self.maker.make(tree, needs, sandbox, python=python),
             sandbox=sandbox,

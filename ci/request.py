@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 SETTINGS = "pyproject.toml"
 FETCH_SECONDS = 900
 _ON_NO_BRANCH = re.compile(r"HEAD|[0-9a-f]{40}(?:[0-9a-f]{24})?")
+NEW = frozenset({"A", "C"})
+"""Of a file: one that is edited or renamed may be long applied, and nothing of it runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,15 +78,17 @@ class _Change:
     document: bytes
     settings: Settings
     touched: tuple[str, ...]
+    timed: tuple[str, ...]
+    """Those that have to be timed, for they are the driver's."""
     adds: bool
+    """Whether one of these is new."""
 
     @property
     def matters(self) -> bool:
         """Whether migrations, or what the settings name, are touched."""
         patterns = self.settings.paths
-        return self.adds or any(
-            fnmatchcase(path, each) for path in self.touched for each in patterns
-        )
+        named = (fnmatchcase(path, each) for path in self.touched for each in patterns)
+        return bool(self.timed) or any(named)
 
 
 def run_name() -> str:
@@ -133,7 +137,8 @@ def _change(request: Request, repository: Repository) -> _Change:
         document=document,
         settings=settings,
         touched=tuple(sorted(touched)),
-        adds=any(driver.touches(each) for each in touched),
+        timed=tuple(each for each in touched if driver.touches(each)),
+        adds=any(each.status in NEW and driver.touches(each.path) for each in changed),
     )
 
 

@@ -34,7 +34,10 @@ def command(*, folder: Path, state: State) -> int:
         proposals = [
             proposal
             for measure in Measure
-            for proposal in propose(dataset, history.series(dataset=dataset.name, measure=measure))
+            for proposal in propose(
+                dataset,
+                history.series(project=dataset.project, dataset=dataset.name, measure=measure),
+            )
         ]
     if not proposals:
         click.echo("every step is within its budget, or has too few runs to say", err=True)

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 INSTALL = "mariadb-install-db"
 SETTINGS: Mapping[str, str] = {
     "character-set-server": "utf8mb4",
+    "event-scheduler": "OFF",  # what runs by the clock is in no step
     "innodb-buffer-pool-dump-at-shutdown": "OFF",  # else no start is a cold one
     "innodb-buffer-pool-load-at-startup": "OFF",
     "local-infile": "0",
@@ -48,7 +49,6 @@ SETTINGS: Mapping[str, str] = {
 # what would be flushed is measured as bytes of redo instead. The double write stays.
 ONLY_MARIADB: Mapping[str, str] = {"innodb-flush-method": "nosync", "userstat": "ON"}
 ONLY_MYSQL: Mapping[str, str] = {
-    "event-scheduler": "OFF",
     "information-schema-stats-expiry": "0",
     "innodb-flush-log-at-trx-commit": "2",
     "mysqlx": "OFF",

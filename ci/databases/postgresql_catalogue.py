@@ -70,6 +70,14 @@ SIZES = sa.text(f"""
 END_SESSIONS = sa.text(
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = :role"
 )
+FUNCTIONS = sa.text("""
+    SELECT p.oid::regprocedure::text FROM pg_depend d JOIN pg_proc p ON p.oid = d.objid
+        JOIN pg_extension e ON e.oid = d.refobjid
+    WHERE d.classid = 'pg_proc'::regclass AND d.refclassid = 'pg_extension'::regclass
+        AND d.deptype = 'e' AND e.extname = :name AND p.prokind IN ('f', 'w')
+""")
+REACHING = frozenset({"dblink", "http", "pg_net"})
+"""Extensions with which anybody in the server gets at the network."""
 TRUSTED = sa.text("SELECT bool_or(trusted) FROM pg_available_extension_versions WHERE name = :name")
 
 
@@ -109,3 +117,6 @@ def make_extensions(connection: sa.Connection, wanted: list[Extension], *, owner
             f"CREATE EXTENSION IF NOT EXISTS {quote(each.name)}{where} CASCADE"
         )
         connection.exec_driver_sql("RESET ROLE")
+        if each.name in REACHING:
+            for function in connection.scalars(FUNCTIONS, {"name": each.name}).all():
+                connection.exec_driver_sql(f"REVOKE EXECUTE ON FUNCTION {function} FROM PUBLIC")

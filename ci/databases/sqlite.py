@@ -6,7 +6,7 @@ import os
 import sqlite3
 import stat
 import time
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Self
 
 from ci.databases import copying
@@ -21,7 +21,7 @@ from ci.programs import remove
 from ci.timing import Engine
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
     from types import TracebackType
 
@@ -136,30 +136,31 @@ class SQLite:
 
     def schema(self) -> Mapping[str, tuple[str, ...]]:
         """Return tables with their columns, keys and indexes, in words."""
-        with closing(self._connect()) as connection:
+        with self._looking() as connection:
             return catalogue.schema(connection)
 
     def sizes(self) -> Mapping[str, tuple[int, int, int]]:
         """Return for each table how many rows, and bytes of it and of its indexes."""
-        with closing(self._connect()) as connection:
+        with self._looking() as connection:
             return catalogue.sizes(connection)
 
     def _access(self, driver: str | None = None) -> Access:
         name = f"sqlite+{driver}" if driver else "sqlite"
         return Access(url=f"{name}:///{self._file}", bind=self.folder.data, writable=True)
 
-    def _connect(self) -> sqlite3.Connection:
+    @contextmanager
+    def _looking(self) -> Iterator[sqlite3.Connection]:
+        """Give a connection that writes nothing, and that ends; raises SetupError if it cannot."""
         self._look()
+        until = time.monotonic() + self.places.seconds
         try:
-            connection = sqlite3.connect(f"{self._file.as_uri()}?mode=rw", uri=True)
-            until = time.monotonic() + self.places.seconds
-            connection.set_progress_handler(lambda: time.monotonic() > until, CALLS)
-            connection.execute("PRAGMA trusted_schema = OFF")
-            connection.execute("PRAGMA query_only = ON")
-            connection.execute("SELECT count(*) FROM sqlite_master")
-        except sqlite3.DatabaseError:
+            with closing(sqlite3.connect(f"{self._file.as_uri()}?mode=rw", uri=True)) as connection:
+                connection.set_progress_handler(lambda: time.monotonic() > until, CALLS)
+                connection.execute("PRAGMA trusted_schema = OFF")
+                connection.execute("PRAGMA query_only = ON")
+                yield connection
+        except sqlite3.Error:
             raise SetupError("the file is no database any more", step="look at it") from None
-        return connection
 
     def _put(self, name: str) -> None:
         """Keep the file; what the code under test has left beside it is not kept."""

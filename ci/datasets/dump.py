@@ -5,7 +5,10 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import tempfile
+import zlib
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ci.errors import DatasetError
@@ -13,7 +16,6 @@ from ci.timing import Engine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 HEAD_BYTES = 4096
 ABSENT = "was it fetched? in a pipeline it comes with a secret, which a fork does not get"
@@ -70,7 +72,7 @@ def guess_engine(dump: Path) -> Engine:
 
 def _head(dump: Path) -> bytes:
     """Return its first bytes, unpacked where they are packed with what Python unpacks."""
-    with suppress(OSError, EOFError), gzip.open(dump) as file:
+    with suppress(OSError, EOFError, zlib.error), gzip.open(dump) as file:
         return file.read(HEAD_BYTES)
     with dump.open("rb") as file:
         return file.read(HEAD_BYTES)
@@ -90,9 +92,11 @@ def digest_of(dump: Path, *, cache: Path | None = None) -> str:
     found = _read(dump, [path for path, _, _ in files])
     if kept is not None:
         kept.parent.mkdir(parents=True, exist_ok=True)
-        written = kept.with_suffix(".new")
-        written.write_text(found, "ascii")
-        written.replace(kept)
+        with tempfile.NamedTemporaryFile(
+            "w", dir=kept.parent, prefix=".", delete=False, encoding="ascii"
+        ) as written:  # of our own: another runner may be at the same
+            written.write(found)
+        Path(written.name).replace(kept)
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
@@ -10,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from ci.units import duration
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from ci.report.view import Part, Row, View
 
@@ -18,6 +19,8 @@ LIMIT = 1_000_000
 """Bytes of a page."""
 SHORTER = (20, 5, 1, 0)
 """Statements of a step that are shown, as long as that is too large."""
+FEWER = (200, 20, 0)
+"""Steps, and findings, of a dataset that are shown then."""
 
 
 def _environment() -> Environment:
@@ -33,13 +36,28 @@ def _environment() -> Environment:
 
 
 def run_page(view: View) -> str:
-    """Return the page of a run; where it would be too large, with less of each step."""
+    """Return the page of a run; where it would be too large, with less of each step.
+
+    Where even that is too much, with those steps alone that something was found of.
+    """
     template = _environment().get_template("run.html")
-    pages = (
-        template.render(view=_shortened(view, kept), contact=view.contact, link=view.link)
-        for kept in SHORTER
-    )
-    return next((each for each in pages if len(each.encode()) <= LIMIT), "")
+    views = chain((_shortened(view, kept) for kept in SHORTER), _with_fewer_steps(view))
+    pages = (template.render(view=each, contact=view.contact, link=view.link) for each in views)
+    return next(each for each in pages if len(each.encode()) <= LIMIT)
+
+
+def _with_fewer_steps(view: View) -> Iterator[View]:
+    short = _shortened(view, 0)
+    for most in FEWER:
+        parts = tuple(
+            replace(
+                each,
+                rows=tuple(row for row in each.rows if row.findings)[:most],
+                result=replace(each.result, findings=each.result.findings[:most]),
+            )
+            for each in short.parts
+        )
+        yield replace(short, parts=parts[: most + 1])
 
 
 def index_page(

@@ -8,23 +8,23 @@ from typing import TYPE_CHECKING
 
 from ci.datasets.dataset import Measure
 from ci.measures import NAMES, measured_of, shown
+from ci.report.marks import marks_of
 from ci.result import Colour, Finding, Result
-from ci.timing import Access, Kind, Lock
+from ci.timing import Kind
 from ci.units import duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from ci.history import Series
+    from ci.report.marks import Mark
     from ci.result import Walked
-    from ci.timing import Observation, Pace, Stall, Statement, Step, Timing
+    from ci.timing import Pace, Statement, Step, Timing
 
 WORDS = {Colour.GREEN: "SUCCESS", Colour.YELLOW: "SUCCESS, with warnings", Colour.RED: "FAILURE"}
 NEAR = 5
 """A budget that is more than so many times what was taken does not fit beside it in a chart."""
 MOST_STATEMENTS = 20
-MOST_SPANS = 60
-"""Locks and stalls of a step that are drawn, the longest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,18 +35,6 @@ class Bar:
     baseline: float | None
     budget: float | None
     """None where there is none, or where it is far away."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
-    """A lock or a stall in a timeline; *left* and *width* are shares of the step's time."""
-
-    row: str
-    left: float
-    width: float
-    seconds: str
-    kind: str
-    """read or write, whom it keeps out; gentle; waited; stall."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +119,7 @@ def view(
     worst = max((each.colour for each in results), key=list(Colour).index)
     first = results[0]
     past = {
-        (each.dataset, each.engine, each.kind, each.name): [point.value for point in each.points]
+        (each.dataset, each.engine, each.kind, each.name): _by_run(each)
         for each in series
         if each.measure is Measure.SECONDS
     }
@@ -146,6 +134,14 @@ def view(
         contact=contact,
         link=link,
     )
+
+
+def _by_run(series: Series) -> Sequence[float]:
+    """Return one figure of each run: of the target branch, or where it had none of the change."""
+    found: dict[str, float] = {}
+    for each in sorted(series.points, key=lambda point: point.tree == "baseline"):
+        found[each.run] = each.value
+    return [found[run] for run in dict.fromkeys(each.run for each in series.points)]
 
 
 def _part(result: Result, past: Mapping[tuple[str, str, str, str], Sequence[float]]) -> Part:
@@ -208,7 +204,7 @@ def _row(
         bar=_bar(took, old, budget),
         figures=_figures(step, warm),
         statements=_typical(warm).observation.statements[:MOST_STATEMENTS],
-        marks=_marks(_typical(warm)),
+        marks=marks_of(_typical(warm)),
         findings=findings,
         trend=tuple(each / largest for each in past) if largest and len(past) > 1 else (),
     )
@@ -266,41 +262,3 @@ def pace_figures(pace: Pace) -> Mapping[str, str]:
             f"(95 %: {duration(best)} to {duration(worst)})"
         )
     return found
-
-
-def _marks(timing: Timing) -> tuple[Mark, ...]:
-    seen = timing.observation
-    spans: list[Lock | Stall] = [*_worth_drawing(seen), *seen.stalls]
-    longest = sorted(spans, key=lambda each: -each.seconds)[:MOST_SPANS]
-    whole = max(timing.seconds, 1e-9)
-    return tuple(_mark(each, whole) for each in sorted(longest, key=_place))
-
-
-def _worth_drawing(seen: Observation) -> list[Lock]:
-    """Return the locks that keep somebody out, or that were waited for."""
-    return [each for each in seen.locks or () if each.blocks is not None or each.waited]
-
-
-def _place(span: Lock | Stall) -> tuple[str, float]:
-    return _label(span), span.began
-
-
-def _label(span: Lock | Stall) -> str:
-    if isinstance(span, Lock):
-        return f"{span.table} {span.mode}{' (waited)' if span.waited else ''}"
-    table = span.table or "database"
-    return f"{table} {'read' if span.access is Access.READ else 'write'} stalled"
-
-
-def _mark(span: Lock | Stall, whole: float) -> Mark:
-    left = min(span.began / whole, 1.0)
-    kind = "stall"
-    if isinstance(span, Lock):
-        kind = "waited" if span.waited else str(span.blocks)
-    return Mark(
-        row=_label(span),
-        left=left,
-        width=max(min(span.seconds / whole, 1 - left), 0.003),
-        seconds=duration(span.seconds),
-        kind=kind,
-    )

@@ -4,17 +4,16 @@ import gzip
 import json
 import os
 import sqlite3
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from ci.datasets import Measure, find_datasets
 from ci.errors import CiError, DatasetError
 from ci.timing import Engine, Kind, Step
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 POSTGRESQL = b"--\n-- PostgreSQL database dump\n--\n"
 MYSQL = b"-- MySQL dump 10.13  Distrib 5.5\n"
@@ -122,6 +121,21 @@ def test_the_engine_is_told_from_the_dump(tmp_path: Path) -> None:
 def test_what_is_no_dump_is_told(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="looks like a dump of no database"):
         find_datasets([dataset(tmp_path / "wrong", dump=b"hello")])
+
+
+def test_a_dump_that_is_damaged_is_told(tmp_path: Path) -> None:
+    damaged = gzip.compress(MYSQL)[:10] + b"no deflate at all" * 9
+    with pytest.raises(DatasetError, match="looks like a dump of no database"):
+        find_datasets([dataset(tmp_path / "damaged", dump=damaged)])
+
+
+def test_runners_that_digest_the_same_are_not_in_each_others_way(tmp_path: Path) -> None:
+    folder = dataset(tmp_path / "a", dump=b"PGDMP" + b"x" * 1_000_000, name="a.dump")
+    with ThreadPoolExecutor(8) as runners:
+        for _ in range(20):
+            cache = Path(tempfile.mkdtemp(dir=tmp_path))
+            read = [runners.submit(find_datasets, [folder], cache=cache) for _ in range(8)]
+            assert len({each.result()[0].digest for each in read}) == 1
 
 
 def test_two_dumps_have_to_be_told_apart(tmp_path: Path) -> None:

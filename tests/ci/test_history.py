@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -130,3 +132,19 @@ def test_a_proposal_is_a_diff_that_keeps_what_people_wrote(
     assert "+[budgets.make_people]" in diff
     assert "+seconds = 2" in diff
     assert "# was 500 ms" in diff
+
+
+def test_runners_may_begin_a_history_at_once(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as runners:
+        for number in range(10):
+            paths = [tmp_path / str(number) / "history.db"] * 8
+            for each in runners.map(History, paths):
+                each.__exit__()
+
+
+def test_projects_with_datasets_of_one_name_are_told_apart(history: History) -> None:
+    history.add(result())
+    history.add(replace(result("r2"), project="other"))
+
+    found = history.series(project="cloud", name="make_people")
+    assert {point.run for each in found for point in each.points} == {"r1"}

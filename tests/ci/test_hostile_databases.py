@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import struct
 import time
 from typing import TYPE_CHECKING
@@ -122,11 +121,21 @@ def test_what_looks_at_a_file_has_a_deadline(tmp_path: Path) -> None:
     with served.places(seconds=0.5) as places, open_database(data, places) as database:
         database.restore(data)
         began = time.monotonic()
-        with database._connect() as connection, pytest.raises(sqlite3.OperationalError):  # type: ignore[attr-defined]
+        with pytest.raises(SetupError), database._looking() as connection:  # type: ignore[attr-defined]
             connection.execute(
                 "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT 1 FROM n) SELECT max(i) FROM n"
             )
         assert time.monotonic() - began < 10
+
+
+def test_a_file_that_was_damaged_is_told(sqlite: Database) -> None:
+    file = sqlite.migrating().bind / "app.db"
+    for left in (4096, 16):
+        file.write_bytes(file.read_bytes()[:left] + b"x" * 100_000)
+        with pytest.raises(SetupError, match="no database any more"):
+            sqlite.sizes()
+    with pytest.raises(SetupError, match="no database any more"):
+        sqlite.schema()
 
 
 def test_endless_folders_stop_nobody(sqlite: Database) -> None:
@@ -149,3 +158,12 @@ def test_a_reset_of_a_server_takes_back_what_was_changed(postgresql: Database) -
 
     assert ask(postgresql.migrating(), "SELECT sum FROM orders WHERE id = 7") == [7]
     assert "more" not in postgresql.schema()
+
+
+def test_no_extension_of_a_dump_gets_at_the_network(places: Places, tmp_path: Path) -> None:
+    text = "CREATE EXTENSION dblink WITH SCHEMA public;\nCREATE TABLE t (a int);\n"
+    data = served.shop(Engine.POSTGRESQL, tmp_path, text)
+    with open_database(data, places) as database:
+        database.restore(data)
+        with pytest.raises(sa.exc.ProgrammingError, match="permission denied for function"):
+            ask(database.migrating(), "SELECT dblink_connect('host=192.0.2.1 password=x')")

@@ -11,6 +11,8 @@ from xml.etree import ElementTree as ET
 import pytest
 from typing_extensions import override
 
+from ci.datasets.dataset import Measure
+from ci.history import Point, Series
 from ci.report import text
 from ci.report.annotations import github, gitlab
 from ci.report.html import LIMIT, index_page, run_page
@@ -114,6 +116,38 @@ def test_a_page_stays_below_a_megabyte() -> None:
 
     assert 0 < len(page.encode()) <= LIMIT
     assert "step_119" in page
+
+
+@pytest.mark.parametrize("parts", [1, 3])
+def test_a_page_with_too_many_steps_shows_those_that_matter(parts: int) -> None:
+    steps = [replace(OLD, version=str(n), name=f"step_{n}") for n in range(3000)]
+    many = result()
+    assert many.change
+    change = replace(
+        many.change, timings=tuple(Timing(step=s, seconds=1, observation=SEEN) for s in steps)
+    )
+    found = replace(many.findings[0], step=steps[7], said="step_7 is slow")
+    page = run_page(view([replace(many, change=change, findings=(found,))] * parts))
+
+    assert len(page.encode()) <= LIMIT
+    assert "step_7 is slow" in page
+    assert page.count('class="step') == parts
+
+
+def test_a_trend_has_one_figure_of_each_run() -> None:
+    points = tuple(
+        Point(run=run, began="", sha="", tree=tree, value=value)
+        for run, tree, value in (
+            ("r1", "baseline", 1.0), ("r1", "change", 9.0), ("r2", "change", 2.0),
+        )
+    )  # fmt: skip
+    series = Series(
+        dataset="small", engine="postgresql", kind=OLD.kind.value, name=OLD.name,
+        measure=Measure.SECONDS, points=points,
+    )  # fmt: skip
+    (row, *_) = view([result()], series=[series]).parts[0].rows
+
+    assert row.trend == (0.5, 1.0)
 
 
 def test_a_move_tells_its_speed_and_what_production_would_take() -> None:
