@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import signal
 from collections import deque
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, wait
 from multiprocessing import forkserver, resource_tracker
 from typing import TYPE_CHECKING, TypeVar
 
@@ -13,12 +13,17 @@ from anonymizer.memory import keep_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Set as AbstractSet
+    from concurrent.futures import Future
     from multiprocessing.context import ForkServerContext
+    from multiprocessing.process import BaseProcess
 
 IMPORTED = ("anonymizer.stream", "anonymizer.masks", "anonymizer.dumps.pg_directory")
 """What they have from the one that all are forked from; it imports it once."""
 SCRIPT = "anonymizer.cli"
 """What the script imports that is run: each would import it for itself."""
+PATIENCE = 0.1
+"""Seconds until a process is ended that was only about to start."""
 _CTRL_C = {signal.SIGINT}
 
 Item = TypeVar("Item")
@@ -56,7 +61,7 @@ def shared_out(
 ) -> list[Result]:
     """Return what *do* gives for each of *items*; with several *jobs* others do some of them.
 
-    They begin with the first, this process with the last. When one fails, none is begun any more.
+    They begin with the first, this process with the last. When one fails, the others are ended.
     """
     left = deque(enumerate(items))
     others = min(jobs, len(left)) - 1
@@ -70,10 +75,15 @@ def shared_out(
         ProcessPoolExecutor(others, mp_context=context(), initializer=begin) as pool,
         ThreadPoolExecutor(others) as threads,
     ):
+        spared = set(multiprocessing.active_children())
         begun = [threads.submit(_done, left, left.popleft, there) for _ in range(others)]
-        done = _done(left, left.pop, do)
-        for each in begun:
-            done |= each.result()
+        try:
+            done = _done(left, left.pop, do)
+            for each in begun:
+                done |= each.result()
+        except BaseException:
+            _end(begun, spared)
+            raise
     return [done[number] for number in sorted(done)]
 
 
@@ -88,6 +98,14 @@ def _done(
     except BaseException:
         left.clear()
         raise
+
+
+def _end(begun: Sequence[Future[dict[int, Result]]], spared: AbstractSet[BaseProcess]) -> None:
+    """Have all that is *begun* end now, with the processes that do it: all but those *spared*."""
+    while any(not each.done() for each in begun):
+        for each in set(multiprocessing.active_children()) - spared:
+            each.terminate()
+        wait(begun, timeout=PATIENCE)
 
 
 def _taken(take: Callable[[], tuple[int, Item]]) -> Iterator[tuple[int, Item]]:

@@ -98,6 +98,8 @@ def decode(fields: Cells, kind: Kind, dialect: Dialect, charset: str | None) -> 
         which = which[~_is_bare(fields.take(which))]
     starts, ends = fields.starts + quoted, fields.ends - quoted
     ends[which] = starts[which]
+    if (ends < starts).any():
+        raise DumpError("a string that is only a quote")
     values = _unescaped(_joined(cells(fields.data, starts, ends)), backslash=dialect.backslash)
     if len(which):
         texts = fields.take(which).to_list()

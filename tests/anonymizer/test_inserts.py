@@ -248,6 +248,7 @@ PARTS = st.sampled_from(
 @given(
     written=st.lists(PARTS, min_size=1, max_size=6).map(b"".join), kind=st.sampled_from(list(Kind))
 )
+@example(written=b"'", kind=Kind.TEXT)
 @example(written=b"E'\\U00110000'", kind=Kind.TEXT)
 @example(written=b"E'\\uD83D'", kind=Kind.TEXT)
 @example(written=b"unistr('\\+110000')", kind=Kind.TEXT)

@@ -136,3 +136,16 @@ def test_work_is_shared_out_and_comes_back_in_order(jobs: int) -> None:
     assert shared_out(doubled, range(20), jobs=jobs) == [2 * each for each in range(20)]
     with pytest.raises(DumpError, match="too small"):
         shared_out(doubled, [*range(9), -1, *range(9)], jobs=jobs)
+
+
+def slept(seconds: int) -> None:
+    if seconds < 0:
+        raise DumpError("too small")
+    time.sleep(seconds)
+
+
+def test_what_others_do_is_ended_when_one_fails() -> None:
+    begun = time.monotonic()
+    with pytest.raises(DumpError, match="too small"):
+        shared_out(slept, [100, -1], jobs=2)
+    assert time.monotonic() - begun < 60
