@@ -116,14 +116,18 @@ class Walk:
 
     def _state(self) -> State | Refused:
         lines: list[bytes] = []
+        where = f"{self.phase}: state"
         self.place.run(
             self.driver.state(),
             self.database.migrating(),
             seconds=self.deadlines.state,
-            step=f"{self.phase}: state",
+            step=where,
             hear=lines.append,
         )
-        return self.driver.read_state(b"\n".join(lines))
+        try:
+            return self.driver.read_state(b"\n".join(lines))
+        except SetupError as error:
+            raise SetupError(error.problem, step=where, hint=error.hint) from None
 
     def _run(self, step: Step) -> tuple[Timing | None, Failure | None]:
         if self.cold:

@@ -153,9 +153,9 @@ class Project:
             git("checkout", "--quiet", "main")
         return name
 
-    def dataset(self, engine: Engine, dump: str, budgets: str = BUDGETS) -> None:
-        """Write a dataset that is called after its engine."""
-        folder = self.datasets / engine
+    def dataset(self, name: str, dump: str, *, engine: Engine, budgets: str = BUDGETS) -> None:
+        """Write a dataset."""
+        folder = self.datasets / name
         folder.mkdir(parents=True)
         (folder / "dump.sql").write_text(dump)
         said = budgets.format(engine=engine.value, stall=STALL[engine])
@@ -187,7 +187,7 @@ def alembic_project(folder: Path) -> Project:
     made.origin.write("alembic/versions/aaa1_people.py", first)
     made.origin.commit()
     for engine in Engine:
-        made.dataset(engine, people(engine))
+        made.dataset(engine, people(engine), engine=engine)
     return made
 
 
@@ -221,7 +221,7 @@ def migrator_project(folder: Path) -> Project:
     made.origin.write("versions.json", '{\n  "1": ["make_people.py"]\n}\n')
     made.origin.commit()
     for engine in Engine:
-        made.dataset(engine, _migrated(made, engine))
+        made.dataset(engine, _migrated(made, engine), engine=engine)
     return made
 
 
