@@ -47,7 +47,7 @@ class Subject:
     touched: frozenset[str] = frozenset()
     """Files of the change, from the root of the tree."""
     adds: bool = False
-    """Whether migrations are among them."""
+    """Whether new migrations are among them."""
     releases: Mapping[str, str] = field(default_factory=dict)
     """Name of a release → its commit, the oldest first."""
 
@@ -143,9 +143,10 @@ class Job:
         """Return what lets out only words of the target branch and of the files that change."""
         base, change = places["baseline"].root, places["change"].root
         touched = [each for each in self.subject.touched if (change / each).is_file()]
-        vocabulary = Vocabulary(
-            words=words_of(base) | words_of(change, touched),
-            paths=frozenset(paths_of(base)) | self.subject.touched,
+        vocabulary = Vocabulary.of(
+            words_of(base),
+            words_of(change, touched),
+            frozenset(paths_of(base)) | self.subject.touched,
         )
         return Publisher(vocabulary, self.dataset.engine)
 

@@ -70,13 +70,16 @@ class _Change:
     document: bytes
     settings: Settings
     touched: tuple[str, ...]
+    migrates: bool
+    """Whether files of the tool are touched."""
     adds: bool
+    """Whether there are new migrations."""
 
     @property
     def matters(self) -> bool:
         """Whether migrations, or what the settings name, are touched."""
         patterns = self.settings.paths
-        return self.adds or any(
+        return self.migrates or any(
             fnmatchcase(path, each) for path in self.touched for each in patterns
         )
 
@@ -122,7 +125,8 @@ def _change(request: Request, repository: Repository) -> _Change:
         document=document,
         settings=settings,
         touched=tuple(sorted(touched)),
-        adds=any(driver.touches(each) for each in touched),
+        migrates=any(driver.touches(each) for each in touched),
+        adds=any(each.status in "ACR" and driver.adds(_spelt(each.path)) for each in changed),
     )
 
 

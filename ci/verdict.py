@@ -36,7 +36,7 @@ class Case:
     touched: frozenset[str] = frozenset()
     """Files of the change."""
     adds: bool = False
-    """Whether the change adds or edits migrations."""
+    """Whether the change adds migrations."""
     judging: Judging = field(default_factory=Judging)
 
 
@@ -114,7 +114,11 @@ def described(failure: Failure) -> str:
 
 
 def _nothing_ran(case: Case) -> Iterator[Finding]:
-    if case.adds and not case.change.timings and not case.change.failures:
+    """Yield that nothing of the change ran; what is pending in the baseline is not of it."""
+    known = {each.step.key for each in case.baseline.timings}
+    steps = [each.step for each in case.change.timings]
+    ran = any(each.key not in known or each.path in case.touched for each in steps)
+    if case.adds and not ran and not case.change.failures:
         yield Finding(
             colour=Colour.RED,
             rule=Rule.NOTHING_RAN,

@@ -35,6 +35,10 @@ class Alembic:
         """Return whether *path* is a revision, env.py, or the configuration."""
         return path == self.config or fnmatchcase(path, f"{self.folder}/*")
 
+    def adds(self, path: str) -> bool:
+        """Return whether a new file at *path* is a revision."""
+        return fnmatchcase(path, f"{self.folder}/versions/*.py")
+
     def state(self) -> Command:
         """Return the command that says where the database is."""
         return self._command("state")

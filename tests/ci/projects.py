@@ -107,7 +107,7 @@ def people(engine: Engine, *, rows: int = 0, history: str = HISTORY) -> str:
     """Return a dump with a canary in every column that can hold one."""
     name, note = (JOINED[engine].format(word=f"{CANARY}-{each}") for each in ("name", "note"))
     series = SERIES[engine].format(rows=rows or ROWS[engine])
-    filled = f"INSERT INTO people SELECT i, {name}, 90817263, {note} FROM {series};\n"
+    filled = f"INSERT INTO people SELECT i, {name}, 90817263, {note} FROM {series};\n"  # noqa: S608 - ours
     return TABLE + history + filled
 
 
@@ -229,8 +229,8 @@ def numbered(files: Mapping[str, str]) -> dict[str, str | None]:
     """Return *files* of migrations, with the manifest that numbers them from 2 on."""
     entries = ["make_people", *files]
     lines = ",\n".join(f'  "{n}": ["{each}.py"]' for n, each in enumerate(entries, 1))
-    manifest = {"versions.json": f"{{\n{lines}\n}}\n"}
-    return manifest | {f"versions/{name}.py": text for name, text in files.items()}
+    migrations = {f"versions/{name}.py": text for name, text in files.items()}
+    return {"versions.json": f"{{\n{lines}\n}}\n", **migrations}
 
 
 def _migrated(project: Project, engine: Engine) -> str:

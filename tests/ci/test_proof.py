@@ -11,7 +11,18 @@ import pytest
 
 from ci.result import Colour, Rule
 from ci.timing import Engine
-from tests.ci.projects import MODELS, Project, alembic_project, red, revision
+from tests.ci.projects import (
+    DROP,
+    MODELS,
+    RENAME,
+    STUCK,
+    Project,
+    alembic_project,
+    migrator_project,
+    numbered,
+    red,
+    revision,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,7 +42,8 @@ HARMFUL = {
         "bind = op.get_bind()",
         "lock = {'postgresql': 'LOCK TABLE people IN ACCESS EXCLUSIVE MODE',",
         "        'sqlite': 'UPDATE people SET number = 1 WHERE id = 1'}",
-        "op.execute(lock.get(bind.dialect.name, 'LOCK TABLES people WRITE, alembic_version WRITE'))",
+        "both = 'LOCK TABLES people WRITE, alembic_version WRITE'",
+        "op.execute(lock.get(bind.dialect.name, both))",
         "time.sleep(0.8)",
         "if bind.dialect.name in ('mysql', 'mariadb'): op.execute('UNLOCK TABLES')",
     ],
@@ -71,7 +83,6 @@ def test_a_harmless_change_is_green(project: Project, engine: Engine) -> None:
 def test_each_harm_is_found_in_its_step(project: Project, engine: Engine) -> None:
     result = project.run(project.branch("harmful", revisions(HARMFUL)), engine)
     found = red(result)
-    print(sorted(found), result.failures, result.change and result.change.failures)  # noqa: T201
 
     assert not [each for each in found if "harmless" in each]
     assert "eee_lock: budget stall" in found
@@ -81,7 +92,7 @@ def test_each_harm_is_found_in_its_step(project: Project, engine: Engine) -> Non
     assert bool([each for each in found if "index" in each]) is (engine is not MARIADB)
 
 
-FAILING = {
+FAILING: Mapping[str, tuple[Mapping[str, str | None], Rule, str]] = {
     "syntax": (revision("bbb_syntax", "op.add_column("), Rule.FAILED, "SyntaxError"),
     "endless": (revision("bbb_endless", "while True: time.sleep(0.01)"), Rule.DEADLINE, "5 s"),
     "raises": (revision("bbb_raises", "raise ValueError('no')"), Rule.FAILED, "ValueError"),
@@ -96,7 +107,7 @@ FAILING = {
         "history",
     ),
     "nothing": (
-        {"alembic/versions/more/bbb_hidden.py": "revision, down_revision = 'bbb', 'aaa1'\n"},
+        {"alembic/versions/_bbb_hidden.py": "revision, down_revision = 'bbb', 'aaa1'\n"},
         Rule.NOTHING_RAN,
         "none of them ran",
     ),
@@ -144,3 +155,67 @@ def test_a_schema_that_is_not_the_models_is_red(project: Project, engine: Engine
     assert [each.rule for each in result.findings] == [Rule.SCHEMA]
     assert result.findings[0].said == "the models differ: remove_column people people.age"
     assert project.run(both, engine, base=base).colour is Colour.GREEN
+
+
+@pytest.fixture(scope="module")
+def manifest() -> Iterator[Project]:
+    folder = Path(tempfile.mkdtemp(prefix="ci.", dir="/tmp"))
+    yield migrator_project(folder)
+    shutil.rmtree(folder)
+
+
+@slow
+@everywhere
+def test_a_column_that_moves_is_walked_to_its_contract(manifest: Project, engine: Engine) -> None:
+    files = numbered({"add_total": RENAME.format(more=""), "drop_number": DROP})
+    result = manifest.run(manifest.branch("moves", files), engine)
+    assert result.change is not None
+    timings = {each.step.name: each for each in result.change.timings if each.warm}
+
+    assert result.colour is Colour.GREEN, result.findings
+    assert list(timings) == ["add_total", "people_total", "drop_number"]
+    pace = timings["people_total"].pace
+    assert pace is not None
+    assert pace.moved == 2000
+    assert pace.low <= pace.rows_per_second <= pace.high
+
+
+@slow
+@everywhere
+def test_a_contract_that_the_guard_refuses_is_red(manifest: Project, engine: Engine) -> None:
+    files = numbered({"add_total": RENAME.format(more=STUCK), "drop_number": DROP})
+    result = manifest.run(manifest.branch("stuck", files), engine)
+
+    assert list(red(result)) == ["drop_number: guard"]
+    assert "GuardError" in red(result)["drop_number: guard"].said
+    assert result.change is not None
+    assert result.change.failures[0].names == ("people", "people_total")
+
+
+@slow
+@everywhere
+def test_a_migration_that_is_edited_after_it_was_applied_is_red(
+    manifest: Project, engine: Engine
+) -> None:
+    text = (manifest.origin.folder / "versions" / "make_people.py").read_text()
+    result = manifest.run(
+        manifest.branch("edited", {"versions/make_people.py": f"{text}\nMORE = 1\n"}), engine
+    )
+    assert list(red(result)) == [": diverged"]
+
+
+@slow
+@everywhere
+def test_a_file_that_the_manifest_does_not_list_is_red(manifest: Project, engine: Engine) -> None:
+    unlisted = {"versions/add_total.py": RENAME.format(more="")}
+    result = manifest.run(manifest.branch("unlisted", unlisted), engine)
+
+    assert list(red(result)) == [": failed"]
+    assert "ManifestError" in red(result)[": failed"].said
+
+
+@slow
+@everywhere
+def test_a_test_beside_the_migrations_is_no_migration(manifest: Project, engine: Engine) -> None:
+    beside = {"versions/make_people_test.py": "def test_nothing():\n    pass\n"}
+    assert manifest.run(manifest.branch("beside", beside), engine).colour is Colour.GREEN
