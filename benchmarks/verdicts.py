@@ -17,15 +17,17 @@ import sys
 import tempfile
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ci.databases import Places, open_database
 from ci.datasets.dataset import Budgets, Dataset
+from ci.job import MORE
 from ci.measuring import open_watch
 from ci.result import Colour, Walked
 from ci.timing import Engine, Kind, Step, Timing
-from ci.verdict import Case, confirm, judge, suspicious
+from ci.verdict import Case, confirm, judge, suspicious, wants_more
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -153,11 +155,15 @@ def look(
 ) -> Sequence[Finding]:
     """Return what one look at baseline and change finds; *shares* are how much they do."""
     found: list[list[Timing]] = [[], []]
-    for number in range(RUNS):
+    case = Case(baseline=Walked(sha=""), change=Walked(sha=""), budgets=Budgets())
+    for number in range(MORE * RUNS):
+        if number >= RUNS and not wants_more(case):
+            break
         for place in (0, 1) if number % 2 == 0 else (1, 0):
             found[place].append(watched(database, watch, worker, shares[place]))
-    baseline, change = (Walked(sha="0" * 40, timings=tuple(each)) for each in found)
-    return judge(Case(baseline=baseline, change=change, budgets=Budgets()))
+        baseline, change = (Walked(sha="", timings=tuple(each)) for each in found)
+        case = replace(case, baseline=baseline, change=change)
+    return judge(case)
 
 
 def verdict(database: Database, watch: EyeWatch, worker: Worker, shares: Sequence[float]) -> Colour:

@@ -53,6 +53,11 @@ def judge(case: Case) -> tuple[Finding, ...]:
     return tuple(sorted(found, key=lambda each: list(Colour)[::-1].index(each.colour)))
 
 
+def wants_more(case: Case) -> bool:
+    """Return whether more runs may tell what these do not: a step is too unsteady to compare."""
+    return any(True for _ in _unsteady(case))
+
+
 def suspicious(findings: Iterable[Finding]) -> bool:
     """Return whether a second look is needed before something is red."""
     return any(_is_unsure(each) for each in findings)
