@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
+import traceback
+from contextlib import nullcontext
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
@@ -19,10 +22,12 @@ from anonymizer.settings import load_settings
 COMMANDS = {
     "check": "Look whether every column has a decision that can be carried out.",
     "diff": "Show some rows before and after.",
+    "fidelity": "Say how alike two dumps are, where the time of a migration depends on it.",
     "key": "Make a secret.",
     "mask": "Mask a dump or a database.",
     "pool": "Freeze the words of a locale.",
     "prove": "Look for masked values of the original in the output.",
+    "scale": "Make a dump smaller or larger, with every key and reference whole.",
     "suggest": "Propose decisions.",
 }
 """Name → help in one line: listing the commands imports none of them."""
@@ -42,8 +47,10 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        with lasting():
-            command: click.Command = import_module(f"anonymizer.commands.{cmd_name}").command
+        name = f"anonymizer.commands.{cmd_name}"
+        # What is made while nothing is imported may be garbage tomorrow.
+        with nullcontext() if name in sys.modules else lasting():
+            command: click.Command = import_module(name).command
         return command
 
     @override
@@ -86,10 +93,30 @@ def run(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115,PTH123 - or it is flushed at the exit
         return BROKEN_PIPE
-    except (click.ClickException, AnonymizerError) as error:
-        show(error)
-        return error.exit_code
+    except Exception as error:
+        said = (
+            error
+            if isinstance(error, click.ClickException | AnonymizerError)
+            else _unforeseen(error)
+        )
+        show(said)
+        return said.exit_code
     return result if isinstance(result, int) else 0
+
+
+def _unforeseen(error: Exception) -> AnonymizerError:
+    """Return what may be said of *error*: of a file what is wrong, of a fault only its place."""
+    if isinstance(error, OSError) and error.strerror:
+        place = f"{error.filename}: " if error.filename else ""
+        is_full = error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+        hint = "make room on the disk, or write elsewhere; no output was left" if is_full else None
+        return AnonymizerError(f"{place}{error.strerror}", hint=hint)
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return AnonymizerError(
+        f"{type(error).__name__} at {last.filename}, line {last.lineno}: its text is not shown, as"
+        " it may hold data",
+        hint="this is a fault of anonymizer: please report the line above",
+    )
 
 
 def show(error: click.ClickException | AnonymizerError) -> None:

@@ -6,7 +6,6 @@ What reads one of them is imported when there is one.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,15 +18,15 @@ from anonymizer.dumps import ARCHIVE, formats
 from anonymizer.dumps.compression import Method, ahead, reading
 from anonymizer.errors import AnonymizerError, DumpError
 from anonymizer.reading import read_pieces, read_sqlite
-from anonymizer.schema import Schema, read_schema
+from anonymizer.schema import schema_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from anonymizer.column import TableName
     from anonymizer.dumps.base import Format, Piece
-    from anonymizer.dumps.pg_schema import Described
+    from anonymizer.dumps.pg_plain import PlainPostgreSQL
     from anonymizer.reading import Known, Part
+    from anonymizer.schema import Schema
 
 PIPE = "-"
 HEAD = 64 * 1024
@@ -66,7 +65,7 @@ class TextFile:
     def schema(self) -> Schema:
         """Return the tables that it creates or fills."""
         with self.path.open("rb") as file:
-            return _schema(self.format.schema(reading(file)))
+            return self.format.schema(reading(file)).schema()
 
     def parts(self, plan: Known) -> Iterator[Part]:
         """Yield its rows as columns of values, and the text between them."""
@@ -74,47 +73,57 @@ class TextFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Archive:
-    """A dump in the custom format of pg_dump."""
+class _OfPgDump:
+    """A dump that is no text."""
 
     path: Path
+    keep: frozenset[str] = frozenset()
+    """What passes as it is although it holds data: of `passed.KEEPABLE`."""
 
     by_key: ClassVar[bool] = False
 
-    def schema(self) -> Schema:
-        """Return the tables that it creates."""
-        from anonymizer.dumps import pg_custom
+    @property
+    def plain(self) -> PlainPostgreSQL:
+        """What reads its statements."""
+        from anonymizer.dumps.pg_plain import PlainPostgreSQL
 
-        with self.path.open("rb") as file:
-            return _schema(pg_custom.schema(file))
-
-    def parts(self, plan: Known) -> Iterator[Part]:
-        """Yield its rows as columns of values, and the text between them."""
-        from anonymizer.dumps import pg_custom
-
-        with self.path.open("rb") as file:
-            yield from read_pieces(pg_custom.pieces(file), plan)
+        return PlainPostgreSQL(keep=self.keep)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Folder:
+class Archive(_OfPgDump):
+    """A dump in the custom format of pg_dump."""
+
+    def schema(self) -> Schema:
+        """Return the tables that it creates."""
+        from anonymizer.dumps import pg_custom
+
+        with self.path.open("rb") as file:
+            return pg_custom.schema(file, self.plain).schema()
+
+    def parts(self, plan: Known) -> Iterator[Part]:
+        """Yield its rows as columns of values, and the text between them."""
+        from anonymizer.dumps import pg_custom
+
+        with self.path.open("rb") as file:
+            yield from read_pieces(pg_custom.pieces(file, self.plain), plan)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folder(_OfPgDump):
     """A dump in the directory format of pg_dump."""
-
-    path: Path
-
-    by_key: ClassVar[bool] = False
 
     def schema(self) -> Schema:
         """Return the tables that it creates."""
         from anonymizer.dumps import pg_directory
 
-        return _schema(pg_directory.schema(self.path))
+        return pg_directory.schema(self.path, self.plain).schema()
 
     def parts(self, plan: Known) -> Iterator[Part]:
         """Yield its rows as columns of values, and the text between them."""
         from anonymizer.dumps import pg_directory
 
-        yield from read_pieces(pg_directory.pieces(self.path), plan)
+        yield from read_pieces(pg_directory.pieces(self.path, self.plain), plan)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +136,7 @@ class SQLiteFile:
 
     def schema(self) -> Schema:
         """Return its tables."""
-        return _of_database(sa.URL.create("sqlite", database=str(self.path)))
+        return schema_at(sa.URL.create("sqlite", database=str(self.path)))
 
     def parts(self, plan: Known) -> Iterator[Part]:
         """Yield its rows as columns of values, and the text between them."""
@@ -148,7 +157,7 @@ class Database:
 
     def schema(self) -> Schema:
         """Return its tables."""
-        return _of_database(self.url)
+        return schema_at(self.url)
 
     def parts(self, plan: Known) -> Iterator[Part]:
         """Yield its rows as columns of values, and the text between them."""
@@ -165,6 +174,8 @@ class Database:
 class Pipe:
     """A dump that comes through a pipe, once."""
 
+    keep: frozenset[str] = frozenset()
+
     by_key: ClassVar[bool] = False
 
     def schema(self) -> Schema:
@@ -175,21 +186,22 @@ class Pipe:
 
     def parts(self, plan: Known) -> Iterator[Part]:
         """Yield its rows as columns of values, and the text between them."""
-        with opened_text(sys.stdin.buffer) as (format_, text):
+        with opened_text(sys.stdin.buffer, self.keep) as (format_, text):
             yield from read_pieces(format_.pieces(text), plan)
 
 
-def container(place: str) -> Container:
+def container(place: str, keep: frozenset[str] = frozenset()) -> Container:
     """Return the container at *place*: a path, the URL of a database, or `-` for a pipe.
 
-    Raises AnonymizerError for what is not there, DumpError for what no format knows.
+    What *keep* says, of `passed.KEEPABLE`, is let pass. Raises AnonymizerError for what is not
+    there, DumpError for what no format knows.
     """
     if place == PIPE:
-        return Pipe()
+        return Pipe(keep=keep)
     if "://" in place:
         return _of_url(place)
     path = Path(place)
-    return _of_folder(path) if path.is_dir() else _of_file(path)
+    return _of_folder(path, keep) if path.is_dir() else _of_file(path, keep)
 
 
 def _of_url(place: str) -> Container:
@@ -197,18 +209,21 @@ def _of_url(place: str) -> Container:
 
     url = live.read_url(place)
     path = live.sqlite_path(url)
-    return Database(url=url) if path is None else SQLiteFile(path=path)
+    if path is not None:
+        return SQLiteFile(path=path)
+    live.database_of(url)
+    return Database(url=url)
 
 
-def _of_folder(path: Path) -> Container:
+def _of_folder(path: Path, keep: frozenset[str]) -> Container:
     from anonymizer.dumps import pg_directory
 
     if pg_directory.recognizes(path):
-        return Folder(path=path)
+        return Folder(path=path, keep=keep)
     raise DumpError(f"{path} is a folder without toc.dat, so no dump of pg_dump -Fd")
 
 
-def _of_file(path: Path) -> Container:
+def _of_file(path: Path, keep: frozenset[str]) -> Container:
     try:
         with path.open("rb") as file:
             head = file.read(HEAD)
@@ -217,12 +232,12 @@ def _of_file(path: Path) -> Container:
     if head.startswith(sqlite.HEAD):
         return SQLiteFile(path=path)
     if head.startswith(ARCHIVE):
-        return Archive(path=path)
+        return Archive(path=path, keep=keep)
     with path.open("rb") as file:
-        return TextFile(path=path, format=format_of(reading(file).read(HEAD)))
+        return TextFile(path=path, format=format_of(reading(file).read(HEAD), keep))
 
 
-def format_of(head: bytes) -> Format:
+def format_of(head: bytes, keep: frozenset[str] = frozenset()) -> Format:
     """Return the format of the text that begins with *head*; raise DumpError if none knows it."""
     if head.startswith(_TAR, _IN_TAR):
         raise DumpError(
@@ -232,7 +247,7 @@ def format_of(head: bytes) -> Format:
         )
     for each in formats():
         if each.recognizes(head):
-            return each
+            return each.keeping(keep)
     raise DumpError(
         "no known kind of dump begins like this" if head.strip() else "the dump is empty",
         hint="pg_dump (plain, custom, directory), mysqldump, mariadb-dump, SQLite's .dump and "
@@ -241,10 +256,15 @@ def format_of(head: bytes) -> Format:
 
 
 @contextmanager
-def opened_text(packed: BinaryIO) -> Iterator[tuple[Format, BinaryIO]]:
-    """Give the format of the text that comes through *packed*, and all of it unpacked."""
+def opened_text(
+    packed: BinaryIO, keep: frozenset[str] = frozenset()
+) -> Iterator[tuple[Format, BinaryIO]]:
+    """Give the format of the text that comes through *packed*, and all of it unpacked.
+
+    It lets pass what *keep* says.
+    """
     head, plain = ahead(reading(packed), HEAD)
-    yield format_of(head), plain
+    yield format_of(head, keep), plain
 
 
 def _unheard(_note: str) -> None:
@@ -255,27 +275,3 @@ def method_for(target: Path) -> Method:
     """Return how what is written to *target* is packed, by the end of its name."""
     packed = (Method.GZIP, Method.ZSTD, Method.LZ4)
     return next((each for each in packed if target.suffix == each.value), Method.NONE)
-
-
-def _of_database(url: sa.URL) -> Schema:
-    engine = sa.create_engine(url, poolclass=sa.NullPool)
-    try:
-        with engine.connect() as connection:
-            return read_schema(connection)
-    except sa.exc.SQLAlchemyError as error:
-        raise AnonymizerError(
-            f"the database cannot be looked at: {type(error).__name__}",
-            hint="look at the URL, and whether the database can be reached",
-        ) from None
-
-
-def _schema(found: Described | Mapping[TableName, tuple[str, ...]]) -> Schema:
-    if isinstance(found, Mapping):
-        return Schema(tables={name: dict.fromkeys(columns) for name, columns in found.items()})
-    return Schema(
-        tables=found.tables,
-        generated=found.generated,
-        keys=found.keys,
-        partitions=found.partitions,
-        default=found.default,
-    )

@@ -110,7 +110,7 @@ class Masker:
             raise _placed(error, rows) from error
 
     def _rewritten(self, block: Block, codec: Codec) -> tuple[Text, Counts]:
-        if not len(block.starts):
+        if not len(block.starts) or not self.masked:
             return block.data.data, {}
         values, nulls = self._read(block, codec)
         try:
@@ -190,7 +190,9 @@ class Engine:
             )
         masked = tuple(self._masked(table, columns))
         made = Masker(table=table, columns=tuple(columns), masked=masked)
-        return made if masked else None
+        # Where others of the table are masked, rows that have more than these must not pass.
+        kept = all(each.decision.mask == KEEP for each in table.columns)
+        return None if kept else made
 
     def _masked(self, table: Table, columns: Sequence[str]) -> Iterable[Masked]:
         for name in columns:

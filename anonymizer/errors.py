@@ -2,6 +2,7 @@
 
 AnonymizerError            catch this to catch all of ours
 ├── PolicyError            the decisions cannot be used; .problems
+│   └── UnreadableError    they cannot be read: a file or a module is not there, or broken
 ├── SecretError            the secret cannot be used
 ├── ToolError              a program or a package that is needed is missing, or failed
 ├── DumpError              a dump cannot be read; .table, .line, .byte
@@ -43,6 +44,12 @@ class PolicyError(AnonymizerError):
     ) -> None:
         super().__init__(message, hint=hint)
         self.problems = tuple(problems)
+
+
+class UnreadableError(PolicyError):
+    """The decisions cannot be read: there is no answer, not even no."""
+
+    exit_code = 2
 
 
 class SecretError(AnonymizerError):

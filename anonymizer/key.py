@@ -82,8 +82,13 @@ def _secret(content: bytes, place: str) -> bytes:
     """Return the secret that *content* is, or writes in hexadecimal."""
     if len(content) > MAX_BYTES:
         raise SecretError(f"{place}: more than {MAX_BYTES} bytes, which is no secret of ours")
-    text = content.strip()
     try:
-        return bytes.fromhex(text.decode("ascii"))
+        found = bytes.fromhex(content.strip().decode("ascii"))
     except ValueError:
-        return content
+        found = content
+    if len(found) < BYTES:
+        raise SecretError(
+            f"{place}: a secret of {len(found)} bytes, expected {BYTES} at the least",
+            hint="make one: anonymizer key FILE",
+        )
+    return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 from contextlib import contextmanager, nullcontext
@@ -11,22 +10,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from anonymizer.container import (
-    PIPE,
     Archive,
     Database,
     Folder,
     SQLiteFile,
     TextFile,
     container,
-    method_for,
     opened_text,
 )
-from anonymizer.dumps.compression import writing
-from anonymizer.errors import AnonymizerError
+from anonymizer.dumps.described import Described
 from anonymizer.memory import keep_memory
-from anonymizer.output import refuse_existing, written_aside
 from anonymizer.progress import shown, ticking
 from anonymizer.stream import Tally, texts
+from anonymizer.target import path_of, raw, refuse_kind, refuse_target, written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -36,6 +32,8 @@ if TYPE_CHECKING:
     from anonymizer.dumps.base import Format, Piece
     from anonymizer.dumps.pg_directory import DataFile
     from anonymizer.engine import Engine, Text
+    from anonymizer.live.base import Sink
+    from anonymizer.schema import Schema
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +48,12 @@ class Request:
     jobs: int = 1
     force: bool = False
     """Whether a file that is there already is replaced."""
+    keep: frozenset[str] = frozenset()
+    """What passes as it is although it holds data: of `passed.KEEPABLE`."""
     note: Callable[[str], None] = lambda _text: None
     """Is told what is not in the output, and why."""
+    learned: Callable[[Schema], None] = lambda _schema: None
+    """Is told what the data says of tables; what it raises ends the run without an output."""
 
 
 def mask(request: Request) -> Tally:
@@ -60,24 +62,12 @@ def mask(request: Request) -> Tally:
     Raises DumpError for what cannot be read, PolicyError for what is not decided.
     """
     keep_memory()
-    to_path = request.target is not None and "://" not in request.target
-    if request.target is not None and to_path and request.target != PIPE:
-        _refuse_target(request.source, Path(request.target), force=request.force)
-    found = container(request.source)
+    refuse_target(request.source, request.target, force=request.force)
+    found = container(request.source, request.keep)
     if request.target is None:
         with tempfile.TemporaryDirectory() as folder:
             return _masked(request, found, str(Path(folder) / "output"))
     return _masked(request, found, request.target)
-
-
-def _refuse_target(source: str, target: Path, *, force: bool) -> None:
-    """Raise AnonymizerError where *target* is what is read, or is there and may not be replaced."""
-    if source != PIPE and target.exists() and target.resolve() == Path(source).resolve():
-        raise AnonymizerError(
-            "the source and the target are one file",
-            hint="the original is not replaced: name another",
-        )
-    refuse_existing(target, force=force)
 
 
 def _masked(request: Request, source: Container, target: str) -> Tally:
@@ -91,28 +81,37 @@ def _text(request: Request, source: Container, target: str) -> Tally:
     """Mask a dump that is one text, or that a database writes as one."""
     tally = Tally()
     # What is written to is around what is read: what is cut off must not be completed.
-    with _written(request, target) as write, _read(request, source) as (format_, stream):
-        pieces = format_.pieces(stream)
+    if isinstance(source, TextFile):
+        refuse_kind(source.format.name, target)
+    with (
+        written(request.target, note=request.note) as write,
+        _read(request, source) as (format_, stream),
+    ):
+        refuse_kind(format_.name, target)
+        known = Described()
+        pieces = format_.pieces(stream, known)
         for text in texts(pieces, request.engine, tally, jobs=request.jobs):
             write(text)
+        request.learned(known.schema())
     return tally
 
 
-def _archive(request: Request, source: Archive, target: str) -> Tally:
+def _archive(request: Request, source: Archive, _target: str) -> Tally:
     from anonymizer.dumps import pg_custom
 
     tally = Tally()
+    request.learned(source.schema())
     size = source.path.stat().st_size
 
     def masked(pieces: Iterator[Piece]) -> Iterable[Text]:
         return texts(pieces, request.engine, tally, jobs=request.jobs)
 
     with (
-        _raw(request, target) as write,
+        raw(request.target) as write,
         source.path.open("rb") as file,
         shown(file, size=size, title="masking") as read,
     ):
-        pg_custom.rewrite(read, write, masked)
+        pg_custom.rewrite(read, write, masked, source.plain)
     return tally
 
 
@@ -132,12 +131,13 @@ class _OneFile:
 def _folder(request: Request, source: Folder, target: str) -> Tally:
     from anonymizer.dumps import pg_directory
 
-    tally, path = Tally(), _path(target, "a folder")
+    tally, path = Tally(), path_of(target, "a folder")
+    request.learned(source.schema())
     jobs, by_piece = request.jobs, 1
-    if jobs > 1 and _has_giant(pg_directory.data_files(source.path), jobs):
+    if jobs > 1 and _has_giant(pg_directory.data_files(source.path, source.plain), jobs):
         jobs, by_piece = by_piece, jobs
     one = _OneFile(request.engine, by_piece)
-    for each in pg_directory.rewrite(source.path, path, one, jobs=jobs):
+    for each in pg_directory.rewrite(source.path, path, one, jobs=jobs, plain=source.plain):
         tally.join(each)
     return tally
 
@@ -151,7 +151,8 @@ def _has_giant(files: Sequence[DataFile], jobs: int) -> bool:
 def _file(request: Request, source: SQLiteFile, target: str) -> Tally:
     from anonymizer.sqlite.file import rewrite_file
 
-    tally, path = Tally(), _path(target, "a file of SQLite")
+    tally, path = Tally(), path_of(target, "a file of SQLite")
+    request.learned(source.schema())
     with ticking(source.path.stat().st_size, title="masking") as tick:
         notes = rewrite_file(
             source.path, path, request.engine, tally, force=request.force, tick=tick
@@ -166,11 +167,13 @@ def _database(request: Request, source: Database, target: str) -> Tally:
 
     tally = Tally()
 
-    def masked(read: BinaryIO, write: BinaryIO) -> None:
-        with opened_text(read) as (format_, stream):
-            pieces = format_.pieces(stream)
+    def masked(read: BinaryIO, write: Sink) -> None:
+        with opened_text(read, request.keep) as (format_, stream):
+            known = Described()
+            pieces = format_.pieces(stream, known)
             for text in texts(pieces, request.engine, tally, jobs=request.jobs):
                 write.write(text)
+            request.learned(known.schema())
 
     live.copy_live(source.url, live.read_url(target), masked, note=request.note)
     return tally
@@ -184,7 +187,7 @@ def _read(request: Request, source: Container) -> Iterator[tuple[Format, BinaryI
         with (
             source.path.open("rb") as file,
             shown(file, size=size, title="masking") as read,
-            opened_text(read) as opened,
+            opened_text(read, request.keep) as opened,
         ):
             yield opened
         return
@@ -196,47 +199,9 @@ def _read(request: Request, source: Container) -> Iterator[tuple[Format, BinaryI
     with (
         live_or_not as packed,
         shown(packed, size=None, title="masking") as read,
-        opened_text(read) as opened,
+        opened_text(read, request.keep) as opened,
     ):
         yield opened
-
-
-@contextmanager
-def _written(request: Request, target: str) -> Iterator[Callable[[Text], object]]:
-    """Give what takes the text of a dump: packed as the name of *target* says."""
-    if "://" in target:
-        from anonymizer import live
-
-        with live.loaded(live.read_url(target)) as database:
-            yield database.write
-        return
-    with _raw(request, target) as file, writing(file, method_for(Path(target))) as writer:
-        yield writer.write
-
-
-@contextmanager
-def _raw(request: Request, target: str) -> Iterator[BinaryIO]:
-    if target == PIPE:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-    elif request.target is None:
-        with Path(os.devnull).open("wb") as file:
-            yield file
-    else:
-        with written_aside(_path(target, "a file")) as file:
-            yield file
-
-
-def _path(target: str, wanted: str) -> Path:
-    if target == PIPE or ("://" in target and not target.startswith("sqlite://")):
-        raise AnonymizerError(f"what is read becomes {wanted}, which needs a path to be written to")
-    if "://" not in target:
-        return Path(target)
-    from anonymizer import live
-
-    path = live.sqlite_path(live.read_url(target))
-    assert path is not None  # noqa: S101 - it is a URL of SQLite
-    return path
 
 
 _WAYS: dict[type, Callable[[Request, Any, str], Tally]] = {

@@ -1,7 +1,8 @@
 """Memory: have the C library keep what the next block needs again, and Python not look at it.
 
 Arrays of a block are larger than what glibc keeps by itself: each is mapped anew, and the
-kernel clears its pages. That takes as long as masking does.
+kernel clears its pages. That takes as long as masking does. Arrow, which would keep as much
+again in a pool of its own, takes from the same.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ def keep_memory() -> None:
     if mallopt is not None:
         mallopt(_TRIM_THRESHOLD, KEPT)
         mallopt(_MMAP_THRESHOLD, LARGEST)
+        import pyarrow as pa  # what only says its options does not need it
+
+        pa.set_memory_pool(pa.system_memory_pool())
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapper, registry
 
-from anonymizer.errors import PolicyError
+from anonymizer.errors import PolicyError, UnreadableError
 from anonymizer.masks.find import near
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def load(*places: str, root: Path | None = None) -> Models:
         sys.path.insert(0, here)
     found = Models.of(*(_imported(place) for place in places))
     if not found.tables:
-        raise PolicyError(
+        raise UnreadableError(
             f"{', '.join(places)}: no table in it",
             hint="name a module that imports every model, or 'module:Base'",
         )
@@ -85,17 +85,17 @@ def _imported(place: str) -> object:
     module, _, name = place.partition(":")
     try:
         found: object = importlib.import_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _unimportable(module, error) from error
     for part in name.split(".") if name else ():
         if not hasattr(found, part):
             hint = near(part, (each for each in vars(found) if not each.startswith("_")))
-            raise PolicyError(f"{module} has no {part!r}", hint=hint)
+            raise UnreadableError(f"{module} has no {part!r}", hint=hint)
         found = getattr(found, part)
     return found
 
 
-def _unimportable(module: str, error: Exception) -> PolicyError:
+def _unimportable(module: str, error: BaseException) -> PolicyError:
     last = traceback.extract_tb(error.__traceback__)[-1]
     place = f"{last.filename}, line {last.lineno}: " if "importlib" not in last.filename else ""
     hint = None
@@ -104,7 +104,7 @@ def _unimportable(module: str, error: Exception) -> PolicyError:
     said = type(error).__name__
     if isinstance(error, _TOLD):
         said = f"{said}: {error}"[:MAX_MESSAGE]
-    return PolicyError(f"{module} cannot be imported: {place}{said}", hint=hint)
+    return UnreadableError(f"{module} cannot be imported: {place}{said}", hint=hint)
 
 
 def _parts(source: object) -> Sequence[object]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections import deque
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from typing import TYPE_CHECKING, TypeVar
 
 from anonymizer.memory import keep_memory
@@ -18,6 +19,7 @@ IMPORTED = ("anonymizer.stream", "anonymizer.masks", "anonymizer.dumps.pg_direct
 """What they have from the one that all are forked from; it imports it once."""
 SCRIPT = "anonymizer.cli"
 """What the script imports that is run: each would import it for itself."""
+_CTRL_C = {signal.SIGINT}
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -27,13 +29,26 @@ def context() -> ForkServerContext:
     """Return what starts them: forked from a process without threads, files and secrets."""
     made = multiprocessing.get_context("forkserver")
     made.set_forkserver_preload([*IMPORTED, SCRIPT])
+    resource_tracker.ensure_running()  # or it is started below, and lets Ctrl-C through again
+    # What imports when Ctrl-C comes would say where; who started it says what is left.
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, _CTRL_C)
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
     return made
 
 
 def prepare() -> None:
     """Begin to start the one that all are forked from: it imports while this process goes on."""
     context()
-    forkserver.ensure_running()
+
+
+def begin() -> None:
+    """Set a process up that does a share: Ctrl-C ends it without a word."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _CTRL_C)
+    keep_memory()
 
 
 def shared_out(
@@ -52,7 +67,7 @@ def shared_out(
         return pool.submit(do, item).result()
 
     with (
-        ProcessPoolExecutor(others, mp_context=context(), initializer=keep_memory) as pool,
+        ProcessPoolExecutor(others, mp_context=context(), initializer=begin) as pool,
         ThreadPoolExecutor(others) as threads,
     ):
         begun = [threads.submit(_done, left, left.popleft, there) for _ in range(others)]

@@ -15,6 +15,7 @@ from anonymizer.cells import Cells
 from anonymizer.column import Kind, TableName
 from anonymizer.dumps.base import Rows
 from anonymizer.errors import DumpError
+from anonymizer.sqlite.check import refuse_cut
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -178,7 +179,8 @@ def read_sqlite(path: Path, *, wanted: Wanted = everything, batch: int = BATCH) 
     Raises DumpError for a file that is no SQLite database, or a broken one.
     """
     with _opened(path) as connection:
-        yield from _database(connection, wanted, batch)
+        connection.execute("BEGIN")
+        yield from _database(connection, path, wanted, batch)
 
 
 def free_pages(path: Path) -> int:
@@ -195,16 +197,19 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
         with closing(sqlite3.connect(place, uri=True)) as connection:
             connection.text_factory = bytes
             yield connection
-    except sqlite3.Error:
+    except (sqlite3.Error, UnicodeDecodeError, MemoryError):
         raise DumpError(
             f"{path.name}: cannot be read as a SQLite database",
             hint="look at it: sqlite3 FILE 'PRAGMA integrity_check'",
         ) from None
 
 
-def _database(connection: sqlite3.Connection, wanted: Wanted, batch: int) -> Iterator[Part]:
+def _database(
+    connection: sqlite3.Connection, path: Path, wanted: Wanted, batch: int
+) -> Iterator[Part]:
     found = connection.execute("SELECT type, name, sql FROM sqlite_schema ORDER BY rowid")
     schema = [(kind.decode(), name.decode(), sql) for kind, name, sql in found]
+    refuse_cut(connection, path)
     yield Text(data=b"".join(sql + b";\n" for _, _, sql in schema if sql))
     for kind, name, sql in schema:
         if kind == "table" and not sql.upper().startswith(b"CREATE VIRTUAL"):

@@ -30,6 +30,7 @@ class Run:
     started: datetime
     dropped: tuple[str, ...]
     one_way: bool
+    passed: tuple[str, ...] = ()
 
 
 def is_file(place: str) -> bool:
@@ -51,6 +52,7 @@ def write(request: Request, tally: Tally, run: Run) -> None:
         ended=datetime.now(UTC),
         tables={str(table): _table(counts) for table, counts in tally.columns.items() if counts},
         dropped=run.dropped,
+        passed=run.passed,
         one_way=run.one_way,
     )
     sidecar.write(made, output)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -9,6 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine.reflection import ObjectKind, ObjectScope
 
 from anonymizer.column import Reference, TableName
+from anonymizer.errors import AnonymizerError, DumpError, ToolError
+from anonymizer.passed import COMMENT, DEFAULT, Passed, passed_in, passed_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -38,6 +41,8 @@ class Schema:
     """A part of a table → the table."""
     default: str | None = None
     """The schema that is meant where none is said."""
+    passed: tuple[Passed, ...] = ()
+    """What passes unchanged and may hold data."""
 
 
 def read_schema(connection: Connection) -> Schema:
@@ -47,10 +52,12 @@ def read_schema(connection: Connection) -> Schema:
     generated: dict[TableName, frozenset[str]] = {}
     keys: dict[TableName, Keys] = {}
     references: dict[TableName, tuple[Reference, ...]] = {}
+    passed: list[Passed] = []
     for schema in _schemas(connection, inspector):
         found = inspector.get_multi_columns(
             schema=schema, kind=ObjectKind.TABLE, scope=ObjectScope.DEFAULT
         )
+        passed += _passed(connection, inspector, schema)
         for (_, table), columns in found.items():
             name = TableName(schema, table)
             tables[name] = {each["name"]: _written(each["type"], connection) for each in columns}
@@ -66,7 +73,48 @@ def read_schema(connection: Connection) -> Schema:
         references=references,
         partitions=dict(_partitions(connection)),
         default=_default(connection, inspector),
+        passed=tuple(passed),
     )
+
+
+def schema_at(url: sa.URL) -> Schema:
+    """Return the schema of the database at *url*.
+
+    Raises ToolError without its driver, AnonymizerError when it cannot be looked at, DumpError
+    for names that cannot be read.
+    """
+    if url.drivername == "postgres":
+        url = url.set(drivername="postgresql")
+    try:
+        engine = sa.create_engine(url, poolclass=sa.NullPool)
+        with engine.connect() as connection:
+            return read_schema(connection)
+    except (ImportError, sa.exc.NoSuchModuleError) as error:
+        raise ToolError(
+            f"the driver of {url.drivername} is not installed: {error}",
+            hint="install it, or name another: postgresql+psycopg://…, mysql+pymysql://…",
+        ) from error
+    except sa.exc.SQLAlchemyError as error:
+        raise AnonymizerError(
+            f"the database cannot be looked at: {type(error).__name__}",
+            hint="look at the URL, and whether the database can be reached",
+        ) from None
+    except UnicodeDecodeError:  # SQLite's driver raises it as it is
+        raise DumpError(
+            "the schema of the database cannot be read: a name in it is not UTF-8",
+            hint="it is damaged, as PRAGMA integrity_check may say; or the name has to be changed",
+        ) from None
+
+
+def schema_of_sqlite(statements: Iterable[str]) -> Schema:
+    """Return the schema that *statements*, of SQLite, make: it reads its own SQL best."""
+    engine = sa.create_engine("sqlite://")
+    with engine.connect() as connection:
+        for each in statements:
+            # One that needs what the application adds to SQLite says nothing more of itself.
+            with suppress(sa.exc.DBAPIError):
+                connection.exec_driver_sql(each)
+        return read_schema(connection)
 
 
 def _schemas(connection: Connection, inspector: Inspector) -> list[str | None]:
@@ -113,6 +161,31 @@ def _references(inspector: Inspector, schema: str | None) -> Iterator[tuple[Tabl
             yield TableName(schema, table), Reference(columns=columns, table=to, to=referred)
 
 
+def _passed(connection: Connection, inspector: Inspector, schema: str | None) -> Iterator[Passed]:
+    """Yield comments, default values and constraints; of SQLite all that its schema says."""
+    if connection.dialect.name == "sqlite":
+        for (text,) in connection.execute(_STATEMENTS):
+            yield from passed_in(text.encode())
+        return
+    for (_, table), said in inspector.get_multi_table_comment(schema=schema).items():
+        yield from _comment(table, said["text"])
+    for (_, table), columns in inspector.get_multi_columns(schema=schema).items():
+        for each in columns:
+            name = f"{table}.{each['name']}"
+            yield from _comment(name, each.get("comment"))
+            yield from passed_of(DEFAULT, name, each.get("default"))
+    for (_, table), checks in inspector.get_multi_check_constraints(schema=schema).items():
+        yield from (
+            found for each in checks for found in passed_of(DEFAULT, table, each["sqltext"])
+        )
+
+
+def _comment(name: str, text: str | None) -> Iterator[Passed]:
+    if text:
+        yield Passed(what=COMMENT, name=name, text=text)
+
+
+_STATEMENTS = sa.text("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY rowid")
 _PARTITIONS = sa.text(
     "SELECT part_of.nspname, part.relname, whole_of.nspname, whole.relname"
     " FROM pg_catalog.pg_class AS part"

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from anonymizer.errors import AnonymizerError
+from anonymizer.passed import KEEPABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-KEYS = ("models", "policy", "secret")
+KEYS = ("keep", "models", "policy", "secret")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,8 @@ class Settings:
     """File with decisions on tables that have no models."""
     secret: Path | None = None
     """File that holds the secret."""
+    keep: Mapping[str, str] = field(default_factory=dict)
+    """What passes although it holds data and is no column, of `passed.KEEPABLE`, and why."""
     root: Path = field(default_factory=Path.cwd)
     """Folder of pyproject.toml: models are imported from here."""
 
@@ -44,6 +47,7 @@ def load_settings(start: Path) -> Settings:
                 models=_names(table.get("models", []), path),
                 policy=_path(table, "policy", path),
                 secret=_path(table, "secret", path),
+                keep=_keep(table.get("keep", {}), path),
                 root=folder,
             )
     return Settings(root=start)
@@ -77,6 +81,17 @@ def _names(value: object, path: Path) -> tuple[str, ...]:
             hint='expected models = ["app.models"]',
         )
     return tuple(listed)
+
+
+def _keep(value: object, path: Path) -> Mapping[str, str]:
+    listed = value if isinstance(value, dict) else {"": ""}
+    for what, why in listed.items():
+        if what not in KEEPABLE or not isinstance(why, str) or not why.strip():
+            raise AnonymizerError(
+                f"{path}: tool.anonymizer.keep has no reason for {what!r}, or does not know it",
+                hint=f'expected {", ".join(KEEPABLE)}, as keep = {{{KEEPABLE[0]} = "why"}}',
+            )
+    return listed
 
 
 def _path(table: Mapping[str, object], key: str, path: Path) -> Path | None:

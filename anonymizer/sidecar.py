@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 SUFFIX = ".anonymized.json"
+SCALED = ".scaled.json"
+"""End of the name of a manifest, and of that of an output that was scaled and not masked."""
 PACKAGE = "migrator"
 """What is installed, of which anonymizer is a part."""
 
@@ -60,6 +62,7 @@ SCHEMA: Mapping[str, Any] = {
         ended=_MOMENT,
         tables=_map_of(_object(rows=_COUNT, columns=_map_of(_COLUMN))),
         dropped={"type": "array", "items": {"type": "string"}},
+        passed={"type": "array", "items": {"type": "string"}},
         one_way={"type": "boolean"},
         scale={"type": "number", "exclusiveMinimum": 0},
     ),
@@ -123,6 +126,8 @@ class Sidecar:
     tables: Mapping[str, TableCount] = field(default_factory=dict)
     dropped: tuple[str, ...] = ()
     """What is not in the output, as "statistics"."""
+    passed: tuple[str, ...] = ()
+    """What passed unchanged and may hold data, as comments."""
     one_way: bool = False
     """Whether nobody has the key any more."""
     scale: float = 1.0
@@ -138,13 +143,14 @@ class Sidecar:
             name: getattr(self, name).astimezone(UTC).isoformat(timespec="seconds")
             for name in ("started", "ended")
         }
-        shown = {"format": FORMAT, **asdict(self), **moments, "dropped": list(self.dropped)}
+        lists = {"dropped": list(self.dropped), "passed": list(self.passed)}
+        shown = {"format": FORMAT, **asdict(self), **moments, **lists}
         return {name: shown[name] for name in SCHEMA["required"]}
 
 
-def path_of(output: Path) -> Path:
+def path_of(output: Path, suffix: str = SUFFIX) -> Path:
     """Return where the manifest of *output* is."""
-    return output.with_name(output.name + SUFFIX)
+    return output.with_name(output.name + suffix)
 
 
 def measure(path: Path) -> File:
@@ -166,9 +172,9 @@ def measure(path: Path) -> File:
     )
 
 
-def write(sidecar: Sidecar, output: Path) -> Path:
+def write(sidecar: Sidecar, output: Path, suffix: str = SUFFIX) -> Path:
     """Write *sidecar* beside *output*, aside first, and return where it is."""
-    target = path_of(output)
+    target = path_of(output, suffix)
     with written_aside(target) as file:
         file.write(json.dumps(sidecar.as_json(), indent=2, ensure_ascii=False).encode() + b"\n")
     return target
@@ -190,7 +196,7 @@ def read(path: Path) -> Sidecar:
         return _sidecar(said)
     except OSError as error:
         raise AnonymizerError(f"{path.name}: cannot be read: {error.strerror}") from error
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise AnonymizerError(
             f"{path.name}: no manifest of anonymizer",
             hint=f"it is written beside the output, and called OUTPUT{SUFFIX}",
@@ -221,6 +227,7 @@ def _sidecar(said: dict[str, Any]) -> Sidecar:
         "started": datetime.fromisoformat(said["started"]),
         "ended": datetime.fromisoformat(said["ended"]),
         "dropped": tuple(said["dropped"]),
+        "passed": tuple(said.get("passed", ())),
         "tables": tables,
     }
     return Sidecar(**{**said, **read})

@@ -2,15 +2,20 @@
 
 Users have orders, orders have items, items have notes: as many items as `--rows`. Each case is
 a process of its own; speeds are of COPY text in one process, with the fields found and the
-keys decoded, and nothing masked or written.
+keys decoded, and nothing masked or written. Then `anonymizer scale` itself, of dumps of
+`--megabytes`: from the start of the process to its end, all readings and what is written.
 """
 
 from __future__ import annotations
 
 import argparse
 import multiprocessing
+import os
 import resource
+import sys
+import tempfile
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +26,8 @@ from anonymizer.key import Key
 from anonymizer.markup import Decision
 from anonymizer.masks.base import Distinct
 from anonymizer.scale import First, Part, Scaler, Size
+from benchmarks import chain
+from benchmarks.masking import run
 from benchmarks.measure import head, row
 
 if TYPE_CHECKING:
@@ -28,6 +35,8 @@ if TYPE_CHECKING:
 
 KEY = Key(bytes(range(32)))
 MB = 1_000_000
+ROW_BYTES = 156
+"""Of a row of `chain`, and those that it refers to, about."""
 BLOCK = 20_000
 """Rows of about 50 bytes: a block of 1 MB."""
 FILLING = "a description of thirty bytes."
@@ -123,6 +132,33 @@ def choose(rows: int, factor: float) -> tuple[str, ...]:
     return (f"{size / MB / seconds:,.0f} MB/s",)
 
 
+def whole_dumps(folder: Path, megabytes: int) -> None:
+    """Print what `anonymizer scale` takes for a dump of each kind."""
+    kinds: dict[str, Callable[[Path, int], None]] = {
+        "COPY text": chain.write_copy,
+        "mysqldump": chain.write_inserts,
+        "a file of SQLite": chain.write_sqlite,
+    }
+    head("dump", "factor", "MB in", "MB out", "MB/s", "MB in and out a core second", "peak MB")
+    for kind, write in kinds.items():
+        dump, target = folder / "dump", folder / "scaled"
+        write(dump, megabytes * MB // ROW_BYTES)
+        for factor in (0.1, 0.5, 2, 3):
+            row(kind, factor, *_scaled(dump, target, factor))
+        dump.unlink()
+        target.unlink()
+
+
+def _scaled(dump: Path, target: Path, factor: float) -> tuple[str, ...]:
+    command = [sys.executable, "-m", "anonymizer", "scale", str(dump), str(target)]
+    command += ["--factor", str(factor), "--seed", "1", "--force", "--no-manifest", "--json"]
+    taken = run(command, stdin=Path(os.devnull), stdout=Path(os.devnull))
+    before, after = (each.stat().st_size / MB for each in (dump, target))
+    core = (before + after) / taken.cpu_seconds
+    figures = (before, after, before / taken.seconds, core, taken.peak_mb)
+    return tuple(f"{each:,.0f}" for each in figures)
+
+
 def _peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
@@ -137,7 +173,9 @@ def main() -> None:
     """Print a table for what is remembered, and one for speeds."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scaling", description=__doc__)
     parser.add_argument("--rows", type=int, default=10_000_000)
-    rows = parser.parse_args().rows
+    parser.add_argument("--megabytes", type=int, default=200)
+    chosen = parser.parse_args()
+    rows = chosen.rows
     ways = {"parents first": (ORDERS, ITEMS), "children first": (ITEMS, ORDERS)}
     head(f"{rows:,} items", "factor", "held", "peak", "first reading")
     for factor in (0.05, 0.5):
@@ -147,6 +185,9 @@ def main() -> None:
     head(f"{rows // 10:,} notes", "second reading")
     for factor in (0.05, 0.5, 2, 10):
         row(f"factor {factor}", *apart(choose, rows // 10, factor))
+    print()
+    with tempfile.TemporaryDirectory() as folder:
+        whole_dumps(Path(folder), chosen.megabytes)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from difflib import get_close_matches
 from importlib import import_module
@@ -10,13 +11,15 @@ from typing import Any
 import click
 from typing_extensions import override
 
-from ci.errors import CiError
+from ci.errors import CiError, ToolError
 
 COMMANDS = {
     "budgets": "Propose budgets that past runs speak for.",
+    "gerrit": "Try the changes that a Gerrit server tells of, and review them.",
     "run": "Time the migrations of a change.",
     "serve": "Show past runs in a browser.",
     "trend": "Show what each step took over past runs.",
+    "worker": "Carry out jobs for the datasets on this machine.",
 }
 """Name → help in one line: listing the commands imports none of them."""
 
@@ -34,7 +37,12 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"ci.commands.{cmd_name}").command
+        try:
+            command: click.Command = import_module(f"ci.commands.{cmd_name}").command
+        except ModuleNotFoundError as error:
+            raise ToolError(
+                f"the package {error.name} is missing", hint="install 'migrator[ci]'"
+            ) from error
         return command
 
     @override
@@ -60,6 +68,9 @@ def group() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0 nothing speaks against it, 1 something does, 2 could not."""
+    for each in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(each) is signal.SIG_DFL:  # nohup stays what it is
+            signal.signal(each, signal.default_int_handler)
     sys.exit(run(arguments))
 
 
@@ -68,7 +79,7 @@ def run(arguments: list[str] | None = None) -> int:
     try:
         result: Any = group.main(args=arguments, prog_name="ci", standalone_mode=False)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted; nothing of the run is left", err=True)
+        click.echo("interrupted: servers, sandboxes and folders of work are gone", err=True)
         return INTERRUPTED
     except click.ClickException as error:
         error.show()

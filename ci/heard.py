@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from ci.drivers.base import Batch, Began, Ended, Ran, Reason, Refused
@@ -108,12 +109,14 @@ class Heard:
             return None
         rows = [each.rows for each in moved]
         found, low, high = rate(rows, [each.seconds for each in moved])
+        if not isfinite(found):
+            return None
         return Pace(
             rows=sum(rows),
             moved=sum(rows),
             batches=len(moved),
             rows_per_second=found,
             low=low,
-            high=high,
+            high=high if isfinite(high) else None,
             production_rows=round(sum(rows) * scale),
         )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from ci.drivers import schema
 from ci.errors import CiError, DeadlineError, SetupError
-from ci.publish import Publisher, Vocabulary, paths_of, words_of
+from ci.publish import Publisher, Vocabulary, fit, paths_of, words_of
 from ci.result import Allowed, Colour, Failure, Finding, Machine, Result, Rule, Walked
 from ci.settings import Settings
 from ci.verdict import Case, confirm, described, judge, suspicious, wants_more
@@ -90,7 +90,7 @@ class Job:
             failures = (failure,)
             said = described(failure)
             findings = (Finding(colour=Colour.RED, rule=failure.rule, said=said),)
-        return Result(
+        result = Result(
             run=name,
             project=self.subject.project,
             dataset=self.dataset.name,
@@ -105,6 +105,7 @@ class Job:
             machine=machine,
             again=again,
         )
+        return fit(result)
 
     def _allowed(self, change: Walked | None) -> Iterator[Allowed]:
         steps = dict.fromkeys(each.step for each in change.timings) if change else {}
@@ -147,11 +148,8 @@ class Job:
         """Return what lets out only words of the target branch and of the files that change."""
         base, change = places["baseline"].root, places["change"].root
         touched = [each for each in self.subject.touched if (change / each).is_file()]
-        vocabulary = Vocabulary.of(
-            words_of(base),
-            words_of(change, touched),
-            frozenset(paths_of(base)) | self.subject.touched,
-        )
+        paths = frozenset(paths_of(base)) | self.subject.touched
+        vocabulary = Vocabulary.of(words_of(base), words_of(change, touched), paths)
         return Publisher(vocabulary, self.dataset.engine)
 
     def _look(

@@ -9,17 +9,19 @@ from __future__ import annotations
 from collections.abc import Mapping  # noqa: TC003 - msgspec reads the annotations
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import msgspec
+from msgspec import Meta
 
 from ci.checkout import open_repository, own_folder, sweep
 from ci.databases import Places as DatabasePlaces
 from ci.databases import open_database
+from ci.databases.folders import sweep as sweep_servers
 from ci.datasets import find_datasets
 from ci.drivers import driver_of
 from ci.environment import Maker
-from ci.errors import DatasetError
+from ci.errors import CiError, DatasetError
 from ci.job import Job, Subject
 from ci.measuring import open_watch
 from ci.places import TreePlaces
@@ -35,12 +37,19 @@ if TYPE_CHECKING:
     from ci.settings import Settings
     from ci.state import State
 
+Name: TypeAlias = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9._-]*\Z", max_length=100)]
+"""Is the name of files and folders."""
+Called: TypeAlias = Annotated[
+    str, Meta(pattern=r"\A[^./\x00-\x1f][^/\x00-\x1f]*\Z", max_length=200)
+]
+"""The name of a folder, as people have it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """One job: one change on one dataset."""
 
-    run: str
+    run: Name
     project: str
     source: str
     """A URL, or the folder of a checkout."""
@@ -53,7 +62,9 @@ class Order:
     touched: tuple[str, ...] = ()
     adds: bool = False
     releases: Mapping[str, str] = field(default_factory=dict)
-    dataset: str
+    dataset: Called
+    digest: str = ""
+    """That of the dataset, where it is on the machine of who orders."""
     settings: bytes
     """The pyproject.toml of the target branch."""
     runs: int | None = None
@@ -67,8 +78,26 @@ def encode(order: Order) -> bytes:
 
 
 def decode(document: bytes) -> Order:
-    """Return the order in *document*."""
-    return msgspec.json.decode(document, type=Order)
+    """Return the order in *document*. Raises CiError for anything that is none."""
+    try:
+        return msgspec.json.decode(document, type=Order)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise CiError("this is no order of ci") from error
+
+
+def is_name(said: str) -> bool:
+    """Return whether a run can be called that."""
+    try:
+        return bool(msgspec.convert(said, Name))
+    except msgspec.ValidationError:
+        return False
+
+
+def tidy(state: State) -> None:
+    """Remove what orders have left that were killed: folders of work and of servers."""
+    sweep(state.work)
+    if state.servers.is_dir():
+        sweep_servers(state.servers)
 
 
 def carry_out(order: Order, state: State, datasets: Sequence[Path]) -> Result:
@@ -101,7 +130,12 @@ def carry_out(order: Order, state: State, datasets: Sequence[Path]) -> Result:
             folder=folder,
             log=log,
         )
-        where = DatabasePlaces(runs=state.servers, states=state.databases)
+        where = DatabasePlaces(
+            runs=state.servers,
+            states=state.databases,
+            seconds=settings.deadlines.restore,
+            driver=settings.database_drivers.get(dataset.engine),
+        )
         with open_database(dataset, where) as database, open_watch(database) as watch:
             job = Job(
                 subject=_subject(order, repository),

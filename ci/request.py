@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import secrets
 import shlex
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -15,15 +19,15 @@ from ci.order import Order
 from ci.settings import Settings, read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from ci.checkout import Repository
-    from ci.datasets import Dataset
     from ci.state import State
 
 SETTINGS = "pyproject.toml"
 FETCH_SECONDS = 900
+_ON_NO_BRANCH = re.compile(r"HEAD|[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +48,8 @@ class Request:
     """Folders of datasets, instead of those of the settings."""
     names: tuple[str, ...] = ()
     """These datasets alone."""
+    announced: Callable[[str], Sequence[str]] | None = None
+    """Says which datasets others have for a project, where they are not on this machine."""
     runs: int | None = None
     trust_change: bool = False
     always: bool = False
@@ -84,6 +90,11 @@ class _Change:
         )
 
 
+def run_name() -> str:
+    """Return a name for a run that no other has, in the order of time."""
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+
+
 def orders_of(request: Request, state: State) -> Orders:
     """Return the orders of *request*, one for each dataset of the project.
 
@@ -101,10 +112,10 @@ def orders_of(request: Request, state: State) -> Orders:
     if change.matters or request.always:
         project = settings.project or request.root.name
         releases = {name: repository.resolve(each.ref) for name, each in settings.releases.items()}
-        found = find_datasets(folders, project=project, cache=state.digests)
+        found = _found(request, folders, project, cache=state.digests)
         orders = tuple(
-            _order(request, change, project, releases, each)
-            for each in _chosen(found, request.names)
+            _order(request, change, project, releases, dataset=name, digest=found[name])
+            for name in _chosen(tuple(found), request.names)
         )
     return Orders(
         settings=settings, folders=folders, base=change.base, head=change.head, orders=orders
@@ -141,26 +152,40 @@ def _head(request: Request, repository: Repository) -> str:
     try:
         return repository.resolve(request.head)
     except CheckoutError:
-        # HEAD of a checkout may be on no branch; in a pipeline it is on none.
+        if not _ON_NO_BRANCH.fullmatch(request.head):
+            raise
+        # What is checked out may be on no branch; in a pipeline it is on none.
         return repository.fetch(request.head)
 
 
-def _chosen(datasets: Iterable[Dataset], names: tuple[str, ...]) -> tuple[Dataset, ...]:
-    found = {each.name: each for each in datasets}
+def _found(
+    request: Request, folders: Sequence[Path], project: str, *, cache: Path
+) -> Mapping[str, str]:
+    """Return the datasets of *project* that can be had, with their digests if they are here."""
+    if request.announced is not None:
+        return dict.fromkeys(request.announced(project), "")
+    return {each.name: each.digest for each in find_datasets(folders, project=project, cache=cache)}
+
+
+def _chosen(found: tuple[str, ...], names: tuple[str, ...]) -> tuple[str, ...]:
     for name in names:
         if name not in found:
-            raise DatasetError(
-                f"no dataset is called {name!r}", hint=f"there are {', '.join(sorted(found))}"
-            )
-    return tuple(found[name] for name in names) if names else tuple(found.values())
+            near = get_close_matches(name, found, n=1)
+            cure = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(found)}"
+            raise DatasetError(f"no dataset is called {name!r}", hint=cure)
+    if not found:
+        raise DatasetError("no worker has a dataset", hint="start `python -m ci worker` beside it")
+    return tuple(dict.fromkeys(names)) or found
 
 
-def _order(
+def _order(  # noqa: PLR0913 - each from somewhere else
     request: Request,
     change: _Change,
     project: str,
     releases: dict[str, str],
-    dataset: Dataset,
+    *,
+    dataset: str,
+    digest: str,
 ) -> Order:
     again = ("run", "--base", change.base[:12], "--change", change.head[:12])
     return Order(
@@ -173,9 +198,10 @@ def _order(
         touched=change.touched,
         adds=change.adds,
         releases=releases,
-        dataset=dataset.name,
+        dataset=dataset,
+        digest=digest,
         settings=change.document,
         runs=request.runs,
         trust_change=request.trust_change,
-        again=shlex.join(("python", "-m", "ci", *again, "--dataset", dataset.name)),
+        again=shlex.join(("python", "-m", "ci", *again, "--dataset", dataset)),
     )

@@ -149,6 +149,11 @@ class Result:
         return next((each for each in (Colour.RED, Colour.YELLOW) if each in found), Colour.GREEN)
 
 
+def size_of(result: Result) -> int:
+    """Return how many bytes the document of *result* has."""
+    return len(msgspec.json.encode(result))
+
+
 def encode(result: Result) -> bytes:
     """Return *result* as JSON. Raises CiError for one that is larger than LIMIT."""
     found = msgspec.json.encode(result)

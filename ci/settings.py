@@ -14,6 +14,7 @@ from msgspec import Meta
 
 from ci.errors import ConfigurationError
 from ci.strict import convert
+from ci.timing import Engine  # noqa: TC001 - read when a table is converted
 
 Count: TypeAlias = Annotated[int, Meta(ge=1)]
 Seconds: TypeAlias = Annotated[float, Meta(gt=0)]
@@ -60,6 +61,8 @@ class Deadlines:
     """One migration of the change."""
     move: Seconds = 900
     """The sample of one movement of data."""
+    job: Seconds = 172_800
+    """All of one dataset: it ends a change that has steps without end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,8 +106,12 @@ class Gerrit:
     port: Annotated[int, Meta(ge=1, le=65535)] = 29418
     user: Word
     labels: Labels = field(default_factory=Labels)
-    recheck: Annotated[str, Meta(max_length=200)] = "recheck"
+    recheck: Annotated[str, Meta(min_length=1, max_length=200)] = "recheck"
     """What a comment begins with that asks for another run."""
+    project: Word | None = None
+    """What Gerrit calls the project; None: as the settings call it."""
+    pages: Annotated[str, Meta(pattern=r"\Ahttps?://[^\s\x00-\x1f]+\Z")] | None = None
+    """Where the folder of pages is served, which a review links to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,11 +120,13 @@ class Settings:
 
     project: Word | None = None
     driver: Literal["migrator", "alembic"] | None = None
-    """None: what the files of the tree speak for."""
+    """None: migrator."""
     options: Mapping[str, str] = field(default_factory=dict)
     """Of the driver."""
     url_variable: Variable | None = None
     """The variable that the application takes the database's URL from."""
+    database_drivers: Mapping[Engine, Word] = field(default_factory=dict)
+    """What it connects with: asyncpg, aiosqlite; else psycopg2, pymysql, Python's own."""
     models: Annotated[str, Meta(pattern=r"\A[\w.]+(:[\w.]+)?\Z")] | None = None
     """Module, or module:name, of the models that the schema is compared with."""
     paths: tuple[str, ...] = ()

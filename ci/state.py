@@ -31,7 +31,7 @@ class State:
         if not self.folder.exists():
             self.folder.mkdir(parents=True)
             self.folder.chmod(PASSED_MODE)
-        for private in (self.history.parent, self.digests, self.folder / "mirrors"):
+        for private in (self.history.parent, self.digests, self.gerrit, self.folder / "mirrors"):
             private.mkdir(mode=PRIVATE_MODE, exist_ok=True)
         return self
 
@@ -74,6 +74,11 @@ class State:
     def history(self) -> Path:
         """The results of past runs."""
         return self.folder / "history" / "history.db"
+
+    @property
+    def gerrit(self) -> Path:
+        """What is to be run for a code review server."""
+        return self.folder / "gerrit"
 
     @property
     def pages(self) -> Path:

@@ -53,6 +53,11 @@ class Step:
         """What makes it the same step in another tree."""
         return self.kind.value, self.name
 
+    @property
+    def title(self) -> str:
+        """Version and name; the name alone where it begins with the version."""
+        return self.name if self.name.startswith(self.version) else f"{self.version} {self.name}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
@@ -139,8 +144,11 @@ class Pace:
     batches: int
     rows_per_second: float
     low: float
-    high: float
-    """Rows per second, the interval that holds the true mean with 95 % confidence."""
+    high: float | None
+    """Rows per second, the interval that holds the true mean with 95 % confidence.
+
+    One batch tells no *high*.
+    """
     production_rows: int | None = None
     """Rows at production size, by the dataset's scale."""
 
@@ -148,7 +156,7 @@ class Pace:
     def eta(self) -> tuple[float, float, float] | None:
         """Return seconds at production size: expected, at best, at worst."""
         rows = self.production_rows
-        if rows is None or not self.low:
+        if rows is None or not self.low or self.high is None:
             return None
         return rows / self.rows_per_second, rows / self.high, rows / self.low
 

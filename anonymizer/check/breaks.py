@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ExcludeConstraint
+from sqlalchemy.schema import ColumnCollectionConstraint
 
 from anonymizer.finding import Finding
 from anonymizer.plan.domains import OF_THE_WORD, UNMASKED
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _AMPLE = 64
 """Characters that are enough for every word but free text."""
+_EXCLUDE = "exclude_constraint"
+"""What SQLAlchemy calls EXCLUDE of PostgreSQL; to import all of that takes a while."""
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -75,7 +77,7 @@ def _constraints(table: Table, draft: DraftTable) -> Iterator[Finding]:
 
 def _named(constraint: sa.Constraint, source: sa.Table) -> tuple[list[str], str]:
     """Return the columns that *constraint* speaks of, and what sort it is."""
-    if isinstance(constraint, ExcludeConstraint):
+    if isinstance(constraint, ColumnCollectionConstraint) and constraint.__visit_name__ == _EXCLUDE:
         return [each.name for each in constraint.columns], "EXCLUDE"
     if not isinstance(constraint, sa.CheckConstraint):
         return [], ""

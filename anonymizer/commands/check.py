@@ -30,7 +30,7 @@ def command(settings: Settings, /, *, as_json: bool, **chosen: Any) -> int:
     when a mask cannot serve a column, or does not keep a key unique. Prints the lines to paste.
     """
     said = options.said(settings, chosen["models"], chosen["policy"])
-    schema = options.schema(chosen["database"], chosen["dump"])
+    schema = options.schema(chosen["database"], chosen["dump"], said.keep)
     found = check(said.models, said.decisions, schema=schema)
     lines = (json.dumps(each.as_json()) for each in found) if as_json else _lines(found)
     for line in lines:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 @click.argument("original")
 @click.argument("output")
 @options.decisions
+@options.schema_of
 @click.option("--table", "tables", metavar="NAME", multiple=True, help="Only this table.")
 @click.option("--column", "columns", metavar="NAME", multiple=True, help="Only this column.")
 @click.option(
@@ -29,8 +30,9 @@ def command(settings: Settings, /, *, original: str, output: str, **chosen: Any)
     """Show some rows before and after, on a terminal, to who may see them."""
     from rich.console import Console
 
-    plan = options.said(settings, chosen["models"], chosen["policy"]).plan(original)
-    before, after = container(original), container(output)
+    said = options.said(settings, chosen["models"], chosen["policy"])
+    plan = said.plan(original, chosen["schema"])
+    before, after = container(original, said.keep), container(output, said.keep)
     if after.by_key and plan.masked_keys:
         names = ", ".join(map(str, plan.masked_keys))
         click.echo(

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 @click.argument("original")
 @click.argument("output")
 @options.decisions
+@options.schema_of
 @click.option(
     "--accept",
     "accepted",
@@ -43,8 +44,9 @@ def command(settings: Settings, /, *, original: str, output: str, **chosen: Any)
     at and nobody accepted that.
     """
     keep_memory()
-    plan = options.said(settings, chosen["models"], chosen["policy"]).plan(original)
-    before, after = container(original), container(output)
+    said = options.said(settings, chosen["models"], chosen["policy"])
+    plan = said.plan(original, chosen["schema"])
+    before, after = container(original, said.keep), container(output, said.keep)
     proof = prove(
         before.parts(plan),
         after.parts(plan),

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from anonymizer.commands import options
 from anonymizer.live import read_url
 from anonymizer.models import Models
+from anonymizer.passed import KEEPABLE
 from anonymizer.plan import outline
 from anonymizer.policy.decisions import Decisions, TableDecisions
 from anonymizer.suggest import suggest
@@ -36,16 +37,18 @@ def command(settings: Settings, /, *, toml: bool, every: bool, **chosen: Any) ->
 
     Names and types are looked at, and with --database the first values of each column.
     """
-    schema = options.schema(chosen["database"], chosen["dump"])
+    # What holds data and is no column is not proposed on, and is no reason to stop here.
+    keep = frozenset(KEEPABLE)
+    schema = options.schema(chosen["database"], chosen["dump"], keep)
     places = (chosen["models"], chosen["policy"], settings.models, settings.policy)
     source, decisions = Models.of(sa.MetaData()), Decisions()
     if any(places) or schema is None:
         said = options.said(settings, chosen["models"], chosen["policy"])
         source, decisions = said.models, said.decisions
-    new: set[TableName] = set()
+    new: list[TableName] = []
     if schema is not None:
         plan = outline(source, decisions, schema=schema).plan
-        new = {each for each in schema.tables if plan.find(each) is None}
+        new = [each for each in schema.tables if plan.find(each) is None]
         added = {each: TableDecisions(place=str(each)) for each in new}
         decisions = replace(decisions, tables={**decisions.tables, **added})
     samples = None
@@ -55,7 +58,8 @@ def command(settings: Settings, /, *, toml: bool, every: bool, **chosen: Any) ->
     proposals = suggest(made, samples, every=every)
     for line in lines(proposals, toml=toml):
         click.echo(line)
-    for table in sorted(new - {each.table for each in proposals}, key=str):
+    done = {each.table for each in proposals}
+    for table in (each for each in new if each not in done):
         click.echo(f"{header(table)}\n# each column follows what it refers to\n")
 
 

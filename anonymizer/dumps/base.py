@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     import numpy as np
     from numpy.typing import NDArray
 
     from anonymizer.cells import Cells
     from anonymizer.column import Kind, TableName
-    from anonymizer.dumps.pg_schema import Described
+    from anonymizer.dumps.described import Described
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -80,15 +80,18 @@ class Format(Protocol):
     def name(self) -> str:
         """What it is called."""
 
+    def keeping(self, words: frozenset[str]) -> Format:
+        """Return the format that lets pass what *words*, of `passed.KEEPABLE`, say."""
+
     def recognizes(self, head: bytes) -> bool:
         """Return whether a dump that begins with *head*, 4 KiB or more of it, is of this format."""
 
-    def pieces(self, source: BinaryIO) -> Iterator[Piece]:
+    def pieces(self, source: BinaryIO, known: Described | None = None) -> Iterator[Piece]:
         """Yield all of *source* in order; the pieces, one after the other, are *source*.
 
-        Raises DumpError for a dump that ends too early, and for a statement that is not
-        known and could hold data.
+        *known* learns what they say of tables. Raises DumpError for a dump that ends too early,
+        and for a statement that is not known and could hold data.
         """
 
-    def schema(self, source: BinaryIO) -> Described | Mapping[TableName, tuple[str, ...]]:
-        """Return what *source* says of tables, or only the names of their columns."""
+    def schema(self, source: BinaryIO) -> Described:
+        """Return what *source*, read to its end, says of tables."""

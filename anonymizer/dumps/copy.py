@@ -31,6 +31,7 @@ for _letter, _value in _LETTERS.items():
 _SPECIAL = b"\b\t\n\v\f\r\\"
 """In order: what is from the first one on without a gap, and a backslash."""
 _HEX = b"\\x"
+_OCTAL = (b"0", b"1", b"2", b"3", b"4", b"5", b"6", b"7")
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +148,7 @@ def _meant(escape: re.Match[bytes]) -> bytes:
     said = escape[1]
     if said[:1] == b"x" and len(said) > 1:
         return bytes([int(said[1:], 16)])
-    if said.isdigit():
+    if said[:1] in _OCTAL:
         return bytes([int(said, 8) & 0xFF])
     return _LETTERS.get(said, said)
 

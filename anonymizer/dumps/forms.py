@@ -24,9 +24,11 @@ _BINARY = re.compile(rb"_binary '(.*)'", re.DOTALL)
 _ESCAPED = re.compile(rb"E'(.*)'", re.DOTALL)
 _UNISTR = re.compile(rb"unistr\(" + _STRING + rb"\)", re.DOTALL)
 _REPLACE = re.compile(
-    rb"replace\((?P<text>.*),'(?P<token>[^']*)',char\((?P<code>\d+)\)\)", re.DOTALL
+    rb"replace\((?P<text>.*),'(?P<token>[^']*)',char\((?P<code>\d{1,9})\)\)", re.DOTALL
 )
 _PLAIN = re.compile(_STRING, re.DOTALL)
+_DEEPEST = 8
+"""Calls of replace in one another; SQLite's shell writes two."""
 
 _MYSQL_ESCAPE = re.compile(rb"\\(.)|''", re.DOTALL)
 _MYSQL = {b"0": b"\0", b"b": b"\b", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"Z": b"\x1a"}
@@ -82,7 +84,7 @@ def _postgresql(found: re.Match[bytes], _kind: Kind, _dialect: Dialect) -> bytes
 
 def _postgresql_escape(found: re.Match[bytes]) -> bytes:
     if code := found[1] or found[2]:
-        return chr(int(code, 16)).encode()
+        return _character(int(code, 16))
     if found[3] or found[4]:
         return bytes([(int(found[3], 16) if found[3] else int(found[4], 8)) & 0xFF])
     return _POSTGRESQL.get(found[5], found[5]) if found[5] else b"'"
@@ -95,15 +97,30 @@ def _unistr(found: re.Match[bytes], _kind: Kind, _dialect: Dialect) -> bytes:
 
 def _sqlite_escape(found: re.Match[bytes]) -> bytes:
     code = found[1] or found[2] or found[3]
-    return chr(int(code, 16)).encode() if code else b"\\"
+    return _character(int(code, 16)) if code else b"\\"
+
+
+def _character(code: int) -> bytes:
+    """Return the character *code* in UTF-8."""
+    try:
+        return chr(code).encode()
+    except (OverflowError, ValueError):
+        raise DumpError("a value with the number of a character that there is not") from None
 
 
 def _replace(found: re.Match[bytes], kind: Kind, dialect: Dialect) -> bytes:
     """Return the text of replace('…','token',char(10)); its first may be such a call as well."""
-    inner = found["text"]
+    calls = [found]
+    while deeper := _REPLACE.fullmatch(calls[-1]["text"]):
+        calls.append(deeper)
+        if len(calls) > _DEEPEST:
+            raise DumpError("a value in more calls of replace than SQLite writes")
+    inner = calls[-1]["text"]
     plain = _PLAIN.fullmatch(inner)
     text = plain[1].replace(b"''", b"'") if plain else meaning(inner, kind, dialect)
-    return text.replace(found["token"], chr(int(found["code"])).encode())
+    for each in reversed(calls):
+        text = text.replace(each["token"], _character(int(each["code"])))
+    return text
 
 
 _READERS: tuple[

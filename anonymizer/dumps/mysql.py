@@ -6,21 +6,24 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from anonymizer.column import TableName
+from anonymizer.column import Reference, TableName
 from anonymizer.dumps import charsets, script
 from anonymizer.dumps.create import created
+from anonymizer.dumps.described import Described
 from anonymizer.dumps.dialect import Blobs, parts
 from anonymizer.dumps.inserts import Inserts
 from anonymizer.dumps.mysql_session import Session
 from anonymizer.dumps.script import Target
 from anonymizer.dumps.statements import CUT_OFF, Sort, bare, grammar, holds_insert, swallows_insert
 from anonymizer.dumps.window import ENOUGH
+from anonymizer.passed import PASSWORDS, passed_in, to_keep
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from typing import BinaryIO
 
     from anonymizer.dumps.base import Piece
+    from anonymizer.dumps.create import Created
     from anonymizer.dumps.statements import Found, Grammar
     from anonymizer.dumps.window import Window
 
@@ -54,29 +57,46 @@ _INSERTS = re.compile(rb"\b(?:INSERT|REPLACE) (?:\w+ )*INTO\b", re.IGNORECASE)
 _KEYS = re.compile(
     rb"ALTER TABLE \S+ (?:DISABLE|ENABLE) KEYS|ALTER TABLE \S+ ADD (?!COLUMN)[A-Z]+ ", re.IGNORECASE
 )
+_ACCOUNTS = re.compile(
+    rb"(?:CREATE|ALTER) (?:OR REPLACE )?(?:USER|ROLE|SERVER)\b|GRANT\b"
+    rb"|SET (?:PASSWORD|DEFAULT ROLE)\b",
+    re.IGNORECASE,
+)
+_CONNECTION = re.compile(
+    rb"\bCONNECTION\s*=\s*['\"][^'\"]*://[^'\"/]*:[^'\"/]*@"
+    rb"|\bCOMMENT\s*=\s*'[^']*\bpassword\s",
+    re.IGNORECASE,
+)
+"""What a table is told, that is one of another server."""
 _DELIMITER_LINE = re.compile(rb"^DELIMITER\s", re.IGNORECASE | re.MULTILINE)
 _MARKS = re.compile(rb"/\*M?!\d*|\*/")
 _COMMENT_END = b"-- Dump completed"
 _BINARY = b"_binary '"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MySQL:
     """What mysqldump and mariadb-dump write, all of their options but --compact and --tab."""
 
-    name = "mysql"
+    name: str = "mysql"
+    keep: frozenset[str] = frozenset()
+    """What passes as it is although it holds data: of `passed.KEEPABLE`."""
+
+    def keeping(self, words: frozenset[str]) -> MySQL:
+        """Return the format that lets pass what *words* say."""
+        return replace(self, keep=words)
 
     def recognizes(self, head: bytes) -> bool:
         """Return whether *head* has the first lines of such a dump."""
         return bool(_HEAD.search(head))
 
-    def pieces(self, source: BinaryIO) -> Iterator[Piece]:
-        """Yield rows, and what passes unchanged."""
-        return script.pieces(source, _Reader())
+    def pieces(self, source: BinaryIO, known: Described | None = None) -> Iterator[Piece]:
+        """Yield rows, and what passes unchanged; *known* learns what that says of tables."""
+        return script.pieces(source, _Reader(known or Described(), self.keep))
 
-    def schema(self, source: BinaryIO) -> Mapping[TableName, tuple[str, ...]]:
-        """Return the columns of every table that the dump creates."""
-        reader = _Reader()
-        return script.schema(script.pieces(source, reader), reader)
+    def schema(self, source: BinaryIO) -> Described:
+        """Return every table that the dump creates, with its keys and references."""
+        return script.schema(self, source)
 
 
 FORMAT = MySQL()
@@ -86,7 +106,8 @@ FORMAT = MySQL()
 class _Reader:
     """Reads one dump, or several one behind the other."""
 
-    tables: dict[TableName, tuple[str, ...]] = field(default_factory=dict)
+    known: Described
+    _keep: frozenset[str]
     _written: dict[TableName, tuple[str, ...]] = field(default_factory=dict)
     """Columns that a row has values of where none are named."""
     _session: Session = field(default_factory=Session)
@@ -125,6 +146,7 @@ class _Reader:
     def _see_statement(self, text: bytes, window: Window) -> None:
         line = bare(text, self._session.dialect)
         self._check(text, line, window)
+        self.known.passed += passed_in(text)
         first = line[:6].upper()
         if first.startswith(b"SET "):
             self._see_set(_MARKS.sub(b" ", text), window)
@@ -143,6 +165,9 @@ class _Reader:
         """Refuse a statement that could hold rows, or have swallowed one that does."""
         if not line:
             return
+        if _ACCOUNTS.match(line) or _CONNECTION.search(text):
+            self._check_password(text, window)
+            return
         if _CODE.match(line):
             inserts = _INSERTS.search(line) or swallows_insert(text)
             known = not _DELIMITER_LINE.search(text) and not (self._delimiter == b";" and inserts)
@@ -152,6 +177,14 @@ class _Reader:
         if not known:
             message = "a statement that is not known, and could hold data"
             raise window.error(message, hint="make the dump with mysqldump or mariadb-dump alone")
+
+    def _check_password(self, text: bytes, window: Window) -> None:
+        if swallows_insert(text):
+            raise window.error("a statement with an INSERT in it", hint=CUT_OFF)
+        if PASSWORDS not in self._keep:
+            message = "a password, or the hash of one, may be in this statement"
+            hint = "dump without accounts (no --system=users), and tables that name a server with"
+            raise window.error(message, hint=f"{hint} its password; or {to_keep(PASSWORDS)}")
 
     def _see_set(self, text: bytes, window: Window) -> None:
         self._session.assign(text)
@@ -165,8 +198,26 @@ class _Reader:
         table = created(text, self._session.dialect)
         if table:
             name = self._table(table.name)
-            self.tables[name] = tuple(map(_named, table.columns))
             self._written[name] = tuple(map(_named, table.written))
+            self._describe(name, table)
+
+    def _describe(self, name: TableName, table: Created) -> None:
+        pairs = zip(table.columns, table.types, strict=True)
+        self.known.tables[name] = {
+            _named(each): None if type_ is None else _named(type_) for each, type_ in pairs
+        }
+        self.known.generated[name] = frozenset(map(_named, table.generated))
+        self.known.keys[name] = tuple(tuple(map(_named, each)) for each in table.keys)
+        self.known.references[name] = tuple(
+            Reference(
+                columns=tuple(map(_named, each.columns)),
+                table=TableName(name.schema, _named(each.table[-1]))
+                if len(each.table) == 1
+                else self._table(each.table),
+                to=tuple(map(_named, each.to)),
+            )
+            for each in table.references
+        )
 
     def _table(self, names: Sequence[bytes]) -> TableName:
         schema = _named(names[0]) if len(names) > 1 else self._schema
@@ -175,7 +226,7 @@ class _Reader:
     def target(self, found: Found, window: Window) -> Target:
         dialect = self._session.dialect
         table = self._table(parts(found.match["table"], dialect))
-        self._check_rows(table if table in self.tables else None, window)
+        self._check_rows(table if table in self.known.tables else None, window)
         named = found.match["columns"]
         columns = tuple(map(_named, parts(named, dialect))) if named else self._written.get(table)
         if not columns:

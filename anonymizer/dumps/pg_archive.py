@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 from anonymizer.dumps.compression import Method, decompressed, stream
+from anonymizer.dumps.described import Described
 from anonymizer.dumps.pg_contents import Contents, Entry, read_contents
 from anonymizer.dumps.pg_plain import PlainPostgreSQL, copied_rows
-from anonymizer.dumps.pg_schema import Described
 from anonymizer.dumps.pg_split import Script, statements_in
 from anonymizer.dumps.pg_statement import (
-    LARGE_OBJECTS,
     LARGE_OBJECTS_REFUSED,
     Refusal,
     copied,
     refusal_of,
 )
 from anonymizer.errors import DumpError
+from anonymizer.passed import LARGE_OBJECTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -8,19 +8,21 @@ written anew: it is kept as it was read, and only the places of data are replace
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from io import BytesIO
 from struct import Struct
 from typing import TYPE_CHECKING, BinaryIO
 
 from anonymizer.column import TableName
 from anonymizer.dumps import ARCHIVE
 from anonymizer.dumps.compression import Method
-from anonymizer.dumps.pg_schema import Described, learn
+from anonymizer.dumps.described import Described
+from anonymizer.dumps.pg_schema import learn
 from anonymizer.dumps.pg_split import statements_in
 from anonymizer.dumps.pg_statement import turns_escapes
 from anonymizer.errors import DumpError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 INTEGER = Struct("<BI")
 """An integer: whether it is negative, then its bytes from the lowest, of which all write four."""
@@ -91,6 +93,15 @@ class Contents:
             data[each.place : each.place + 1 + len(place)] = bytes([state]) + place
         return bytes(data)
 
+    def with_definitions(self, change: Callable[[bytes], bytes]) -> Contents:
+        """Return the contents with what *change* makes of what defines each object."""
+        data = self.data
+        for each in self.entries:
+            new = change(each.definition) if each.definition else each.definition
+            if new != each.definition:
+                data = data.replace(_written(each.definition), _written(new), 1)
+        return read_contents(BytesIO(data)) if data != self.data else self
+
     def statements(self) -> Iterator[bytes]:
         """Yield what defines each object."""
         yield from (each.definition for each in self.entries if each.definition)
@@ -102,6 +113,7 @@ class Contents:
             found.default = each.table.schema or None
             for statement in statements_in(each.definition + b"\n" + each.copy):
                 learn(statement, found)
+        found.default = None
         return found
 
 
@@ -151,6 +163,11 @@ class _Reader:
             parts.append(part)
             size -= len(part)
         return b"".join(parts)
+
+
+def _written(text: bytes) -> bytes:
+    """Return how contents hold *text*: its length, then its bytes."""
+    return INTEGER.pack(0, len(text)) + text
 
 
 def damaged(byte: int) -> DumpError:

@@ -16,12 +16,12 @@ from anonymizer.dumps.pg_plain import PlainPostgreSQL
 from anonymizer.errors import DumpError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from anonymizer.dumps.base import Piece
+    from anonymizer.dumps.described import Described
     from anonymizer.dumps.pg_archive import Mask
     from anonymizer.dumps.pg_contents import Entry
-    from anonymizer.dumps.pg_schema import Described
 
 DATA, LARGE_OBJECTS = b"\1", b"\3"
 """Types of data."""
@@ -43,15 +43,22 @@ def schema(source: BinaryIO, plain: PlainPostgreSQL | None = None) -> Described:
 
 
 def rewrite(
-    source: BinaryIO, target: BinaryIO, mask: Mask, plain: PlainPostgreSQL | None = None
+    source: BinaryIO,
+    target: BinaryIO,
+    mask: Mask,
+    plain: PlainPostgreSQL | None = None,
+    *,
+    revise: Callable[[Contents], Contents] | None = None,
 ) -> None:
     """Write the archive *source* to *target* with the rows that *mask* gives, packed alike.
+
+    *revise* returns the contents to write in place of those that were read.
 
     When *target* can seek, the contents say at the end where each data is, as pg_restore
     needs to restore with several jobs. Raises DumpError for what is damaged or truncated.
     """
     archive = _Archive(source, plain or PlainPostgreSQL())
-    writer = _Writer(target, archive.contents)
+    writer = _Writer(target, revise(archive.contents) if revise else archive.contents)
     entries: deque[Entry] = deque()
 
     def read() -> Iterator[Piece]:

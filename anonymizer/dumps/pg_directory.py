@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
     from anonymizer.column import TableName
     from anonymizer.dumps.base import Piece
+    from anonymizer.dumps.described import Described
     from anonymizer.dumps.pg_archive import DataReading, Mask
     from anonymizer.dumps.pg_contents import Contents
-    from anonymizer.dumps.pg_schema import Described
 
 CONTENTS = "toc.dat"
 _PACKED = (Method.NONE, Method.GZIP, Method.LZ4, Method.ZSTD)
@@ -94,19 +94,20 @@ def schema(source: Path, plain: PlainPostgreSQL | None = None) -> Described:
     return _contents(source, plain or PlainPostgreSQL()).schema()
 
 
-def rewrite(
+def rewrite(  # noqa: PLR0913
     source: Path,
     target: Path,
     task: Callable[[DataFile, Path], T],
     *,
     jobs: int = 1,
     plain: PlainPostgreSQL | None = None,
+    revise: Callable[[Contents], Contents] | None = None,
 ) -> list[T]:
     """Write the dump *source* to the folder *target*; return what *task* gives for each file.
 
     *task* rewrites one file into a folder; with several *jobs* it runs in other processes too, the
-    largest file first. *target* is made aside and takes its place when all is done; what is
-    there already goes then.
+    largest file first. *revise* returns the contents to write in place of those that were read.
+    *target* is made aside and takes its place when all is done; what is there already goes then.
     """
     plain = plain or PlainPostgreSQL()
     contents = _contents(source, plain)
@@ -114,6 +115,8 @@ def rewrite(
     with folder_written_aside(target) as folder:
         for path in _kept(source, contents):
             shutil.copyfile(path, folder / path.name)
+        if revise:
+            _write_contents(folder, *_found(source, CONTENTS), revise(contents))
         return shared_out(partial(_carried_out, task, folder), files, jobs=jobs)
 
 
@@ -158,6 +161,12 @@ def _contents(source: Path, plain: PlainPostgreSQL) -> Contents:
         if contents.header.format != TAR or unpacked.read(1):
             raise damaged(len(contents.data))
     return contents
+
+
+def _write_contents(folder: Path, path: Path, method: Method, contents: Contents) -> None:
+    """Write *contents* into *folder*, called and packed as those at *path* are."""
+    with (folder / path.name).open("wb") as file, writing(file, method) as writer:
+        writer.write(contents.data)
 
 
 def _files(source: Path, contents: Contents, plain: PlainPostgreSQL) -> list[DataFile]:

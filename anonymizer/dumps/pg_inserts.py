@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from anonymizer.dumps.base import Piece
-    from anonymizer.dumps.pg_schema import Described
+    from anonymizer.dumps.described import Described
     from anonymizer.dumps.pg_split import Script
 
 _HEADER = POSTGRESQL.header

@@ -11,7 +11,8 @@ import numpy as np
 
 from anonymizer.dumps.base import Rows
 from anonymizer.dumps.copy import CopyText
-from anonymizer.dumps.pg_schema import Described, described, learn
+from anonymizer.dumps.described import Described
+from anonymizer.dumps.pg_schema import described, learn
 from anonymizer.dumps.pg_split import BLOCK, Script
 from anonymizer.dumps.pg_statement import copied, is_insert, refusal_of, turns_escapes
 from anonymizer.errors import DumpError
@@ -48,18 +49,23 @@ class PlainPostgreSQL:
     name: str = "postgresql"
     codec: Codec = field(default_factory=CopyText)
     keep: frozenset[str] = frozenset()
-    """What passes as it is although it holds data: of `pg_statement.KEEPABLE`."""
+    """What passes as it is although it holds data: of `passed.KEEPABLE`."""
+
+    def keeping(self, words: frozenset[str]) -> PlainPostgreSQL:
+        """Return the format that lets pass what *words* say."""
+        return replace(self, keep=words)
 
     def recognizes(self, head: bytes) -> bool:
         """Return whether *head* has the first comment, or a statement, that only pg_dump writes."""
         return _HEAD.search(head) is not None
 
-    def pieces(self, source: BinaryIO) -> Iterator[Piece]:
+    def pieces(self, source: BinaryIO, known: Described | None = None) -> Iterator[Piece]:
         """Yield the statements of *source*, and its rows in pieces of about 1 MiB.
 
-        Raises DumpError, with line and byte, for what is truncated or could hold data.
+        *known* learns what they say of tables. Raises DumpError, with line and byte, for what is
+        truncated or could hold data.
         """
-        yield from self.script_pieces(Script(source), Described())
+        yield from self.script_pieces(Script(source), Described() if known is None else known)
 
     def schema(self, source: BinaryIO) -> Described:
         """Return the tables that *source* makes or fills; it is read to its end."""

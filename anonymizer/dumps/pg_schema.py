@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from anonymizer.column import Reference
 from anonymizer.dumps.base import Rows
+from anonymizer.dumps.described import Described
 from anonymizer.dumps.pg_split import statements_in, tokens
-from anonymizer.dumps.pg_statement import NAME, TABLE, copied, default_schema, name_of, table_named
+from anonymizer.dumps.pg_statement import NAME, TABLE, copied, default_schema, name_of
+from anonymizer.passed import passed_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from anonymizer.column import TableName
     from anonymizer.dumps.base import Piece
 
 _CREATE = re.compile(
@@ -32,7 +33,8 @@ _NAMES = rb"\((?P<columns>\s*%b(?:\s*,\s*%b)*\s*)\)" % (NAME, NAME)
 _KEYS = (
     re.compile(
         rb"ALTER\s+TABLE\s+(?:ONLY\s+)?(?P<table>%b)\s+ADD\s+CONSTRAINT\s+%b\s+"
-        rb"(?:PRIMARY\s+KEY|UNIQUE)\s*(?:NULLS\s+NOT\s+DISTINCT\s*)?%b" % (TABLE, NAME, _NAMES),
+        rb"(?:(?P<primary>PRIMARY\s+KEY)|UNIQUE)\s*(?:NULLS\s+NOT\s+DISTINCT\s*)?%b"
+        % (TABLE, NAME, _NAMES),
         re.IGNORECASE,
     ),
     re.compile(
@@ -40,6 +42,12 @@ _KEYS = (
         % (NAME, TABLE, _NAMES),
         re.IGNORECASE,
     ),
+)
+_REFERS = re.compile(
+    rb"ALTER\s+TABLE\s+(?:ONLY\s+)?(?P<table>%b)\s+ADD\s+CONSTRAINT\s+%b\s+FOREIGN\s+KEY\s*%b\s*"
+    rb"REFERENCES\s+(?P<target>%b)\s*%b"
+    % (TABLE, NAME, _NAMES, TABLE, _NAMES.replace(b"columns", b"to")),
+    re.IGNORECASE,
 )
 _EACH_NAME = re.compile(NAME)
 _EACH_TABLE = re.compile(TABLE)
@@ -49,33 +57,6 @@ _AFTER_TYPE = {
     *(b"STORAGE", b"COMPRESSION", b"OPTIONS", b"PRIMARY", b"UNIQUE", b"REFERENCES"),
 }
 _COMPUTED = re.compile(rb"\bGENERATED\s+ALWAYS\s+AS\s*\(", re.IGNORECASE)
-
-
-@dataclass(slots=True, kw_only=True)
-class Described:
-    """What statements say of tables; a type is as it is written, None where none is said."""
-
-    tables: dict[TableName, dict[str, str | None]] = field(default_factory=dict)
-    generated: dict[TableName, frozenset[str]] = field(default_factory=dict)
-    """Columns that the database computes: no rows hold them."""
-    keys: dict[TableName, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
-    """Columns that are unique together."""
-    partitions: dict[TableName, TableName] = field(default_factory=dict)
-    """A part of a table → the table."""
-    default: str | None = None
-    """The schema that is meant where none is said."""
-
-    def whole(self, table: TableName) -> TableName | None:
-        """Return the table that *table* is a part, or a part of a part, of; None if of none."""
-        found, seen = self.partitions.get(table), {table}
-        while found in self.partitions and found not in seen:
-            seen.add(found)
-            found = self.partitions[found]
-        return found
-
-    def named(self, text: bytes) -> TableName:
-        """Return the table that is written as *text*."""
-        return table_named(text, self.default)
 
 
 def described(pieces: Iterable[Piece]) -> Described:
@@ -97,6 +78,7 @@ def described(pieces: Iterable[Piece]) -> Described:
 def learn(statement: bytes, found: Described) -> None:
     """Add to *found* what *statement* says."""
     found.default = default_schema(statement) or found.default
+    found.passed += passed_in(statement)
     if created := _CREATE.match(statement):
         _learn_table(statement, created, found)
     elif attached := _ATTACH.match(statement):
@@ -104,11 +86,21 @@ def learn(statement: bytes, found: Described) -> None:
     elif copy := copied(statement, found.default):
         known = found.tables.setdefault(copy[0], {})
         known.update((name, known.get(name)) for name in copy[1])
+    elif refers := _REFERS.match(statement):
+        table, to = found.named(refers["table"]), found.named(refers["target"])
+        reference = Reference(columns=_names(refers["columns"]), table=to, to=_names(refers["to"]))
+        found.references[table] = (*found.references.get(table, ()), reference)
     else:
         for key in filter(None, (pattern.match(statement) for pattern in _KEYS)):
-            columns = tuple(map(name_of, _EACH_NAME.findall(key["columns"])))
-            table = found.named(key["table"])
-            found.keys[table] = (*found.keys.get(table, ()), columns)
+            table, columns = found.named(key["table"]), _names(key["columns"])
+            others = found.keys.get(table, ())
+            found.keys[table] = (
+                (columns, *others) if key.groupdict().get("primary") else (*others, columns)
+            )
+
+
+def _names(text: bytes) -> tuple[str, ...]:
+    return tuple(map(name_of, _EACH_NAME.findall(text)))
 
 
 def _learn_table(statement: bytes, created: re.Match[bytes], found: Described) -> None:

@@ -11,13 +11,10 @@ from typing import TYPE_CHECKING
 
 from anonymizer.column import TableName
 from anonymizer.dumps.pg_split import tokens
+from anonymizer.passed import LARGE_OBJECTS, PASSWORDS, STATISTICS, to_keep
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
-
-LARGE_OBJECTS, STATISTICS, PASSWORDS = "large objects", "statistics", "passwords"
-KEEPABLE = (LARGE_OBJECTS, STATISTICS, PASSWORDS)
-"""What is refused unless it is decided that it passes as it is."""
 
 NAME = rb'(?:"(?:[^"]|"")+"|[A-Za-z_\x80-\xff][\w$\x80-\xff]*)'
 _LEAD = re.compile(rb"(?:\s++|--[^\n]*+(?:\n|\Z)|/\*.*?\*/)*+", re.DOTALL)
@@ -54,6 +51,13 @@ _WORDS = re.compile(
 """Words that an error may say; another might be a value."""
 
 
+_ROWS_BEGIN = re.compile(
+    rb"^(?:INSERT\s+INTO\b|COPY\b[^\n]*\bFROM\s+stdin;)", re.IGNORECASE | re.MULTILINE
+)
+_ROWS = re.compile(rb"^COPY\b[^\n]*\bFROM\s+stdin;\n(?:.*\n)?\\\.$", re.MULTILINE | re.DOTALL)
+_QUOTES = {"string", "escaped", "name", "dollar"}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
     """Why a statement does not pass, and what to do about it."""
@@ -73,8 +77,10 @@ class _Holder:
 
 LARGE_OBJECTS_REFUSED = Refusal(
     problem="large objects hold data that no mask reads",
-    hint="dump without them (pg_dump --no-blobs), or decide to keep large objects",
+    hint=f"dump without them (pg_dump --no-blobs), or {to_keep(LARGE_OBJECTS)}",
 )
+_LOGIN = r"\bOPTIONS\s*\(.*(?:pass|secret|token|credential|private|key\b|\bpwd|://[^'\s/]*@)"
+"""Options by whose names or values one gets in somewhere."""
 _HOLDERS = (
     _Holder(
         pattern=re.compile(rb"SELECT\s+pg_catalog\.(?:lo_\w+|lowrite|loread)\s*\(", re.IGNORECASE),
@@ -89,24 +95,43 @@ _HOLDERS = (
         what=STATISTICS,
         refusal=Refusal(
             problem="statistics hold the most common values of columns",
-            hint="dump without them (pg_dump --no-statistics), and ANALYZE after the restore",
+            hint="dump without them (pg_dump --no-statistics), and ANALYZE after the restore; or "
+            + to_keep(STATISTICS),
         ),
     ),
-    _Holder(
-        pattern=re.compile(
-            rb"(?:CREATE|ALTER)\s+(?:ROLE|USER|GROUP|SUBSCRIPTION|SERVER)\s"
-            rb".*\bpassword[\"\s]*(?:'|=)",
-            re.IGNORECASE | re.DOTALL,
-        ),
-        what=PASSWORDS,
-        refusal=Refusal(
-            problem="a password, or the hash of one, is in a statement",
-            hint="dump without them (pg_dumpall --no-role-passwords), or decide to keep passwords",
-        ),
+    *(
+        _Holder(
+            pattern=re.compile(
+                rb"(?:CREATE|ALTER)\s+(?:%b)" % pattern.encode(), re.IGNORECASE | re.DOTALL
+            ),
+            what=PASSWORDS,
+            refusal=Refusal(problem=problem, hint=f"{cure}, or {to_keep(PASSWORDS)}"),
+        )
+        for pattern, problem, cure in (
+            (
+                rf"USER\s+MAPPING\s.*\bOPTIONS\b|(?:SERVER|FOREIGN\s+TABLE)\s.*{_LOGIN}",
+                "the options for a foreign server may hold a password",
+                "drop them in a copy of the database and dump that",
+            ),
+            (
+                r"SUBSCRIPTION\s.*\bCONNECTION\b",
+                "the connection of a subscription may hold a password",
+                "dump without them (pg_dump --no-subscriptions)",
+            ),
+            (
+                r"(?:ROLE|USER|GROUP)\s.*\bpassword[\"\s]*(?:'|=)",
+                "a password, or the hash of one, is in a statement",
+                "dump without them (pg_dumpall --no-role-passwords)",
+            ),
+        )
     ),
 )
 
 
+_SWALLOWED = Refusal(
+    problem="rows stand in a statement: a quote or a semicolon before them is wrong",
+    hint="the dump is damaged: copy it or make it again",
+)
 _ENCODING_REFUSED = Refusal(
     problem="the dump is not in UTF-8, which masks write",
     hint="dump with pg_dump --encoding=UTF8",
@@ -121,7 +146,9 @@ def refusal_of(statement: bytes, keep: AbstractSet[str]) -> Refusal | None:
             return None if holder.what in keep else holder.refusal
     if encoding := _ENCODING.match(text):
         return None if encoding[1].upper() in _READ_ENCODINGS else _ENCODING_REFUSED
-    return None if _is_harmless(text) else _unknown(text)
+    if not _is_harmless(text):
+        return _unknown(text)
+    return _SWALLOWED if _swallows_rows(text) else None
 
 
 def copied(statement: bytes, schema: str | None = None) -> tuple[TableName, tuple[str, ...]] | None:
@@ -188,6 +215,24 @@ def _is_filled_table(text: bytes) -> bool:
         if not depth and kind == "word" and text[start:end].upper() == b"AS":
             return True
     return False
+
+
+def _swallows_rows(text: bytes) -> bool:
+    """Return whether rows stand in *text*: a comment or a default may only quote how they begin."""
+    if not _ROWS_BEGIN.search(text):
+        return False
+    outside, last = bytearray(), 0
+    for kind, start, end in tokens(text, 0):
+        if kind in _QUOTES:
+            # Behind what a wrong quote begins, there is what should stand between two.
+            if text[end : end + 1].isalnum() or (
+                kind == "dollar" and _ROWS.search(text, start, end)
+            ):
+                return True
+            outside += text[last:start] + b"?"
+            last = end
+    outside += text[last:]
+    return _ROWS_BEGIN.search(outside) is not None
 
 
 def _unknown(text: bytes) -> Refusal:

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Protocol
 
 from anonymizer.dumps import split, statements
 from anonymizer.dumps.base import Rows
+from anonymizer.dumps.described import Described
 from anonymizer.dumps.statements import Sort
 from anonymizer.dumps.window import CHUNK, Window
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator
     from typing import BinaryIO
 
     from anonymizer.column import TableName
-    from anonymizer.dumps.base import Piece
+    from anonymizer.dumps.base import Format, Piece
     from anonymizer.dumps.inserts import Inserts
     from anonymizer.dumps.statements import Found, Grammar
 
@@ -33,8 +34,8 @@ class Target:
 class Reader(Protocol):
     """What reads the statements of one format: it knows what they do to those behind them."""
 
-    tables: dict[TableName, tuple[str, ...]]
-    """All columns of the tables that were created so far."""
+    known: Described
+    """What was created so far."""
 
     @property
     def grammar(self) -> Grammar:
@@ -90,7 +91,7 @@ def _rows(window: Window, found: Found, reader: Reader) -> Iterator[Piece]:
     table, columns = target.table, target.columns
     line, byte = window.line, window.byte
     backslash = target.codec.dialect.backslash
-    known = str(table) if table in reader.tables else None
+    known = str(table) if table in reader.known.tables else None
     for data in split.rows(window, found.text, backslash=backslash, table=known):
         if columns:
             codec = reader.codec(target, data)
@@ -100,8 +101,9 @@ def _rows(window: Window, found: Found, reader: Reader) -> Iterator[Piece]:
         line, byte = window.line, window.byte
 
 
-def schema(pieces: Iterable[Piece], reader: Reader) -> Mapping[TableName, tuple[str, ...]]:
-    """Return the columns of every table that is created in *pieces*, which *reader* reads."""
-    for _ in pieces:
+def schema(format_: Format, source: BinaryIO) -> Described:
+    """Return what *source*, read to its end, says of tables."""
+    known = Described()
+    for _ in format_.pieces(source, known):
         pass
-    return dict(reader.tables)
+    return known

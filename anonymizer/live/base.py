@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeAlias
 
-from anonymizer.errors import AnonymizerError
+from anonymizer.errors import AnonymizerError, ToolError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,6 +30,16 @@ class Login:
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     names: tuple[str, str]
     """Of the programs that dump and load."""
+
+
+class Sink(Protocol):
+    """Takes a dump on its way into a database."""
+
+    def write(self, text: bytes | memoryview, /) -> object:
+        """Write the next *text*."""
+
+    def flush(self) -> object:
+        """Have the database see what was written."""
 
 
 class Database(Protocol):
@@ -62,6 +72,18 @@ class Database(Protocol):
 
     def load(self, login: Login) -> Program:
         """Return what loads a dump, and stops at the first error."""
+
+    def sink(self, stream: BinaryIO) -> Sink:
+        """Return what a dump is written to that is to be loaded from *stream*."""
+
+    def explained(self, sink: Sink, error: ToolError) -> ToolError:
+        """Return *error* of loading with what *sink* knows of the place."""
+
+    def finish(self, login: Login, original: Login | None, note: Note) -> None:
+        """Look at foreign keys when all is loaded, and say in *note* that they hold.
+
+        Raises ToolError where they do not, and did in the *original*, if that is known.
+        """
 
     def half_loaded(self) -> AbstractContextManager[None]:
         """Say in an error what it leaves in the target."""

@@ -7,67 +7,20 @@ import re
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from anonymizer.errors import AnonymizerError, ToolError
-from anonymizer.live.base import Login, arguments_of
+from anonymizer.live import strict
+from anonymizer.live.base import Login
+from anonymizer.live.options import file_of, options_of, spelled
 from anonymizer.programs import Program, answer, find_program
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     import sqlalchemy as sa
 
-    from anonymizer.live.base import Note
-
-ARGUMENTS = {
-    "unix_socket": "socket",
-    "host": "host",
-    "port": "port",
-    "user": "user",
-    "password": "password",
-    "passwd": "password",
-    "database": "database",
-    "db": "database",
-    "connect_timeout": "connect-timeout",
-    "ssl_ca": "ssl-ca",
-    "ssl_capath": "ssl-capath",
-    "ssl_cert": "ssl-cert",
-    "ssl_cipher": "ssl-cipher",
-    "ssl_key": "ssl-key",
-    "ssl_mode": "ssl-mode",
-}
-"""Argument of a URL, of any driver → option that says the same to the programs."""
-UNHEEDED = frozenset(
-    {
-        "autocommit",
-        "binary_prefix",
-        "charset",
-        "collation",
-        "local_infile",
-        "read_timeout",
-        "sql_mode",
-        "use_unicode",
-        "write_timeout",
-    }
-)
-MODES = {
-    "ssl_disabled": "DISABLED",
-    "ssl_check_hostname": "VERIFY_IDENTITY",
-    "ssl_verify_identity": "VERIFY_IDENTITY",
-    "ssl_verify_cert": "VERIFY_CA",
-    "ssl": "REQUIRED",
-}
-"""Argument that is on or off → what it means where it is on; the first one counts."""
-OF_MARIADB: Mapping[str, tuple[str, ...]] = {
-    "DISABLED": ("skip-ssl",),
-    "PREFERRED": (),
-    "REQUIRED": ("ssl",),
-    "VERIFY_CA": ("ssl", "ssl-verify-server-cert"),
-    "VERIFY_IDENTITY": ("ssl", "ssl-verify-server-cert"),
-}
-"""Value of ssl-mode, which is MySQL's → the switches of MariaDB's programs."""
-_ON = frozenset({"1", "true", "yes", "on"})
+    from anonymizer.live.base import Note, Sink
 
 MARKER = "anonymizer_is_loading"
 """A table that stands in a target until all is loaded."""
@@ -129,32 +82,32 @@ _SAFE = frozenset(
 class MariaDB:
     """MariaDB and MySQL: a statement that changes the schema ends a transaction.
 
-    So a table stands in the target while it is loaded, and goes with the last statement.
+    So a table stands in the target while it is loaded, and goes when foreign keys were looked at.
     """
 
     names: tuple[str, ...] = ("mariadb", "mysql")
     first = f"CREATE TABLE {MARKER} (since TIMESTAMP DEFAULT CURRENT_TIMESTAMP);\n".encode()
-    last = f"\nDROP TABLE {MARKER};\n".encode()
+    last = b""
     hint_to_empty = "make a new one: CREATE DATABASE …"
 
     def place(self, url: sa.URL) -> tuple[object, ...]:
         """Return server and database of *url*."""
-        said = _options(url)
+        said = options_of(url)
         return tuple(said.get(name) for name in ("host", "port", "socket", "database"))
 
     @contextmanager
     def login(self, url: sa.URL) -> Iterator[Login]:
         """Give the programs an option file, which is removed afterwards."""
-        options = _options(url)
+        options = options_of(url)
         database = options.pop("database", None)
         if not database:
             raise AnonymizerError("the URL names no database")
         names = _programs(url.get_backend_name())
-        options = _spelled(options, find_program(names[1], package="mariadb-client"))
+        options = spelled(options, find_program(names[1], package="mariadb-client"))
         with tempfile.TemporaryDirectory(prefix="anonymizer.") as folder:
             path = Path(folder) / "options.cnf"
             with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
-                file.write(_file(client=options, mysqldump=DUMP_OPTIONS))
+                file.write(file_of(client=options, mysqldump=DUMP_OPTIONS))
             yield Login(
                 database=database,
                 arguments=(f"--defaults-file={path}", "--default-character-set=utf8mb4"),
@@ -186,6 +139,32 @@ class MariaDB:
         """Return the client, which stops at the first error."""
         return _client(login)
 
+    def sink(self, stream: BinaryIO) -> Sink:
+        """Return what makes the SQL mode strict; the marker's line is before the dump's."""
+        return strict.Sink(stream, line=1 + self.first.count(b"\n"))
+
+    def explained(self, sink: Sink, error: ToolError) -> ToolError:
+        """Return *error* with the table, which MariaDB does not say."""
+        if not isinstance(sink, strict.Sink):
+            return error
+        return ToolError(sink.explain(error.message), hint=error.hint)
+
+    def finish(self, login: Login, original: Login | None, note: Note) -> None:
+        """Count the rows that refer to nothing; take the marker away when there are none."""
+        broken, count = _broken(login)
+        known = _broken(original)[0] if broken and original is not None else {}
+        for key, rows in broken.items():
+            said = f"table {key}: {rows} rows refer to no row"
+            if rows > known.get(key, 0):
+                hint = (
+                    "let the columns of a key share one mask; look whether it holds in the original"
+                )
+                raise ToolError(f"a foreign key does not hold: {said}", hint=hint)
+            note(f"{said}, as in the original")
+        if count:
+            note(f"{count} foreign keys were checked: {count - len(broken)} hold")
+        answer(_client(login), f"DROP TABLE {MARKER};\n".encode())
+
     @contextmanager
     def half_loaded(self) -> Iterator[None]:
         """Say in an error that the target has to go; nothing is dropped, as nothing is sure."""
@@ -197,10 +176,18 @@ class MariaDB:
             raise
 
 
-def _client(login: Login) -> Program:
+def _broken(login: Login) -> tuple[dict[str, int], int]:
+    """Return the keys that do not hold, with the number of rows; and how many keys there are."""
+    client = _client(login, "--raw")
+    questions = answer(client, strict.KEYS)
+    counts = [line.split("\t", 1) for line in answer(client, questions.encode()).splitlines()]
+    return {key: int(rows) for rows, key in counts if int(rows)}, len(counts)
+
+
+def _client(login: Login, *more: str) -> Program:
     return Program(
         path=find_program(login.names[1], package="mariadb-client"),
-        arguments=(*login.arguments, *LOAD, "--skip-column-names", login.database),
+        arguments=(*login.arguments, *LOAD, "--skip-column-names", *more, login.database),
         explain=_explain,
     )
 
@@ -216,52 +203,6 @@ def _programs(name: str) -> tuple[str, str]:
             continue
         return family
     return families[0]
-
-
-def _options(url: sa.URL) -> dict[str, str]:
-    """Return what *url* says, as options of the programs."""
-    parts = {
-        "host": url.host,
-        "port": None if url.port is None else str(url.port),
-        "user": url.username,
-        "password": None if url.password is None else str(url.password),
-        "database": url.database,
-    }
-    said = {name: value for name, value in parts.items() if value is not None}
-    said |= arguments_of(url, ARGUMENTS, UNHEEDED | MODES.keys())
-    switched = [name for name in MODES if str(url.query.get(name, "")).lower() in _ON]
-    if switched:
-        said.setdefault("ssl-mode", MODES[switched[0]])
-    if said.get("ssl-mode", "PREFERRED").upper() not in OF_MARIADB:
-        raise AnonymizerError(
-            f"the argument ssl_mode in the URL is {said['ssl-mode']!r}",
-            hint=f"there are {', '.join(OF_MARIADB)}",
-        )
-    return said
-
-
-def _spelled(options: dict[str, str], program: str) -> dict[str, str]:
-    """Return *options* as *program* spells them: MariaDB's know no ssl-mode."""
-    if "ssl-mode" not in options or not Path(program).resolve().name.startswith("mariadb"):
-        return options
-    switches = OF_MARIADB[options.pop("ssl-mode").upper()]
-    return {**options, **dict.fromkeys(switches, "1")}
-
-
-def _file(**groups: Mapping[str, str]) -> str:
-    """Return the text of an option file."""
-    lines = []
-    for name, options in groups.items():
-        lines.append(f"[{name}]")
-        lines += [f"{option}={_quoted(value)}" for option, value in options.items()]
-    return "\n".join(lines) + "\n"
-
-
-def _quoted(value: str) -> str:
-    r"""Return *value* in quotes, without which # would begin a comment."""
-    for letter, written in (("\\", "\\\\"), ('"', '\\"'), ("\n", "\\n"), ("\r", "\\r")):
-        value = value.replace(letter, written)
-    return f'"{value}"'
 
 
 def _explain(text: str) -> str:

@@ -1,7 +1,7 @@
 """Plan: one decision for every column of every table, from models and a policy.
 
 In reading order: `draft` (a table before it is decided on), `kinds`, `said`, `gather`, `links`,
-`decide`, `domains`, `build`, `unused`, `plan`.
+`decide`, `domains`, `build`, `unused`, `plan`, `held`.
 """
 
 from __future__ import annotations

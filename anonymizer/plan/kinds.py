@@ -143,7 +143,7 @@ def facts_of_name(written: str) -> Facts:
         return _number(name, numbers)
     # A value of an enum may have digits in it, and its letters as they are written.
     values = _VALUE.findall(written) if name == "enum" else ()
-    sized = kind in {Kind.TEXT, Kind.BINARY} and not values
+    sized = kind in {Kind.TEXT, Kind.BINARY} and name not in {"enum", "set"}
     return Facts(
         kind=kind,
         bits=bits,

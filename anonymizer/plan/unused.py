@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -17,10 +18,13 @@ if TYPE_CHECKING:
     from anonymizer.policy.decisions import Decisions
 
 
-def unused(tables: Sequence[DraftTable], decisions: Decisions) -> Iterator[Finding]:
+def unused(
+    tables: Sequence[DraftTable], decisions: Decisions, *, is_partial: bool = False
+) -> Iterator[Finding]:
     """Yield what classes and policy say of names that no column has: mostly a slip of the pen.
 
-    It is an error, because the decision that was meant to be replaced counts instead.
+    It is an error, because the decision that was meant to be replaced counts instead; where the
+    data *is_partial*, the policy may mean a column of a table that is not there.
     """
     columns: dict[type, set[str]] = defaultdict(set)
     for table in tables:
@@ -35,7 +39,8 @@ def unused(tables: Sequence[DraftTable], decisions: Decisions) -> Iterator[Findi
     everywhere = {draft.name for table in tables for draft in table.columns}
     for key, said in decisions.names.items():
         if not _is_of(key, everywhere):
-            yield _finding(said.place, key, everywhere)
+            found = _finding(said.place, key, everywhere)
+            yield replace(found, severity="warning") if is_partial else found
 
 
 def _is_of(key: str, names: set[str]) -> bool:

@@ -1,7 +1,10 @@
 """Policy: a TOML or Python file of decisions, for tables without models and for all.
 
-Both have the same shape and the same words; a Python file assigns `tables` and `defaults`,
-and may say mask.email() for a decision.
+Both have the same shape and the same words; a Python file assigns `tables`, `defaults` and
+`keep`, and may say mask.email() for a decision.
+
+    [keep]
+    large_objects = "pictures of what is sold"
 
     [defaults.names]
     "*_at" = {public = "when a row was written"}
@@ -27,8 +30,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from anonymizer.column import Reference
-from anonymizer.errors import PolicyError
+from anonymizer.errors import PolicyError, UnreadableError
 from anonymizer.masks.find import near
+from anonymizer.passed import KEEPABLE
 from anonymizer.policy.decisions import Decisions, Said, TableDecisions, table_name
 from anonymizer.policy.lines import Lines
 from anonymizer.policy.words import decision_of
@@ -40,7 +44,7 @@ if TYPE_CHECKING:
 
 Path_: TypeAlias = "tuple[Any, ...]"
 """Keys from the top of the file down to a value."""
-_TOP = ("defaults", "tables")
+_TOP = ("defaults", "keep", "tables")
 _DEFAULTS = ("names", "types")
 _TABLE = ("columns", "keys", "references", "types")
 _REFERENCE = ("columns", "table", "to")
@@ -55,13 +59,15 @@ def read(path: Path) -> Decisions:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         said = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise PolicyError(f"{path}: cannot be read: {said}") from error
+        raise UnreadableError(f"{path}: cannot be read: {said}") from error
     if path.suffix == ".py":
         return parse(_run(path), str(path))
     try:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise PolicyError(f"{path}: {error}") from error
+        raise UnreadableError(f"{path}: {error}", hint="expected TOML") from error
+    except RecursionError as error:
+        raise UnreadableError(f"{path}: it is nested too deeply", hint="expected TOML") from error
     return parse(content, str(path), Lines.of(text))
 
 
@@ -82,17 +88,17 @@ def _run(path: Path) -> dict[str, Any]:
     """Return what the Python file at *path* assigns."""
     try:
         names = runpy.run_path(str(path))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         line = getattr(error, "lineno", None) or _line(error, path)
         place = f"{path}, line {line}" if line else str(path)
-        raise PolicyError(f"{place}: {type(error).__name__}: {error}") from error
+        raise UnreadableError(f"{place}: {type(error).__name__}: {error}") from error
     found = {each: names[each] for each in _TOP if each in names}
     if not found:
-        raise PolicyError(f"{path}: it assigns neither `tables` nor `defaults`")
+        raise PolicyError(f"{path}: it assigns neither `tables` nor `defaults` nor `keep`")
     return found
 
 
-def _line(error: Exception, path: Path) -> int | None:
+def _line(error: BaseException, path: Path) -> int | None:
     trace, line = error.__traceback__, None
     while trace is not None:
         if trace.tb_frame.f_code.co_filename == str(path):
@@ -117,8 +123,20 @@ class _Reader:
         names = self._decisions(defaults.get("names", {}), ("defaults", "names"))
         types = self._decisions(defaults.get("types", {}), ("defaults", "types"))
         return Decisions(
-            tables=dict(each for each in listed if each is not None), names=names, types=types
+            tables=dict(each for each in listed if each is not None),
+            names=names,
+            types=types,
+            keep=self._keep(top.get("keep", {})),
         )
+
+    def _keep(self, value: object) -> dict[str, str]:
+        found = {}
+        for what, why in self._mapping(value, ("keep",), KEEPABLE).items():
+            if isinstance(why, str) and why.strip():
+                found[str(what)] = why
+            else:
+                self._problem(("keep", what), "a reason is missing: why may everybody see it?")
+        return found
 
     def _table(self, written: str, value: object) -> tuple[TableName, TableDecisions] | None:
         path: Path_ = ("tables", written)

@@ -45,6 +45,8 @@ class Decisions:
     names: Mapping[str, Said] = field(default_factory=dict)
     """Defaults by a name of columns, or a pattern of names with * and ?."""
     types: Types = field(default_factory=dict)
+    keep: Mapping[str, str] = field(default_factory=dict)
+    """What passes although it holds data and is no column, of `passed.KEEPABLE`, and why."""
 
 
 _PART = r'(?:"((?:[^"]|"")+)"|([^".]+))'

@@ -83,7 +83,7 @@ def moves_of(
         raise PolicyError(
             "rows cannot be copied: a key would be there twice",
             problems=sorted(problems),
-            hint="say a rule for one of its columns, or let the tables be there once",
+            hint="say a rule for one of its columns (--rule), or that its table is whole (--whole)",
         )
     _along(copied, classes, moving)
     return tuple(_moves(tables, classes, moving))

@@ -152,6 +152,13 @@ class Scaler:
         """Return the numbers of the copies of a table, 0 that of the original."""
         return self.multiplier.copies_of(name)
 
+    def is_whole(self, name: TableName, copy: int) -> bool:
+        """Return whether every row of a table is in *copy*, with all that it refers to."""
+        if copy < self.whole_copies or self.sampler is None or self._once(name):
+            return True
+        way = self.sampler.ways[name]
+        return way.whole and not way.cuts
+
     def keep(self, name: TableName, copy: int, part: Part, seen: Seen) -> Kept:
         """Return which rows of *part* are in *copy*, and where NULL is written."""
         if copy < self.whole_copies or self.sampler is None or self._once(name):

@@ -13,8 +13,30 @@ from anonymizer.sqlite.virtual import shadows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from anonymizer.sqlite.schema import Entry
+
+
+def refuse_cut(connection: sqlite3.Connection, source: Path, database: str = "main") -> None:
+    """Raise DumpError when the file *source*, which is *database*, ends before its last page.
+
+    SQLite reads zeros there. What is not yet written back from a -wal file may be missing. A
+    transaction has to be open: nobody makes the file longer meanwhile.
+    """
+    wal = source.with_name(source.name + "-wal")
+    if wal.exists() and wal.stat().st_size:
+        return
+    pages, size = (
+        int(connection.execute(f"PRAGMA {database}.{name}").fetchone()[0])
+        for name in ("page_count", "page_size")
+    )
+    found = source.stat().st_size
+    if found < pages * size:
+        raise DumpError(
+            f"{source.name} ends too early: {found:,} bytes, expected {pages * size:,}",
+            hint="it was not copied whole: copy it again",
+        )
 
 
 def compare(connection: sqlite3.Connection, entries: Sequence[Entry]) -> None:
@@ -69,6 +91,14 @@ def explained(table: str | None = None) -> Iterator[None]:
         if _code(error) == sqlite3.SQLITE_INTERRUPT:
             raise KeyboardInterrupt from None
         raise DumpError(_message(error), table=table, hint=_hint(error)) from None
+    except MemoryError:  # of a file that is damaged as well: a value that says it is so large
+        raise DumpError(
+            "a value is larger than the memory", table=table, hint=_HINTS[sqlite3.SQLITE_CORRUPT]
+        ) from None
+    except UnicodeDecodeError:  # of a name, which an error of SQLite says as well
+        raise DumpError(
+            "a name in the schema is not UTF-8", hint=_HINTS[sqlite3.SQLITE_CORRUPT]
+        ) from None
 
 
 def _message(error: sqlite3.Error) -> str:

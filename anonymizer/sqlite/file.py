@@ -16,7 +16,7 @@ from anonymizer.errors import AnonymizerError, DumpError
 from anonymizer.output import path_aside, refuse_existing
 from anonymizer.sqlite import HEAD, schema
 from anonymizer.sqlite.bare import create_bare, dress, may_be_bare
-from anonymizer.sqlite.check import compare, explained, look
+from anonymizer.sqlite.check import compare, explained, look, refuse_cut
 from anonymizer.sqlite.rows import copy_as_is, copy_masked
 from anonymizer.sqlite.virtual import SHADOWS, fill, masker_of, shadows
 
@@ -68,7 +68,7 @@ def rewrite_file(  # noqa: PLR0913
     with path_aside(target) as aside:
         try:
             with explained(), _opened(source, aside, tick) as connection:
-                notes = _rewrite(connection, engine, tally)
+                notes = _rewrite(connection, source, engine, tally)
         finally:
             for end in BESIDE:
                 aside.with_name(aside.name + end).unlink(missing_ok=True)
@@ -130,7 +130,9 @@ def _ticked(aside: Path, tick: Callable[[int], None] | None) -> int:
     return 0
 
 
-def _rewrite(connection: sqlite3.Connection, engine: Engine, tally: Tally) -> tuple[str, ...]:
+def _rewrite(
+    connection: sqlite3.Connection, source: Path, engine: Engine, tally: Tally
+) -> tuple[str, ...]:
     connection.execute("PRAGMA foreign_keys = OFF")
     for name, value in WRITING.items():
         connection.execute(f"PRAGMA main.{name} = {value}")
@@ -139,6 +141,7 @@ def _rewrite(connection: sqlite3.Connection, engine: Engine, tally: Tally) -> tu
     connection.execute("PRAGMA writable_schema = ON")
     connection.execute("BEGIN")
     entries = schema.read_entries(connection, "source")
+    refuse_cut(connection, source, "source")
     dropped = [each for each in entries if each.table in schema.SAMPLES]
     kept = [each for each in entries if each not in dropped]
     _build(connection, kept, engine, tally)
@@ -209,6 +212,7 @@ def _job(
         shape = schema.read_shape(connection, entry.name)
     counts = entry.name in {schema.SEQUENCE, schema.STATISTICS}
     masker = None if counts else engine.masker(TableName(None, entry.name), shape.columns)
+    masker = masker if masker and masker.masked else None
     indexes = [each for each in entries if each.type == "index" and each.table == entry.name]
     return _Job(entry=entry, shape=shape, masker=masker, indexes=indexes)
 

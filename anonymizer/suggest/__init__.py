@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from anonymizer.plan.draft import COMPUTED
 from anonymizer.plan.links import Spot, normal
 from anonymizer.suggest import money, network, people, places, rest, secret
-from anonymizer.suggest.alike import keys_by_name, named_key
+from anonymizer.suggest.alike import Keys
 from anonymizer.suggest.detector import Asked, Suggestion
 from anonymizer.suggest.document import by_paths
 from anonymizer.suggest.rest import by_type
@@ -75,17 +75,17 @@ def suggest(
     ]
     proposed = {Spot(each.table, each.column): each.suggestion for each in found}
     wanted = [each for each in found if _is_wanted(made, each, every=every)]
-    return list(_as_keys(made, wanted, proposed))
+    return list(_as_keys(Keys.of(made, known), wanted, proposed))
 
 
 def _as_keys(
-    made: Outline, wanted: Sequence[Proposal], proposed: Mapping[Spot, Suggestion]
+    keys: Keys, wanted: Sequence[Proposal], proposed: Mapping[Spot, Suggestion]
 ) -> Iterator[Proposal]:
-    """Yield the proposals, those of columns with the name of a key as that key is."""
-    tables, keys = {each.name: each for each in made.drafts}, keys_by_name(made)
+    """Yield the proposals, those of columns that hold a key as that key is."""
+    tables = {each.name: each for each in keys.made.drafts}
     for each in wanted:
-        column = made.decider.drafts[Spot(each.table, each.column)]
-        alike = named_key(made, tables[each.table], column, keys, proposed)
+        column = keys.made.decider.drafts[Spot(each.table, each.column)]
+        alike = keys.held_by(tables[each.table], column, proposed)
         yield each if alike is None else replace(each, suggestion=alike)
 
 

@@ -7,9 +7,10 @@ of ours; files are written out of it without a work tree, and read from it by th
 
 from __future__ import annotations
 
-from ci.checkout.folders import own_folder, remove, sweep
+from ci.checkout.folders import own_folder, sweep
 from ci.checkout.repository import Changed, Entry, Repository, open_repository
 from ci.checkout.tree import Tree, export
+from ci.checkout.work_tree import root_of, uncommitted
 
 __all__ = [
     "Changed",
@@ -19,6 +20,7 @@ __all__ = [
     "export",
     "open_repository",
     "own_folder",
-    "remove",
+    "root_of",
     "sweep",
+    "uncommitted",
 ]

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import fcntl
 import os
-import subprocess
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from ci.errors import ToolError
-from ci.programs import find_program
+from ci.programs import remove
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 LOCK = ".lock"
-REMOVE_SECONDS = 600
 
 
 @contextmanager
@@ -78,25 +76,3 @@ def _is(file: int, path: Path) -> bool:
     with suppress(FileNotFoundError):
         return os.path.samestat(os.fstat(file), path.lstat())
     return False
-
-
-def remove(folder: Path) -> None:
-    """Remove *folder*, whatever hostile code has made of it: deep, or closed to us.
-
-    By `rm`, which goes as deep as it has to.
-    """
-    if not folder.is_dir() or folder.is_symlink():
-        folder.unlink(missing_ok=True)
-        return
-    chmod, rm = (find_program(each, package="coreutils") for each in ("chmod", "rm"))
-    subprocess.run(  # noqa: S603 - no shell
-        [chmod, "-R", "u+rwX", "--", folder], check=False, capture_output=True
-    )
-    ended = subprocess.run(  # noqa: S603 - no shell
-        [rm, "-rf", "--one-file-system", "--", folder],
-        check=False,
-        capture_output=True,
-        timeout=REMOVE_SECONDS,
-    )
-    if ended.returncode:
-        raise ToolError(f"{folder} cannot be removed", hint="who owns what is in it?")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import tempfile
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -53,6 +54,9 @@ CONFIGURATION = """\
     useConfigOnly = true
 """
 """All that git is told; `safe` is for a checkout of ours that we are told to read as root."""
+SSH_KEY = "MIGRATOR_CI_SSH_KEY"
+KNOWN_HOSTS = "MIGRATOR_CI_KNOWN_HOSTS"
+"""Variables that name files."""
 ANSWER_BYTES = 256 << 20
 FETCHED_BYTES = 8 << 30
 """The largest file that git may write."""
@@ -117,13 +121,24 @@ class Git:
             "GIT_ASKPASS": "/bin/false",
             "SSH_ASKPASS": "/bin/false",
             "SSH_ASKPASS_REQUIRE": "never",
-            "GIT_SSH_COMMAND": "ssh -o BatchMode=yes",
+            "GIT_SSH_COMMAND": ssh_command(os.environ),
             "GIT_NO_REPLACE_OBJECTS": "1",
             "GIT_LITERAL_PATHSPECS": "1",
             # The merge of the same commits is the same commit.
             "GIT_AUTHOR_DATE": "@0 +0000",
             "GIT_COMMITTER_DATE": "@0 +0000",
         }
+
+
+def ssh_command(environment: Mapping[str, str]) -> str:
+    """Return what git runs as ssh: with the key and the hosts that the runner was told of."""
+    words = ["ssh", "-o", "BatchMode=yes"]
+    key, hosts = (environment.get(each) for each in (SSH_KEY, KNOWN_HOSTS))
+    if key:
+        words += ["-o", "IdentitiesOnly=yes", "-i", key]
+    if hosts:
+        words += ["-o", f'UserKnownHostsFile="{hosts}"', "-o", "StrictHostKeyChecking=yes"]
+    return shlex.join(words)
 
 
 def fsdecoded(name: bytes) -> str:

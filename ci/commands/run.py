@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
-import secrets
-from datetime import UTC, datetime
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from ci.commands.options import state_option
-from ci.errors import ConfigurationError
-from ci.history import open_history
-from ci.order import carry_out
-from ci.pages import view_of
+from ci.checkout import root_of, uncommitted
+from ci.commands.options import scheduler_options, state_option
+from ci.commands.trying import Trying, tried
+from ci.errors import ConfigurationError, ToolError
+from ci.order import is_name
 from ci.report import text
-from ci.report.files import FORMS, write_forms
-from ci.request import Request, orders_of
+from ci.report.files import FORMS, make_writable, write_forms
+from ci.request import Request, orders_of, run_name
 from ci.result import Colour
+from ci.scheduler import Processes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from ci.order import Order
-    from ci.report.view import View
-    from ci.result import Result
+    from ci.request import Orders
+    from ci.scheduler import Address, Executor
     from ci.state import State
 
 RED = 1
+STDOUT = Path("-")
+INDEX = "index"
+NAMED = 3
+"""Files that a warning names."""
 
 
 @click.command("run")
@@ -52,7 +55,28 @@ RED = 1
     "reports",
     multiple=True,
     metavar="FORM=FILE",
-    help=f"Write a report as well: {', '.join(FORMS)}; may be repeated.",
+    help=f"Write a report as well: {', '.join(FORMS)}; may be repeated, `-` is standard output.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
+@click.option(
+    "--pages",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Publish the run's page and the index there; what is too old goes.",
+)
+@click.option(
+    "--run",
+    "name",
+    metavar="NAME",
+    help="Name the run. One of that name that was cut short goes on where it was.",
+)
+@click.option("--again", is_flag=True, help="Do again what a run of that name has done.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Datasets at once; their timings disturb each other.",
 )
 @click.option(
     "--repository",
@@ -61,6 +85,12 @@ RED = 1
     show_default=True,
     help="A checkout of the project.",
 )
+@click.option(
+    "--source",
+    metavar="URL",
+    help="Take commits from there instead of the checkout, as workers elsewhere have to.",
+)
+@scheduler_options(required=False)
 @state_option
 def command(  # noqa: PLR0913 - each is an option
     *,
@@ -71,7 +101,14 @@ def command(  # noqa: PLR0913 - each is an option
     always: bool,
     trust_change: bool,
     reports: tuple[str, ...],
+    as_json: bool,
+    pages: Path | None,
+    name: str | None,
+    again: bool,
+    jobs: int,
     repository: Path,
+    source: str | None,
+    address: Address | None,
     state: State,
 ) -> int:
     """Time the migrations of a change against real dumps, beside the target branch.
@@ -79,54 +116,100 @@ def command(  # noqa: PLR0913 - each is an option
     Exits with 0 when nothing speaks against it, also with warnings; 1 when something does; 2
     when it could not be tried.
     """
-    root = repository.resolve()
-    forms = [_form(each) for each in reports]
-    request = Request(
-        run=run_name(),
-        source=str(root),
-        base=base,
-        head=change,
-        root=root,
-        folders=tuple(Path(each) for each in datasets if _is_folder(each)),
-        names=tuple(each for each in datasets if not _is_folder(each)),
-        runs=runs,
-        trust_change=trust_change,
-        always=always,
-    )
-    found = orders_of(request, state)
-    if not found.orders:
-        click.echo("The change touches no migration, nor what the settings name: nothing to time.")
-        return 0
-    results = [_carried_out(each, state, found.folders) for each in found.orders]
-    seen = _kept(results, state, contact=found.settings.contact)
+    root = root_of(repository) if source is None else repository.resolve()
+    forms = [*map(_form, reports), *([("json", STDOUT)] if as_json else [])]
+    if pages is not None:
+        make_writable(pages)
+    quiet = any(file == STDOUT for _, file in forms)
+    run = _name(name)
+    folders, names = _chosen(datasets)
+    if source is None and change == "HEAD":
+        _warn(uncommitted(root))
+
+    def ordered(announced: Callable[[str], Sequence[str]] | None) -> Orders:
+        request = Request(
+            run=run,
+            source=source or str(root),
+            base=base,
+            head=change,
+            root=root,
+            folders=folders,
+            names=names,
+            announced=announced,
+            runs=runs,
+            trust_change=trust_change,
+            always=always,
+        )
+        return orders_of(request, state)
+
+    with _executor(address, ordered, state, jobs=jobs) as (found, executor):
+        if not found.orders:
+            said = "The change touches no migration, nor what the settings name: nothing to time."
+            click.echo(said, err=quiet)
+            return 0
+        trying = Trying(
+            run=run,
+            executor=executor,
+            state=state,
+            settings=found.settings,
+            pages=pages,
+            again=again,
+        )
+        seen = tried(trying, found.orders)
     write_forms(seen, forms)
     for line in text.lines(seen):
-        click.echo(line)
+        click.echo(line, err=quiet)
     return RED if seen.colour is Colour.RED else 0
 
 
-def run_name() -> str:
-    """Return a name for a run that no other has, in the order of time."""
-    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+@contextmanager
+def _executor(
+    address: Address | None,
+    ordered: Callable[[Callable[[str], Sequence[str]] | None], Orders],
+    state: State,
+    *,
+    jobs: int,
+) -> Iterator[tuple[Orders, Executor]]:
+    """Give what there is to do, and who does it."""
+    if address is None:
+        found = ordered(None)
+        with Processes(state, found.folders, jobs=jobs) as processes:
+            yield found, processes
+        return
+    try:
+        from ci.scheduler.cluster import Cluster
+    except ModuleNotFoundError as error:
+        raise ToolError(
+            "packages of the cluster are missing", hint="install 'migrator[distributed]'"
+        ) from error
+    with Cluster(address) as cluster:
+        yield ordered(cluster.datasets), cluster
 
 
-def _carried_out(order: Order, state: State, folders: Sequence[Path]) -> Result:
-    click.echo(f"{order.dataset}: restoring and walking ...", err=True)
-    return carry_out(order, state, folders)
+def _warn(paths: Sequence[str]) -> None:
+    """Say that *paths* are not tried, if there are any."""
+    if paths:
+        more = f" and {len(paths) - NAMED} more" if len(paths) > NAMED else ""
+        said = f"not committed, so not tried: {', '.join(paths[:NAMED])}{more}"
+        click.echo(f"{click.style('warning:', fg='yellow', bold=True)} {said}", err=True)
 
 
-def _kept(results: Sequence[Result], state: State, *, contact: str | None) -> View:
-    """Add *results* to the history, and return them with what past runs took."""
-    with open_history(state.history) as history:
-        for each in results:
-            history.add(each)
-        seen = view_of(history, results[0].run, contact=contact)
-    assert seen is not None  # noqa: S101 - it was just added
-    return seen
+def _name(said: str | None) -> str:
+    """Return the name of a run: as *said*, or one that no other has, in the order of time."""
+    if said is None:
+        return run_name()
+    if not is_name(said) or said == INDEX:
+        raise ConfigurationError(
+            f"a run cannot be called {said!r}",
+            hint="letters, digits, dots, dashes; it is the name of a page",
+        )
+    return said
 
 
-def _is_folder(said: str) -> bool:
-    return "/" in said or Path(said).is_dir()
+def _chosen(said: Sequence[str]) -> tuple[tuple[Path, ...], tuple[str, ...]]:
+    """Return the folders and the names of datasets that are named."""
+    folders = tuple(each for each in said if "/" in each or Path(each).is_dir())
+    return tuple(map(Path, folders)), tuple(each for each in said if each not in folders)
 
 
 def _form(said: str) -> tuple[str, Path]:
@@ -136,4 +219,7 @@ def _form(said: str) -> tuple[str, Path]:
         raise ConfigurationError(
             f"--report {said!r} means nothing", hint=f"FORM=FILE, with one of {', '.join(FORMS)}"
         )
-    return form, Path(file)
+    path = Path(file)
+    if path != STDOUT:
+        make_writable(path.parent)
+    return form, path

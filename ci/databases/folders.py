@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 from ci.databases.places import lock_now, locked
 from ci.errors import ConfigurationError
+from ci.programs import remove
 
 if TYPE_CHECKING:
     from ci.programs import User
@@ -69,6 +70,12 @@ class Folder:
         os.close(self.lock)
 
 
+def sweep(runs: Path) -> None:
+    """Remove the folders in *runs* of servers that were killed."""
+    with locked(runs / "lock"):
+        _sweep(runs)
+
+
 def _socket(path: Path) -> Path:
     """Make the folder of the socket; a long path gets a short one, which a link leads to."""
     folder = path / "socket"
@@ -99,8 +106,8 @@ def _remove(path: Path) -> None:
     # The lock goes last: a folder whose removal is cut short is swept again.
     for each in path.iterdir():
         if each.name != "lock":
-            shutil.rmtree(each) if each.is_dir() and not each.is_symlink() else each.unlink()
-    shutil.rmtree(path, ignore_errors=True)
+            remove(each)
+    remove(path)
 
 
 def _passable(runs: Path, user: User | None) -> None:

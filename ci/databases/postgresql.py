@@ -57,9 +57,16 @@ RESTORING: Mapping[str, str] = {
     "wal_recycle": "off",
 }
 """Of no use to what is restored."""
-OURS = {"options": "-c search_path=pg_catalog -c statement_timeout=0 -c lock_timeout=0"}
-"""For sessions of the superuser, from the very first statement of a driver: the owner of a
-database may have set another path for all, with functions in the place of the server's own."""
+OURS: Mapping[str, str] = {
+    "search_path": "pg_catalog",
+    "role": "none",
+    "default_transaction_read_only": "off",
+    "idle_in_transaction_session_timeout": "0",
+    "lock_timeout": "0",
+    "statement_timeout": "0",
+}
+"""Of our own sessions, from their first moment: whoever owns a database may set others for all
+who connect to it, and a driver asks for `pg_type` before we can say where that is."""
 ROLES = (
     f"CREATE ROLE {OWNER} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS",
     f"CREATE ROLE {PROBE} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION IN ROLE {OWNER}",
@@ -172,9 +179,7 @@ class PostgreSQL(Server):
 
     @override
     def harden(self, connection: sa.Connection) -> None:
-        # Whoever owns a schema that is searched has functions there that match better than the
-        # server's own; code of indexes, which VACUUM runs as their owner, may run for ever.
-        connection.exec_driver_sql("SET search_path = pg_catalog")
+        # Code of indexes, which VACUUM runs as their owner, may run for ever.
         connection.exec_driver_sql(f"SET statement_timeout = {self.places.milliseconds}")
 
     @override
@@ -184,13 +189,17 @@ class PostgreSQL(Server):
 
     @override
     def url(self, role: str, database: str, driver: str | None = None) -> sa.URL:
+        query = {"host": str(self.folder.socket)}
+        if role != OWNER:
+            ours = {**OURS, **({} if role == SUPERUSER else {"search_path": "public"})}
+            query["options"] = " ".join(f"-c {name}={value}" for name, value in ours.items())
         return sa.URL.create(
             f"postgresql+{driver or 'psycopg2'}",
             role,
             self.password(role),
             port=PORT,
             database=database,
-            query={"host": str(self.folder.socket), **(OURS if role == SUPERUSER else {})},
+            query=query,
         )
 
     @override

@@ -192,7 +192,7 @@ class Server(ABC):
 
     def _take(self, states: States, name: str) -> bool:
         self.stop()
-        return states.get(name, self.folder.data)
+        return states.get(name, self.folder.data, ours=True)
 
     def _make_empty(self) -> None:
         """Make the data those of an empty server, with its roles; it is made once."""

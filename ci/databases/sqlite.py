@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sqlite3
 import stat
+import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Self
 
@@ -17,6 +17,7 @@ from ci.databases.restoring import sqlite as dumps
 from ci.databases.server import LAYOUT, RESTORED
 from ci.databases.states import States, flush
 from ci.errors import SetupError
+from ci.programs import remove
 from ci.timing import Engine
 
 if TYPE_CHECKING:
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
 FILE = "app.db"
 PARTS = ("", "-wal", "-journal")
 """What a database consists of: the file, and what is not in it yet; -shm is made from that."""
+NAMES_ANOTHER = bytes.fromhex("d9d505f920a163d7")
+"""How a journal ends that names a file which SQLite removes after it has rolled back."""
+CALLS = 10_000
+"""Steps of SQLite between two looks at the clock."""
 
 
 class SQLite:
@@ -103,13 +108,14 @@ class SQLite:
 
     def cool(self) -> None:
         """Have the kernel forget the file."""
+        self.end_sessions()
         copying.forget(
             self.folder.data, log=self.folder.log, seconds=self.places.seconds, step="cool"
         )
 
     def migrating(self) -> Access:
         """Return the access of the code under test."""
-        return self._access()
+        return self._access(self.places.driver)
 
     def watching(self) -> Access:
         """Return the access of the runner."""
@@ -120,7 +126,13 @@ class SQLite:
         return self._access()
 
     def end_sessions(self) -> None:
-        """Do nothing: a session ends with its process."""
+        """Remove folders that the code under test has left beside the file: they may be endless.
+
+        A session ends with its process.
+        """
+        for each in self.folder.data.iterdir():
+            if each.is_dir() and not each.is_symlink():
+                remove(each)
 
     def schema(self) -> Mapping[str, tuple[str, ...]]:
         """Return tables with their columns, keys and indexes, in words."""
@@ -132,13 +144,16 @@ class SQLite:
         with closing(self._connect()) as connection:
             return catalogue.sizes(connection)
 
-    def _access(self) -> Access:
-        return Access(url=f"sqlite:///{self._file}", bind=self.folder.data, writable=True)
+    def _access(self, driver: str | None = None) -> Access:
+        name = f"sqlite+{driver}" if driver else "sqlite"
+        return Access(url=f"{name}:///{self._file}", bind=self.folder.data, writable=True)
 
     def _connect(self) -> sqlite3.Connection:
         self._look()
         try:
             connection = sqlite3.connect(f"{self._file.as_uri()}?mode=rw", uri=True)
+            until = time.monotonic() + self.places.seconds
+            connection.set_progress_handler(lambda: time.monotonic() > until, CALLS)
             connection.execute("PRAGMA trusted_schema = OFF")
             connection.execute("PRAGMA query_only = ON")
             connection.execute("SELECT count(*) FROM sqlite_master")
@@ -152,7 +167,7 @@ class SQLite:
         kept = {self._file.with_name(FILE + part) for part in PARTS}
         for each in self.folder.data.iterdir():
             if each not in kept:
-                _remove(each)
+                remove(each)
         self._states.put(name, self.folder.data)
 
     def _take(self, name: str) -> bool:
@@ -167,6 +182,8 @@ class SQLite:
                 continue
             if not stat.S_ISREG(entry.st_mode) or entry.st_nlink != 1:
                 raise SetupError("the file of the database is a link now", step="look at it")
+        if _end(self._file.with_name(f"{FILE}-journal"), len(NAMES_ANOTHER)) == NAMES_ANOTHER:
+            raise SetupError("the journal of the database names another file", step="look at it")
 
     def _open_up(self) -> None:
         """Let a sandbox of root, which has a user of its own, write the file and beside it."""
@@ -176,8 +193,11 @@ class SQLite:
                 each.chmod(0o666)
 
 
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink()
+def _end(path: Path, size: int) -> bytes:
+    """Return the last *size* bytes of a file; none where it is not there, or is shorter."""
+    try:
+        with path.open("rb") as file:
+            file.seek(-size, os.SEEK_END)
+            return file.read(size)
+    except OSError:
+        return b""

@@ -19,6 +19,8 @@ KEYS = (
 )
 INDEXES = 'SELECT name, "unique", origin, partial FROM pragma_index_list(?) ORDER BY name'
 PARTS = "SELECT name, desc, coll FROM pragma_index_xinfo(?) WHERE key ORDER BY seqno"
+STORED = "SELECT name FROM sqlite_master WHERE type = 'table' AND rootpage > 0"
+"""Not virtual ones: what their module reads to count them may be endless."""
 MADE = "SELECT sql FROM sqlite_master WHERE name = ?"
 TRIGGERS = "SELECT sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ? ORDER BY name"
 BYTES = (
@@ -90,7 +92,9 @@ def _rest(
 
 def sizes(connection: sqlite3.Connection) -> Mapping[str, tuple[int, int, int]]:
     """Return rows, and bytes of the table and of its indexes; reads all of the file."""
-    found = {name: [_count(connection, name), 0, 0] for name in tables(connection)}
+    stored = {name for (name,) in connection.execute(STORED)}
+    names = [each for each in tables(connection) if each in stored]
+    found = {name: [_count(connection, name), 0, 0] for name in names}
     for table, index, size in connection.execute(BYTES):
         if table in found:
             found[table][1 + index] = size

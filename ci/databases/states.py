@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 from ci.databases import copying
 from ci.databases.places import lock_now, locked
 from ci.errors import SetupError
+from ci.programs import remove
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,17 +105,21 @@ class States:
                     _remove(old.folder)
             half.rename(self.folder / f"{_hash(name)}.{half.name.rpartition('.')[2]}")
 
-    def get(self, name: str, data: Path) -> bool:
+    def get(self, name: str, data: Path, *, ours: bool = False) -> bool:
         """Make *data* a copy of the state *name*; say whether there is one.
 
-        What was there goes.
+        What was there goes. Only where all that writes to *data* is *ours*, a server, a file is
+        believed to be as it was by its size and time, and stays.
         """
         with locked(self.folder / "lock", shared=True):
             state = next((each for each in _states(self.folder) if each.name == name), None)
             if state is None:
                 return False
             _use(state.folder)
-            shutil.rmtree(data, ignore_errors=True)
+            if ours and data.is_dir():
+                copying.remove_changed(data, state.data)
+            else:
+                remove(data)
             copying.copy(
                 state.data, data, log=self._log, seconds=self._places.seconds, step="take a state"
             )

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HEAD_BYTES = 4096
+ABSENT = "was it fetched? in a pipeline it comes with a secret, which a fork does not get"
 SIGNS = (
     (b"SQLite format 3\0", Engine.SQLITE),
     (b"PGDMP", Engine.POSTGRESQL),
@@ -35,11 +36,13 @@ def find_dump(folder: Path, name: str | None, *, beside: Path) -> Path:
     if name is not None:
         found = folder / name
         if not found.exists():
-            raise DatasetError(f"{beside}: there is no dump {name!r}")
+            raise DatasetError(f"{beside}: there is no dump {name!r}", hint=ABSENT)
         return found
     others = [each for each in sorted(folder.iterdir()) if _may_be(each, beside)]
-    if len(others) != 1:
-        what = ", ".join(each.name for each in others) or "nothing"
+    if not others:
+        raise DatasetError(f"{folder} holds no dump", hint=ABSENT)
+    if len(others) > 1:
+        what = ", ".join(each.name for each in others)
         raise DatasetError(
             f"{folder} holds {what}, expected one dump",
             hint=f'name it in {beside.name}: dump = "..."',

@@ -30,10 +30,19 @@ class Alembic:
     """Path from the root of the tree."""
     folder: str = "alembic"
     """Folder of env.py and versions/, from the root of the tree."""
+    section: str = "alembic"
+    """Of the configuration, as alembic's option `--name` has it."""
+    database: str = ""
+    """Which one, where the configuration lists several databases."""
 
     def touches(self, path: str) -> bool:
-        """Return whether *path* is a revision, env.py, or the configuration."""
-        return path == self.config or fnmatchcase(path, f"{self.folder}/*")
+        """Return whether *path* is a revision, env.py, or the configuration.
+
+        A revision is known by its folder's name as well, should *folder* not be said.
+        """
+        if path == self.config or fnmatchcase(path, f"{self.folder}/*"):
+            return True
+        return fnmatchcase(f"/{path}", "*/versions/*.py")
 
     def adds(self, path: str) -> bool:
         """Return whether a new file at *path* is a revision."""
@@ -68,4 +77,5 @@ class Alembic:
         return None if told is None else told.event
 
     def _command(self, *arguments: str) -> Command:
-        return Command(arguments=("python", str(CHILD), self.config, *arguments), binds=(CHILD,))
+        named = (self.config, self.section, self.database)
+        return Command(arguments=("python", str(CHILD), *named, *arguments), binds=(CHILD,))

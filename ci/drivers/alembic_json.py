@@ -8,7 +8,7 @@ import msgspec
 from typing_extensions import override
 
 from ci.drivers.base import Began, Ended, Reason, Refused
-from ci.drivers.lines import Statement, Told
+from ci.drivers.lines import Moment, Seconds, Statement, Told
 from ci.timing import Kind, Step
 
 _HISTORY = ("RangeNotAncestorError", "ResolutionError", "RevisionError")
@@ -51,7 +51,7 @@ class Error(Told, frozen=True, kw_only=True, tag="error"):
 class Begun(Told, frozen=True, kw_only=True, tag="began"):
     """A revision begins."""
 
-    at: float
+    at: Moment
     revision: str
 
     @property
@@ -63,9 +63,9 @@ class Begun(Told, frozen=True, kw_only=True, tag="began"):
 class Done(Told, frozen=True, kw_only=True, tag="ended"):
     """A revision is applied and committed."""
 
-    at: float
+    at: Moment
     revision: str
-    seconds: float
+    seconds: Seconds
 
     @property
     @override

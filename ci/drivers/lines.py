@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Annotated, TypeAlias, TypeVar
 
 import msgspec
 from typing_extensions import override
@@ -14,6 +14,10 @@ LONGEST = 1 << 20
 """Bytes of a line; a longer one is no event."""
 
 Shape = TypeVar("Shape")
+Seconds: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=1e7)]
+"""No more than what a step could take: what is told to be is none."""
+Moment: TypeAlias = Annotated[float, msgspec.Meta(ge=-1e12, le=1e12)]
+Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=10**12)]
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
@@ -28,9 +32,9 @@ class Told(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
 class Statement(Told, frozen=True, kw_only=True, tag="statement"):
     """A statement ended."""
 
-    at: float
+    at: Moment
     sql: str
-    seconds: float
+    seconds: Seconds
 
     @property
     @override
@@ -54,10 +58,10 @@ def read_last(output: bytes, decoder: msgspec.json.Decoder[Shape]) -> Shape | No
     return next((each for each in found if each is not None), None)
 
 
-def unread(step: str) -> SetupError:
+def unread(step: str, *, hint: str | None = None) -> SetupError:
     """Return the error for output in which nothing can be read."""
     return SetupError(
         "the tool printed nothing that can be read",
         step=step,
-        hint="the run's private folder has all that it printed",
+        hint=hint or "the run's private folder has all that it printed",
     )

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ci.drivers.migrator_json import Transition
 
 FILES = ("versions.json", "versions/*.py", "versions/*.sql")
+TOO_OLD = "is the tree's migrator older than `status --no-count --json`? the private folder says"
 _REST = frozenset({0, 1, 2, 3})
 """Exit codes of online-migrate that leave something for the guard to judge."""
 
@@ -32,8 +33,11 @@ class Migrator:
 
     def touches(self, path: str) -> bool:
         """Return whether *path* is the manifest, or a file beside it that may be listed there."""
-        if self.manifest is not None and path == self.manifest:
-            return True
+        if self.manifest is not None:
+            files = self.manifest.removesuffix(".json")
+            return path == self.manifest or any(
+                fnmatchcase(path, f"{files}/*{end}") for end in (".py", ".sql")
+            )
         return any(fnmatchcase(f"/{path}", f"*/{each}") for each in FILES)
 
     def adds(self, path: str) -> bool:
@@ -52,7 +56,7 @@ class Migrator:
         if found is None:
             error = read_last(output, ERROR)
             if error is None:
-                raise unread("status")
+                raise unread("status", hint=TOO_OLD)
             return error.event
         steps: list[Step] = []
         left = list(found.transitions)

@@ -8,7 +8,7 @@ import msgspec
 from typing_extensions import override
 
 from ci.drivers.base import Batch, Began, Ended, Reason, Refused
-from ci.drivers.lines import Statement, Told
+from ci.drivers.lines import Count, Moment, Seconds, Statement, Told
 from ci.timing import Kind, Step
 
 _REASONS = {"GuardError": Reason.GUARD, "HistoryDivergedError": Reason.HISTORY}
@@ -74,7 +74,7 @@ class Error(Told, frozen=True, kw_only=True, tag="error"):
 class Started(Told, frozen=True, kw_only=True, tag="started"):
     """A migration, or a transition, begins."""
 
-    at: float
+    at: Moment
     version: int | None = None
     transition: str | None = None
 
@@ -87,25 +87,28 @@ class Started(Told, frozen=True, kw_only=True, tag="started"):
 class Moved(Told, frozen=True, kw_only=True, tag="batch"):
     """A batch ended."""
 
-    at: float
+    at: Moment
     transition: str
-    completed: int
-    seconds: float
+    completed: Count
+    seconds: Seconds
 
     @property
     @override
     def event(self) -> Batch:
         return Batch(
-            transition=self.transition, rows=self.completed, seconds=self.seconds, at=self.at
+            transition=self.transition,
+            rows=self.completed,
+            seconds=self.seconds,
+            at=self.at,
         )
 
 
 class Finished(Told, frozen=True, kw_only=True, tag="finished"):
     """A migration is applied."""
 
-    at: float
+    at: Moment
     version: int
-    seconds: float
+    seconds: Seconds
 
     @property
     @override
@@ -116,9 +119,9 @@ class Finished(Told, frozen=True, kw_only=True, tag="finished"):
 class Outcome(Told, frozen=True, kw_only=True, tag="outcome"):
     """A transition has moved what it could."""
 
-    at: float
+    at: Moment
     transition: str
-    seconds: float
+    seconds: Seconds
 
     @property
     @override

@@ -10,12 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ci.checkout import remove
 from ci.checkout.folders import locked
 from ci.environment.interpreter import ask_interpreter
 from ci.environment.wheels import fetch_wheels
 from ci.errors import SetupError
-from ci.programs import Program, run_well
+from ci.programs import Program, remove, run_well
 from ci.sandbox import Job
 
 if TYPE_CHECKING:

@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from ci.programs.find import find_program
 from ci.programs.program import Program, Running, User, run, run_well, start
+from ci.programs.remove import remove
 
-__all__ = ["Program", "Running", "User", "find_program", "run", "run_well", "start"]
+__all__ = ["Program", "Running", "User", "find_program", "remove", "run", "run_well", "start"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import select
 import signal
 import subprocess
 import sys
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 WARDEN = Path(__file__).with_name("warden.py")
 WARDEN_SECONDS = 15
 """How long a warden may take over a program that does not even die of SIGKILL."""
+MOST_MILLISECONDS = (1 << 31) - 1
+"""As far as the kernel counts."""
 
 Stream: TypeAlias = "int | IO[bytes] | None"
 """A file, subprocess.PIPE, or None: the log of an output, nothing of an input."""
@@ -109,21 +112,31 @@ class Running:
 
     def wait(self, seconds: float, *, step: str) -> int:
         """Return its exit status; raises DeadlineError after *seconds*, all of it ended."""
-        try:
-            return self._warden.wait(timeout=seconds)
-        except subprocess.TimeoutExpired:
-            self.end()
+        if self._ended_within(seconds):
+            return self._warden.wait()
+        self.end()
         raise DeadlineError(step, seconds)
+
+    def _ended_within(self, seconds: float) -> bool:
+        """Return whether it ends in time; told by the kernel, where Popen looks now and then."""
+        with suppress(ProcessLookupError):  # another thread has just waited for it
+            if self._warden.poll() is None:
+                file = os.pidfd_open(self._warden.pid)
+                try:
+                    poll = select.poll()
+                    poll.register(file, select.POLLIN)
+                    return bool(poll.poll(min(seconds * 1000, MOST_MILLISECONDS)))
+                finally:
+                    os.close(file)
+        return True
 
     def stop(self, *, in_order: bool = True) -> None:
         """End it and all that came of it, if it runs; from any thread."""
         if self._warden.poll() is None:
             self._warden.send_signal(signal.SIGTERM if in_order else signal.SIGINT)
-            try:
-                self._warden.wait(self.program.grace + WARDEN_SECONDS)
-            except subprocess.TimeoutExpired:
+            if not self._ended_within(self.program.grace + WARDEN_SECONDS):
                 self._warden.kill()
-                self._warden.wait()
+            self._warden.wait()
 
     def end(self) -> None:
         """End it and all that came of it, if it runs, and close its pipes."""

@@ -10,7 +10,8 @@ in how long it takes. That is why datasets are anonymised first.
 
 from __future__ import annotations
 
+from ci.publish.fit import fit
 from ci.publish.publisher import Publisher
 from ci.publish.vocabulary import Vocabulary, paths_of, words_of
 
-__all__ = ["Publisher", "Vocabulary", "paths_of", "words_of"]
+__all__ = ["Publisher", "Vocabulary", "fit", "paths_of", "words_of"]

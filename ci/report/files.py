@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from ci.errors import ToolError
 from ci.report.annotations import github, gitlab
 from ci.report.html import run_page
 from ci.report.junit import junit
@@ -34,6 +36,16 @@ FORMS: Mapping[str, Callable[[View], str]] = {
     "gitlab": gitlab,
 }
 """What a run can be written in, by its name."""
+
+
+def make_writable(folder: Path) -> None:
+    """Make *folder*, where there is none. Raises ToolError where it cannot be written to."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ToolError(f"{folder} cannot be made: {error.strerror}") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ToolError(f"{folder} cannot be written to")
 
 
 def write_forms(view: View, forms: Iterable[tuple[str, Path]]) -> None:

@@ -27,10 +27,7 @@ def junit(view: View) -> str:
 
 
 def _suite(part: Part) -> ET.Element:
-    cases = [
-        _case(part, f"{row.step.version} {row.step.name}", row.findings, row.step.path)
-        for row in part.rows
-    ]
+    cases = [_case(part, row.step.title, row.findings, row.step.path) for row in part.rows]
     cases += [
         _case(part, each.step.name if each.step else each.rule.value, [each], None)
         for each in part.general

@@ -56,7 +56,7 @@ def _table(part: Part) -> Iterator[str]:
     for row in part.rows:
         cells = (
             SIGNS[row.colour],
-            escaped(f"{row.step.version} {row.step.name}"),
+            escaped(row.step.title),
             row.seconds,
             row.baseline or "new",
             row.budget or "",

@@ -29,7 +29,7 @@ def _part(part: Part) -> Iterator[str]:
     if part.rows:
         yield f"    {'step':<42} {'time':>10} {'baseline':>10} {'stall':>10}"
     for row in part.rows:
-        name = f"{row.step.version} {row.step.name}"[:42]
+        name = row.step.title[:42]
         stall = row.figures.get("longest stall", "")
         yield (
             f"  {SIGNS[row.colour]} {name:<42} {row.seconds:>10} "

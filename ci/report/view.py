@@ -254,7 +254,7 @@ def _figures(step: Step, timings: Sequence[Timing]) -> Mapping[str, str]:
 
 def pace_figures(pace: Pace) -> Mapping[str, str]:
     """Return what *pace* says: rows per second, and how long production would take."""
-    high = "" if pace.high == float("inf") else f" to {pace.high:,.0f}"
+    high = "" if pace.high is None else f" to {pace.high:,.0f}"
     found = {
         "rows moved": f"{pace.moved:,} in {pace.batches:,} batches",
         "rows per second": f"{pace.rows_per_second:,.0f} (95 %: {pace.low:,.0f}{high})",

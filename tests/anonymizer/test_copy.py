@@ -88,6 +88,7 @@ def test_bytes_are_written_in_hexadecimal(values: list[bytes]) -> None:
         (rb"\7\x7g", b"\7\7g"),
         (rb"\q\xg", b"qxg"),
         (rb"a\vb", b"a\vb"),
+        (b"\\8\\9", b"89"),
     ],
 )
 def test_ways_to_write_a_byte_that_no_server_chooses(text: bytes, value: bytes) -> None:

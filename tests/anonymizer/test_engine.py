@@ -124,6 +124,12 @@ def test_rows_pass_as_they_are_where_all_is_kept() -> None:
     assert rewritten(b"what\tever\n", plan(id=KEEP), "id") == b"what\tever\n"
 
 
+def test_rows_with_more_than_is_said_are_refused_though_that_is_kept() -> None:
+    with pytest.raises(DumpError, match="line 7"):
+        rewritten(b"1\tsecret\n", columns="id")
+    assert rewritten(b"1\n2\n", columns="id") == b"1\n2\n"
+
+
 @pytest.mark.parametrize("columns", ["id phone", "Email"])
 def test_a_column_without_a_decision_is_refused(columns: str) -> None:
     with pytest.raises(PolicyError, match=r"no decision is made on public\.users"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -211,3 +212,48 @@ def test_a_character_that_the_set_has_not_is_refused(charset: str | None) -> Non
 def test_the_codec_can_go_to_another_process() -> None:
     codec = Inserts(dialect=SQLITE, header=HEADER)
     assert pickle.loads(pickle.dumps(codec)) == codec  # noqa: S301
+
+
+PARTS = st.sampled_from(
+    [
+        *(b"E'", b"'", b"\\uD83D", b"\\U00110000", b"\\u0041", b"\\777", b"\\x4", b"\\8", b"''"),
+        *(b"unistr('", b"\\+110000", b"\\", b"')", b"replace('", b"replace(", b",'a',char(10))"),
+        *(
+            b",'a',char(1114112))",
+            b",'',char(0))",
+            b"0x",
+            b"0x123",
+            b"X'0",
+            b"x'00'",
+            b"b'",
+            b"b'1'",
+        ),
+        *(
+            b"_binary '",
+            b"CAST(X'41' AS TEXT)",
+            b"NULL",
+            b"-",
+            b"1e999",
+            b"a",
+            b"\xff",
+            b"\0",
+            b"true",
+        ),
+    ]
+)
+
+
+@pytest.mark.parametrize("dialect", [MYSQL, no_backslash(), SQLITE, POSTGRESQL])
+@FEW
+@given(
+    written=st.lists(PARTS, min_size=1, max_size=6).map(b"".join), kind=st.sampled_from(list(Kind))
+)
+@example(written=b"E'\\U00110000'", kind=Kind.TEXT)
+@example(written=b"E'\\uD83D'", kind=Kind.TEXT)
+@example(written=b"unistr('\\+110000')", kind=Kind.TEXT)
+@example(written=b"replace('a','a',char(1114112))", kind=Kind.TEXT)
+@example(written=b"replace(" * 2000 + b"'a'" + b",'a',char(10))" * 2000, kind=Kind.TEXT)
+def test_a_form_is_read_or_an_error_of_ours(dialect: Dialect, written: bytes, kind: Kind) -> None:
+    read = Inserts(dialect=dialect)
+    with suppress(DumpError):
+        assert len(read.decode(Cells.of([b"'x'", written]), kind).to_list()) == 2

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from anonymizer.dumps.pg_archive import Mask
     from tests.databases import Database, Servers
 
-KEEPING = PlainPostgreSQL(keep=frozenset(["large objects"]))
+KEEPING = PlainPostgreSQL(keep=frozenset(["large_objects"]))
 
 
 @pytest.fixture(scope="module", params=["postgresql"])

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from anonymizer.dumps.base import Piece
     from tests.databases import Database, Servers
 
-KEEPING = PlainPostgreSQL(keep=frozenset(["large objects"]))
+KEEPING = PlainPostgreSQL(keep=frozenset(["large_objects"]))
 
 
 @pytest.fixture(scope="module", params=["postgresql"])

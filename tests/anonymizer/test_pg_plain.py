@@ -13,8 +13,8 @@ from anonymizer.column import Kind, TableName
 from anonymizer.dumps.base import Rows
 from anonymizer.dumps.pg_plain import END, PlainPostgreSQL, _end_of_rows
 from anonymizer.dumps.pg_split import statements_in
-from anonymizer.dumps.pg_statement import KEEPABLE
 from anonymizer.errors import DumpError
+from anonymizer.passed import KEEPABLE
 from tests.databases import fresh
 from tests.dumped import STRINGS, damaged, dump, fill, restore, rows_of
 
@@ -267,6 +267,11 @@ REFUSED = {
     b"ALTER ROLE a WITH LOGIN PASSWORD 'SCRAM-SHA-256$secret';": "password",
     b"CREATE USER MAPPING FOR a SERVER b OPTIONS (\n  password 'secret',\n  u 'x');": "password",
     b"CREATE SUBSCRIPTION s CONNECTION 'host=a password=secret' PUBLICATION p;": "password",
+    b"ALTER SUBSCRIPTION s CONNECTION 'postgres://u:secret@h/d';": "password",
+    b"CREATE USER MAPPING FOR a SERVER b OPTIONS (user 'u', pin 'secret');": "password",
+    b"CREATE SERVER s FOREIGN DATA WRAPPER w OPTIONS (api_key 'secret');": "password",
+    b"CREATE SERVER s FOREIGN DATA WRAPPER w OPTIONS (u 'http://a:secret@h');": "password",
+    b"CREATE FOREIGN TABLE t (a int) SERVER s OPTIONS (token 'secret');": "password",
     b"CREATE TABLE t AS VALUES ('secret');": "not known",
     b"CREATE UNLOGGED TABLE t (a) AS VALUES ('secret');": "not known",
     b"COPY t (a) FROM stdin WITH (FORMAT csv);": "COPY",
@@ -295,7 +300,8 @@ def test_what_could_hold_data_is_refused(statement: bytes) -> None:
 @pytest.mark.parametrize("what", KEEPABLE)
 def test_what_is_decided_passes(what: str) -> None:
     plain = PlainPostgreSQL(keep=frozenset([what]))
-    held = [each for each, why in REFUSED.items() if why in (what, "values", "password")]
+    whys = (what.replace("_", " "), "values", "password")
+    held = [each for each, why in REFUSED.items() if why in whys]
     passed = [each for each in held if not raises(plain, each)]
 
     assert passed
@@ -362,6 +368,29 @@ def test_much_damage_is_an_error_or_nothing(database: Database) -> None:
     dumped = dump(database, "--exclude-table-data", '"Odd*".*')
     for each in damaged(dumped, 5_000):
         outcome(io.BytesIO(each))
+
+
+SWALLOWED = [
+    b"ALTER TABLE t OWNER TO me\n\nINSERT INTO t VALUES (1, 'secret');\n",
+    b"ALTER TABLE t OWNER TO me(\n\nINSERT INTO t VALUES (1, 'secret');\n);\n",
+    b"COMMENT ON TABLE t IS 'a;\n\nINSERT INTO t VALUES (1, 'secret', 'b');\n",
+    b"ALTER TABLE t OWNER TO me'\n\nCOPY t (a) FROM stdin;\nsecret\n\\.\n';\n\nSELECT 'b';\n",
+    b"CREATE FUNCTION f() AS $$a;\n\nCOPY t (a) FROM stdin;\nsecret\n\\.\n\n AS $$b;\n",
+]
+
+
+@pytest.mark.parametrize("statement", SWALLOWED)
+def test_rows_that_damage_makes_part_of_a_statement_are_refused(statement: bytes) -> None:
+    with pytest.raises(DumpError) as caught:
+        pieces(HEAD + statement + FOOT)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_comment_may_say_how_rows_begin() -> None:
+    said = (
+        b"COMMENT ON TABLE t IS 'see:\nINSERT INTO t VALUES (''a'');\nCOPY t FROM stdin;\n\\.\n';\n"
+    )
+    assert b"".join(map(text, pieces(HEAD + said + FOOT))) == HEAD + said + FOOT
 
 
 INSERTS = ["--inserts", "--column-inserts", "--rows-per-insert=7", "--on-conflict-do-nothing"]

@@ -160,6 +160,11 @@ def test_names_of_tables_may_be_quoted(text: str, name: TableName) -> None:
     assert table_name(text) == name
 
 
+def test_a_file_that_is_nested_without_end_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(PolicyError, match="nested too deeply"):
+        written(tmp_path, "a = " + "[" * 20_000)
+
+
 def test_unknown_columns_are_problems(tmp_path: Path) -> None:
     source = sa.MetaData()
     sa.Table("users", source, sa.Column("id", sa.Integer, info=mask.integer()))

@@ -49,7 +49,7 @@ MUTANTS = [
         "np.searchsorted(self.numbers, numbers) + 1",
     ),
     ("store.Filter.finish", "places >> np.uint64(self.BITS - size)", "places"),
-    ("store._united", "np.lexsort((labels, numbers))", "np.arange(len(numbers))"),
+    ("store._united", "np.argsort(numbers)", "np.arange(len(numbers))"),
     ("gather.Gathered._fingerprint", "graded == Grade.STRONG", "graded == Grade.WORD"),
     ("gather._other_digit", "+ step", "+ 0"),
     ("views.escaped", "bounds[cells + 1], at + RADIUS", "bounds[cells + 1], at"),

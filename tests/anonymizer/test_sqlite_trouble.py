@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sqlite3
 import subprocess
@@ -13,7 +14,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from anonymizer import masks
+from anonymizer.container import container
 from anonymizer.errors import AnonymizerError, DumpError, PolicyError
+from anonymizer.reading import read_sqlite
 from tests.anonymizer import sqlite_files
 from tests.anonymizer.sqlite_files import make, query, rewrite
 
@@ -225,3 +228,44 @@ def test_memory_does_not_grow_with_the_file(files: tuple[Path, Path], rows: str)
     peak = int(subprocess.run(command, check=True, capture_output=True).stdout)
     assert old.stat().st_size > 2.5e8
     assert peak < 300
+
+
+@pytest.mark.parametrize("missing", [1, 600])
+def test_a_file_that_ends_in_its_last_page_is_refused(
+    files: tuple[Path, Path], missing: int
+) -> None:
+    """SQLite reads zeros where a file ends within a page, and finds fewer rows."""
+    old, new = files
+    make(old, "PRAGMA page_size = 1024; CREATE TABLE t (a TEXT)")
+    make(old, f"INSERT INTO t VALUES ('{'x' * 3000}'), ('last')")
+    os.truncate(old, old.stat().st_size - missing)
+    with pytest.raises(DumpError, match="ends too early"):
+        rewrite(old, new)
+    with pytest.raises(DumpError, match="ends too early"):
+        list(read_sqlite(old))
+    assert list(new.parent.iterdir()) == [old]
+
+
+def test_a_name_that_is_not_utf8_is_an_error_of_ours(files: tuple[Path, Path]) -> None:
+    old, new = files
+    make(old, "CREATE TABLE people (a TEXT)")
+    old.write_bytes(old.read_bytes().replace(b"people", b"peo\x80\x80e"))
+    schema = container(str(old)).schema
+    for read in (lambda: rewrite(old, new), lambda: list(read_sqlite(old)), schema):
+        with pytest.raises(AnonymizerError, match=r"UTF-8|cannot be"):
+            read()
+    assert list(new.parent.iterdir()) == [old]
+
+
+def test_a_row_that_says_it_is_endless_is_an_error_of_ours(files: tuple[Path, Path]) -> None:
+    old, new = files
+    make(old, "PRAGMA page_size = 1024; CREATE TABLE t (id INT, a TEXT, b TEXT)")
+    rows = ", ".join(f"({at}, 'caNary{at}', '2020-01-01 10:00:00')" for at in range(12))
+    make(old, f"INSERT INTO t VALUES {rows}")
+    whole = old.read_bytes()
+    begin = whole.index(b"caNary6") - 7
+    old.write_bytes(whole[:begin] + b"\xff" * 6 + b"\6" + whole[begin + 7 :])
+    for read in (lambda: rewrite(old, new, chosen={"t.a": "same"}), lambda: list(read_sqlite(old))):
+        with pytest.raises(DumpError):
+            read()
+    assert list(new.parent.iterdir()) == [old]

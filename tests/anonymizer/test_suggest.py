@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
@@ -11,7 +11,7 @@ from faker import Faker
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anonymizer import mask
+from anonymizer import mask, public
 from anonymizer.column import Column, Kind, TableName
 from anonymizer.markup import INFO, Decision
 from anonymizer.masks.base import Distinct
@@ -26,6 +26,9 @@ from anonymizer.suggest.detector import Asked, is_named, words_of
 from anonymizer.suggest.money import is_card, is_iban
 from anonymizer.suggest.people import is_email, is_phone
 from anonymizer.suggest.render import in_toml, lines
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 TEXT = Facts(kind=Kind.TEXT)
 
@@ -321,3 +324,51 @@ def test_every_proposal_can_be_used(*, toml: bool) -> None:
     text = "\n".join(lines(found, toml=True))
 
     assert len(make_plan(sa.MetaData(), parse(tomllib.loads(text), "p")).tables[0].columns) == 7
+
+
+def staff(*columns: sa.Column[Any], name: str = "staff") -> sa.MetaData:
+    """Return a table with a key and *columns*, and one of customers."""
+    metadata = sa.MetaData()
+    sa.Table(name, metadata, sa.Column("id", sa.Integer, primary_key=True), *columns)
+    sa.Table("customers", metadata, sa.Column("id", sa.Integer, primary_key=True))
+    return metadata
+
+
+def decided(metadata: sa.MetaData, **sample: Sequence[str]) -> str:
+    """Return what is proposed for the second column of the table of staff."""
+    samples = {TableName(None, "staff"): sample}
+    found = {each.column: each for each in suggest(outline(metadata), samples)}
+    return spell(next(each for name, each in found.items() if name != "id").suggestion.decision)
+
+
+@pytest.mark.parametrize("name", ["parent_id", "manager_id", "ReportsTo", "reply_to", "parent"])
+def test_a_row_that_names_another_of_its_table_is_masked_as_its_key(name: str) -> None:
+    found = decided(staff(sa.Column(name, sa.Integer)))
+    assert found == 'mask.integer(domain="staff.id")'
+
+
+@pytest.mark.parametrize("name", ["customer_id", "billing_customer_id", "BillingCustomerId"])
+def test_the_end_of_a_name_says_a_key(name: str) -> None:
+    assert decided(staff(sa.Column(name, sa.Integer))) == 'mask.integer(domain="customers.id")'
+
+
+def test_values_that_are_keys_say_whose() -> None:
+    metadata = staff(sa.Column("mentor_id", sa.Integer))
+    ids = [str(each) for each in range(10, 90)]
+    assert decided(metadata, id=ids, mentor_id=["11", "12", "40"]) == (
+        'mask.integer(domain="staff.id")'
+    )
+    assert decided(metadata, id=ids, mentor_id=["11", "12", "99"]) == "mask.integer()"
+
+
+@pytest.mark.parametrize("name", ["quantity", "age", "points", "sort_customer"])
+def test_numbers_that_happen_to_be_keys_are_none(name: str) -> None:
+    ids = [str(each) for each in range(90)]
+    found = decided(staff(sa.Column(name, sa.Integer)), id=ids, **{name: ["1", "2", "3"]})
+    assert "domain" not in found
+
+
+def test_what_refers_to_a_public_key_is_public() -> None:
+    metadata = staff(sa.Column("customer_id", sa.Integer))
+    metadata.tables["customers"].c.id.info.update(public("a number"))
+    assert decided(metadata) == 'public("it refers to customers.id, which is public")'

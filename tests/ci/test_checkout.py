@@ -17,10 +17,10 @@ from ci.checkout import (
     export,
     open_repository,
     own_folder,
-    remove,
     sweep,
 )
 from ci.errors import CheckoutError, ConflictError, ToolError
+from ci.programs import remove
 from tests.ci.origin import Origin, origin
 
 ROOT = Path(__file__).parent.parent.parent

@@ -115,7 +115,7 @@ def test_sessions_of_the_code_under_test_end(database: Database) -> None:
             "LOCK TABLES orders WRITE" if "maria" in database.engine else "LOCK TABLE orders"
         )
         database.end_sessions()
-        ask(database.watching(), "ALTER TABLE orders ADD COLUMN late INT")
+        ask(database.migrating(), "ALTER TABLE orders ADD COLUMN late INT")
         with pytest.raises(sa.exc.DBAPIError):
             connection.exec_driver_sql("SELECT 1")
         connection.invalidate()

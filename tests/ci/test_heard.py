@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import time
 
+import msgspec
 import pytest
 
 from ci.drivers import Migrator
 from ci.heard import Heard
 from ci.result import Failure, Rule
-from ci.timing import Kind, Step
+from ci.timing import Kind, Pace, Step
 
 STEP = Step(version="5", name="add_age", kind=Kind.EXPAND)
 MOVE = Step(version="ages", name="ages", kind=Kind.MOVE)
@@ -83,3 +84,19 @@ def test_one_that_has_moved_nothing_is_late(heard: Heard) -> None:
     heard.failure = Failure(rule=Rule.DEADLINE)
 
     assert not heard.cut(MOVE)
+
+
+def test_a_single_batch_is_a_pace_that_a_document_can_hold(heard: Heard) -> None:
+    say(heard, "batch", transition="ages", found=9, completed=9, failed=0, seconds=0.5)
+    pace = heard.pace(scale=1000)
+
+    assert pace
+    assert (pace.rows_per_second, pace.high, pace.eta) == (18, None, None)
+    assert msgspec.json.decode(msgspec.json.encode(pace), type=Pace) == pace
+
+
+def test_a_pace_that_cannot_be_is_none(heard: Heard) -> None:
+    for seconds in (1e-320, -1, 1e300):
+        say(heard, "batch", transition="ages", found=9, completed=9, failed=0, seconds=seconds)
+
+    assert heard.pace(scale=1) is None

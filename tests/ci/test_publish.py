@@ -10,7 +10,18 @@ from hypothesis import strategies as st
 
 from ci.publish import Publisher, Vocabulary, paths_of, words_of
 from ci.result import Failure, Rule, Walked
-from ci.timing import Access, Engine, Kind, Lock, Observation, Stall, Statement, Step, Timing
+from ci.timing import (
+    Access,
+    Engine,
+    Kind,
+    Lock,
+    Observation,
+    Pace,
+    Stall,
+    Statement,
+    Step,
+    Timing,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -256,3 +267,22 @@ def test_nothing_of_a_walk_holds_a_canary() -> None:
         schema=(f"add_table {CANARY}",),
     )
     assert CANARY not in repr(publisher().walked(walked))
+
+
+def test_a_number_that_was_told_has_no_room_for_data() -> None:
+    step = Step(version="2", name="id", kind=Kind.MOVE)
+    told = Pace(
+        rows=4702111234474983745,
+        moved=4702111234474983745,
+        batches=2,
+        rows_per_second=1234567.891,
+        low=0.0,
+        high=2e6,
+        production_rows=4702111234474983745,
+    )
+    seen = Observation(statements=(Statement(sql="SELECT id", seconds=1.23456789),))
+    found = publisher().timing(Timing(step=step, seconds=1, observation=seen, pace=told))
+
+    assert found.observation.statements[0].seconds == 1.23
+    assert found.pace
+    assert (found.pace.rows, found.pace.rows_per_second) == (4.7e18, 1.23e6)

@@ -9,6 +9,7 @@ URL is in CI_DATABASE_URL. What is told are the kinds of differences and the nam
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import sys
@@ -20,7 +21,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 OURS = ("alembic_version", "migrator_")
 """How the tables of the tools themselves begin."""
@@ -32,17 +33,38 @@ def main(models: Sequence[str]) -> int:
     os.dup2(2, 1)
     sys.path.insert(0, os.getcwd())  # noqa: PTH109 - the root of the tree
     metadata = [_metadata(each) for each in models]
-    engine = sa.create_engine(os.environ["CI_DATABASE_URL"])
-    with engine.connect() as connection:
-        context = MigrationContext.configure(
-            connection, opts={"include_name": _is_theirs, "compare_type": True}
-        )
-        found = compare_metadata(context, metadata if len(metadata) > 1 else metadata[0])  # type: ignore[arg-type]
-    engine.dispose()
+    found = _connected(
+        os.environ["CI_DATABASE_URL"],
+        lambda connection: compare_metadata(
+            _context(connection),
+            metadata if len(metadata) > 1 else metadata[0],  # type: ignore[arg-type]
+        ),
+    )
     told = sorted({each for difference in found for each in _described(difference)})
     stream.write(json.dumps({"event": "schema", "differences": told}) + "\n")
     stream.close()
     return 0
+
+
+def _context(connection: sa.Connection) -> MigrationContext:
+    return MigrationContext.configure(
+        connection, opts={"include_name": _is_theirs, "compare_type": True}
+    )
+
+
+def _connected(url: str, ask: Callable[[sa.Connection], Any]) -> Any:
+    """Return what *ask* finds over a connection, also by a driver that is asynchronous."""
+    engine = sa.create_engine(url)
+    if not getattr(engine.dialect, "is_async", False):
+        with engine.connect() as connection:
+            return ask(connection)
+    from sqlalchemy.ext.asyncio import AsyncEngine  # older ones have none
+
+    async def run() -> Any:
+        async with AsyncEngine(engine).connect() as connection:
+            return await connection.run_sync(ask)
+
+    return asyncio.run(run())
 
 
 def _metadata(spec: str) -> sa.MetaData:

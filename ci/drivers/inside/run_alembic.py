@@ -1,11 +1,12 @@
 """Run alembic and tell its steps: one JSON object a line, on what was standard output.
 
-    python run_alembic.py CONFIG state
-    python run_alembic.py CONFIG upgrade REVISION
+    python run_alembic.py CONFIG SECTION DATABASE state
+    python run_alembic.py CONFIG SECTION DATABASE upgrade REVISION
 
 It runs in the sandbox, with the alembic and the Python of the tree under test: it imports
 nothing of ci, and whatever else is printed there goes to standard error. The database's URL
-is in CI_DATABASE_URL, and becomes `sqlalchemy.url`.
+is in CI_DATABASE_URL, and becomes `sqlalchemy.url` of SECTION; where that lists several
+databases, of DATABASE, which is upgraded alone.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ import json
 import os
 import sys
 import time
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from alembic.script import Script
 
 URL = "CI_DATABASE_URL"
+TOML = "pyproject.toml"
 
 
 class Teller:
@@ -58,11 +62,11 @@ class Teller:
         self.tell("statement", sql=str(sent[2]), seconds=seconds)
 
 
-def main(path: str, what: str, *revision: str) -> int:
+def main(path: str, section: str, database: str, what: str, *revision: str) -> int:
     """Do what the command line asks for; return the exit code."""
     teller = Teller()
     try:
-        config = _config(path)
+        config = _config(path, section, database)
         scripts = ScriptDirectory.from_config(config)
         if what == "state":
             _state(config, scripts, teller)
@@ -74,12 +78,26 @@ def main(path: str, what: str, *revision: str) -> int:
     return 0
 
 
-def _config(path: str) -> Config:
-    config = Config(path)
+def _config(path: str, section: str, database: str) -> Config:
+    config = _read(path, section)
+    listed = config.get_main_option("databases")
+    if listed is not None:
+        if database not in listed.replace(",", " ").split():
+            raise CommandError(f"[tool.ci.options] needs database, one of {listed}")
+        config.set_main_option("databases", database)
     url = os.environ.get(URL)
     if url is not None:
-        config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
+        place = section if listed is None else database
+        config.set_section_option(place, "sqlalchemy.url", url.replace("%", "%%"))
     return config
+
+
+def _read(path: str, section: str) -> Config:
+    """Return what the files say; what is in pyproject.toml counts since alembic 1.16."""
+    if os.path.exists(TOML):  # noqa: PTH110 - without what a Path costs
+        with suppress(TypeError):
+            return Config(path, toml_file=TOML, ini_section=section)
+    return Config(path, ini_section=section)
 
 
 def _run(config: Config, scripts: ScriptDirectory, function: Callable[..., Any]) -> None:
@@ -90,7 +108,8 @@ def _run(config: Config, scripts: ScriptDirectory, function: Callable[..., Any])
 
 def _state(config: Config, scripts: ScriptDirectory, teller: Teller) -> None:
     def look(current: Sequence[str], _context: MigrationContext) -> Sequence[object]:
-        ahead = reversed(list(scripts.iterate_revisions("heads", tuple(current) or "base")))
+        found = scripts.iterate_revisions("heads", tuple(current) or "base", implicit_base=True)
+        ahead = reversed(list(found))
         teller.tell(
             "state",
             current=list(current),

@@ -1,0 +1,122 @@
+"""Processes: each order in a process of its own, which ends with all that it has started.
+
+A process that is killed is started again: what was restored and installed is kept, so it goes
+on from there. When the runner itself is killed, the wardens of its processes end them in order.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from signal import SIGTERM
+from typing import TYPE_CHECKING, Self
+
+from ci.errors import CiError, DeadlineError
+from ci.order import encode, tidy
+from ci.programs import Program, start
+from ci.result import LIMIT
+from ci.scheduler import answer as answers
+from ci.scheduler.answer import FRAME, Answer, refusal
+from ci.settings import read_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from ci.order import Order
+    from ci.programs import Running
+    from ci.state import State
+
+ATTEMPTS = 3
+"""How often an order is begun whose process is killed."""
+GRACE_SECONDS = 30
+"""How long a process may take to end its servers and remove its folders."""
+SIGNALLED = 128
+ROOT = str(Path(__file__).parents[2])
+"""Where `ci` is imported from."""
+LOOK_SECONDS = 0.05
+
+
+def _wanted() -> bool:
+    return False
+
+
+class Processes:
+    """Carries out orders on this machine, so many at once."""
+
+    def __init__(self, state: State, folders: Sequence[Path], *, jobs: int = 1) -> None:
+        self._state = state
+        self._folders = tuple(folders)
+        self._pool = ThreadPoolExecutor(jobs)
+        self._closed = threading.Event()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closed.set()
+        self._pool.shutdown(cancel_futures=True)
+
+    def answers(self, orders: Sequence[Order]) -> Iterator[tuple[Order, Answer]]:
+        """Yield each order with its answer, as they come."""
+        futures = {self._pool.submit(self.answer, each): each for each in orders}
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+
+    def answer(self, order: Order, unwanted: Callable[[], bool] = _wanted) -> Answer:
+        """Return the answer to *order*, in any thread; it ends early when it is *unwanted*."""
+        status = 0
+        for _ in range(ATTEMPTS):
+            try:
+                status, document = self._attempt(order, unwanted)
+                if status == 0:
+                    return answers.decode(document, order)
+            except CiError as error:
+                tidy(self._state)
+                return refusal(error)
+            tidy(self._state)
+            if 0 < status < SIGNALLED:
+                break
+        said = f"{order.dataset}: its process ended with exit status {status}, without an answer"
+        return Answer(refused=said, hint=f"see {self._log(order)}; memory may have run out")
+
+    def _attempt(self, order: Order, unwanted: Callable[[], bool]) -> tuple[int, bytes]:
+        with tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as said:
+            asked.write(encode(order))
+            asked.seek(0)
+            log = self._log(order)
+            with start(self._program(), log=log, stdin=asked, stdout=said) as running:
+                status = self._wait(running, order, unwanted)
+            said.seek(0)
+            return status, said.read(LIMIT + FRAME + 1)
+
+    def _wait(self, running: Running, order: Order, unwanted: Callable[[], bool]) -> int:
+        """Return the exit status. Raises CiError when it has to end before; it is ended then."""
+        seconds = read_settings(order.settings).deadlines.job
+        give_up = time.monotonic() + seconds
+        while (status := running.status) is None:
+            if self._closed.wait(LOOK_SECONDS) or unwanted():
+                raise CiError(f"{order.dataset}: ended before its end")
+            if time.monotonic() > give_up:
+                raise DeadlineError(f"{order.dataset}: the whole job", seconds)
+        return status
+
+    def _program(self) -> Program:
+        # Nothing is imported from the folder we are in: it may be a checkout of the change.
+        path = os.pathsep.join(filter(None, (ROOT, os.environ.get("PYTHONPATH"))))
+        module = (sys.executable, "-P", "-m", "ci.scheduler.job")
+        return Program(
+            arguments=(*module, self._state.folder, *(each.absolute() for each in self._folders)),
+            environment={**os.environ, "PYTHONPATH": path},
+            folder=self._state.folder,
+            stop=SIGTERM,
+            abandon=SIGTERM,
+            grace=GRACE_SECONDS,
+        )
+
+    def _log(self, order: Order) -> Path:
+        return self._state.private(order.run) / f"{order.dataset}.job.log"

@@ -1,0 +1,271 @@
+"""From an event to a review, whatever happens on the way."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ci.gerrit.queue import Queue
+from tests.ci.gerrit_double import ANN
+from tests.ci.gerrit_place import CHANGE, VERSIONS, daemon, is_running, place, soon
+from tests.ci.gerrit_stand_in import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.ci.gerrit_place import Place
+
+
+pytestmark = pytest.mark.thorough
+
+
+@pytest.fixture
+def where(tmp_path: Path) -> Iterator[Place]:
+    with place(tmp_path) as found:
+        yield found
+
+
+def states(where: Place) -> list[str]:
+    with Queue(where.state.gerrit / "queue.db") as queue:
+        return [each.state.value for each in queue.jobs()]
+
+
+def test_a_patch_set_gets_one_review(where: Place) -> None:
+    with daemon(where) as found:
+        where.upload()
+        soon(lambda: states(where) == ["posted"])
+        where.double.tell("patchset-created", CHANGE)
+        where.double.drop()  # so that it catches up
+        soon(lambda: where.double.listeners)
+        where.double.tell("change-restored", CHANGE)
+        forget_that_it_was_posted(where)
+        found.poster.post_all()
+        assert states(where) == ["posted"]
+    (said,) = where.double.reviews(CHANGE)
+
+    assert "* large (sqlite) https://ci.example.org/cloud/" in said["message"]
+    assert "* small (sqlite)" in said["message"]
+    assert said["labels"] == {"Verified": -1}
+    ((path, (comment,)),) = said["comments"].items()
+    assert path == f"{VERSIONS}/ccc3_slow.py"
+    assert comment["line"] == 9
+    assert where.carried() == ["large", "small"]
+    assert (where.state.pages / "index.html").exists()
+
+
+def forget_that_it_was_posted(where: Place) -> None:
+    """Let it be as after a crash between the review and the note that it was posted."""
+    with Queue(where.state.gerrit / "queue.db") as queue, queue._engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE jobs SET state = 'done' WHERE state = 'posted'")
+
+
+def test_what_touches_no_migration_is_not_spoken_of(where: Place) -> None:
+    with daemon(where):
+        where.upload(where.commit("README", "more\n"))
+        soon(lambda: states(where) == ["silent"])
+    assert where.messages() == []
+
+
+def test_a_conflict_is_not_commented_on(where: Place) -> None:
+    path = f"{VERSIONS}/bbb2_name_people.py"
+    sha = where.commit(path, "mine = 1\n")
+    where.double.origin.write(path, "theirs = 2\n")
+    where.double.origin.commit()
+    with daemon(where):
+        where.upload(sha)
+        soon(lambda: states(where) == ["silent"])
+    assert where.messages() == []
+
+
+def test_a_server_that_lies_about_a_commit_is_not_believed(where: Place) -> None:
+    where.upload(tell="")
+    where.double.changes[CHANGE].patch_sets[-1]["revision"] = where.commit("README", "x")
+    with daemon(where):
+        where.double.tell("patchset-created", CHANGE)
+        soon(lambda: "has announced" in said_of(where))
+    assert where.carried() == []
+    assert where.messages() == []
+
+
+def said_of(where: Place) -> str:
+    with Queue(where.state.gerrit / "queue.db") as queue:
+        return "".join(each.said for each in queue.jobs())
+
+
+def test_a_newer_patch_set_ends_a_run_and_all_that_came_of_it(where: Place) -> None:
+    where.behave(sleep="large")
+    with daemon(where):
+        where.upload()
+        child = where.state.folder / "child.txt"
+        soon(child.exists)
+        where.behave()
+        second = where.upload()
+        soon(lambda: where.messages())
+        assert not is_running(int(child.read_text()))
+    assert states(where) == ["cancelled", "posted"]
+    (said,) = where.messages()
+    assert second[:12] not in said  # names no commit but the baseline
+    assert where.carried() == ["large", "large", "small"]
+
+
+@pytest.mark.parametrize("kind", ["change-abandoned", "change-merged"])
+def test_a_change_that_is_gone_ends_its_run(where: Place, kind: str) -> None:
+    where.behave(sleep="large")
+    with daemon(where):
+        where.upload()
+        child = where.state.folder / "child.txt"
+        soon(child.exists)
+        where.double.tell(kind, CHANGE)
+        soon(lambda: not is_running(int(child.read_text())))
+    assert states(where) == ["cancelled"]
+
+
+def test_a_recheck_runs_again(where: Place) -> None:
+    with daemon(where):
+        where.upload()
+        soon(lambda: len(where.messages()) == 1)
+        where.double.changes[CHANGE].messages.clear()
+        older(where)
+        where.double.comment(CHANGE, "I like it", hidden=True)
+        where.double.comment(CHANGE, "recheck: the mirror was down", hidden=True)
+        soon(lambda: len(where.messages()) == 2)
+    assert states(where) == ["posted", "posted"]
+
+
+def older(where: Place) -> None:
+    """Let the first run be asked for some time ago, so that a recheck is another wish."""
+    with Queue(where.state.gerrit / "queue.db") as queue, queue._engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE jobs SET asked = asked - 100")
+
+
+def test_what_was_missed_is_asked_for(where: Place) -> None:
+    with daemon(where):
+        where.upload(tell="")
+        where.double.say(b'{"type":"dropped-output"}')
+        soon(lambda: len(where.messages()) == 1)
+        older(where)
+        where.double.comment(CHANGE, "recheck", tell=False)
+        where.double.drop()
+        soon(lambda: len(where.messages()) == 2)
+
+
+def test_a_server_that_fails_is_asked_again(where: Place) -> None:
+    with daemon(where):
+        where.double.refusals = [503, 500]
+        where.upload()
+        soon(lambda: len(where.messages()) == 1)
+
+
+def test_a_review_whose_answer_is_lost_is_posted_once(where: Place) -> None:
+    with daemon(where):
+        where.double.swallow = 1
+        where.upload()
+        soon(lambda: states(where) == ["posted"])
+    assert len(where.messages()) == 1
+
+
+def test_a_vote_that_is_not_ours_loses_no_review(where: Place) -> None:
+    where.double.refuse_extras = True
+    with daemon(where):
+        where.upload()
+        soon(lambda: len(where.messages()) == 1)
+    assert "labels" not in where.double.reviews(CHANGE)[0]
+
+
+def test_no_vote_on_a_patch_set_that_is_not_the_current_one(where: Place) -> None:
+    with daemon(where):
+        where.upload()
+        soon(lambda: states(where) == ["running"])
+        where.upload(tell="")
+        soon(lambda: len(where.messages()) == 1)
+    assert "labels" not in where.double.reviews(CHANGE)[0]
+
+
+def test_a_refused_review_is_not_sent_again(where: Place) -> None:
+    with daemon(where):
+        where.double.refusals = [409]
+        where.upload()
+        soon(lambda: states(where) == ["failed"])
+    assert where.messages() == []
+    assert sum(each.startswith("POST") for each in where.double.asked) == 1
+
+
+def test_a_run_that_dies_is_tried_later_and_goes_on(where: Place) -> None:
+    where.behave(die="small")
+    with daemon(where):
+        where.upload()
+        soon(lambda: where.carried() == ["large", "small"])
+        soon(lambda: states(where) == ["pending"])
+        where.behave()
+        with Queue(where.state.gerrit / "queue.db") as queue, queue._engine.begin() as connection:
+            connection.exec_driver_sql("UPDATE jobs SET not_before = 0")
+        soon(lambda: len(where.messages()) == 1)
+    assert where.carried() == ["large", "small", "small"]
+
+
+@contextmanager
+def process(where: Place, **how: bool) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
+        where.command(**how),
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    ) as program:
+        try:
+            soon(lambda: where.double.listeners)
+            yield program
+        finally:
+            program.kill()
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_a_daemon_that_ends_leaves_nothing_and_goes_on(where: Place, how: signal.Signals) -> None:
+    where.behave(sleep="small")
+    with process(where) as program:
+        where.upload()
+        child = where.state.folder / "child.txt"
+        soon(child.exists)
+        program.send_signal(how)
+        assert program.wait(30) == (-how if how is signal.SIGKILL else 0)
+        soon(lambda: not is_running(int(child.read_text())))
+    assert states(where) == ["running" if how is signal.SIGKILL else "pending"]
+    where.behave()
+    done = where.once()
+
+    assert done.returncode == 0, done.stderr
+    assert len(where.messages()) == 1
+    assert where.carried() == ["large", "small", "small"]
+    assert not list(where.state.work.glob("*"))
+
+
+@pytest.mark.parametrize("password", [True, False])
+def test_once_does_what_there_is_and_ends(where: Place, *, password: bool) -> None:
+    where.upload()
+    assert where.once("--since", "2020-01-01", password=password).returncode == 0
+    where.double.comment(CHANGE, "recheck", by=ANN)
+    older(where)
+    done = where.once(password=password)
+
+    assert done.returncode == 0
+    assert len(where.messages()) == 2
+    assert "\x1b" not in done.stderr
+    assert "reboot" not in done.stderr
+
+
+def test_once_says_that_something_is_left(where: Place) -> None:
+    where.upload()
+    where.double.refusals = [500] * 50
+    assert where.once("--since", "2020-01-01").returncode == 2
+
+
+def test_one_daemon_works_in_a_folder(where: Place) -> None:
+    with process(where):
+        done = where.once()
+    assert done.returncode == 2
+    assert "another daemon works" in done.stderr
