@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from benchmarks import converters, history, masking, memory, online
+from benchmarks import converters, history, masking, memory, online, verdicts
 from tests.databases import DATABASES
 from tests.servers import open_server
 
@@ -51,6 +51,11 @@ def main() -> None:
     if "imports" in (chosen.sections or SECTIONS):
         print("\n## import migrator\n")
         history.compare_imports(max(chosen.runs, 11))
+    if "verdicts" in chosen.sections:  # takes half an hour: only if it is asked for
+        print("\n## ci: verdicts, and the cost of measuring\n")
+        verdicts.main()
+        if len(chosen.sections) == 1:
+            return
     if "masking" in (chosen.sections or SECTIONS):
         print("\n## anonymizer mask")
         with tempfile.TemporaryDirectory() as folder:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import platform
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,7 +18,7 @@ from ci.errors import CiError, DeadlineError, SetupError
 from ci.publish import Publisher, Vocabulary, fit, paths_of, words_of
 from ci.result import Allowed, Colour, Failure, Finding, Machine, Result, Rule, Walked
 from ci.settings import Settings
-from ci.verdict import Case, confirm, described, judge, suspicious
+from ci.verdict import Case, confirm, described, judge, suspicious, wants_more
 from ci.walk import Walk
 
 if TYPE_CHECKING:
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from ci.measuring.base import Watch
     from ci.walk import Place
 
+MORE = 3
+"""So many times the runs that are asked for, where they are too unsteady to be compared."""
+MORE_SECONDS = 600
+"""No further ones after that."""
 START = "start"
 """The state from which baseline and change are walked."""
 
@@ -47,7 +51,7 @@ class Subject:
     touched: frozenset[str] = frozenset()
     """Files of the change, from the root of the tree."""
     adds: bool = False
-    """Whether migrations are among them."""
+    """Whether new migrations are among them."""
     releases: Mapping[str, str] = field(default_factory=dict)
     """Name of a release → its commit, the oldest first."""
 
@@ -153,20 +157,30 @@ class Job:
     ) -> Case:
         """Walk both trees in turn as often as is asked for, and once before that if *cold*.
 
-        What fails is not walked again.
+        What fails is not walked again; what is too unsteady to be compared is, for a while.
         """
         found: dict[str, list[Walked]] = {name: [] for name in places}
-        for number in range(
-            -1 if cold else 0, self.runs or self.dataset.runs or self.settings.runs
-        ):
+        runs = self.runs or self.dataset.runs or self.settings.runs
+        until = time.monotonic() + MORE_SECONDS
+        for number in range(-1 if cold else 0, MORE * runs):
+            if number >= runs and (time.monotonic() > until or not wants_more(self._case(found))):
+                break
             for name in sorted(places, reverse=number % 2 == 1):
                 self.database.reset(start)
                 found[name].append(self._once(places[name], name, cold=number < 0))
             if any(_stopped(walks[-1]) for walks in found.values()):
                 break
+        case = self._case(found)
+        return replace(
+            case,
+            baseline=publisher.walked(case.baseline),
+            change=publisher.walked(case.change),
+        )
+
+    def _case(self, found: Mapping[str, Sequence[Walked]]) -> Case:
         return Case(
-            baseline=publisher.walked(_joined(self.subject.base, found["baseline"])),
-            change=publisher.walked(_joined(self.subject.head, found["change"])),
+            baseline=_joined(self.subject.base, found["baseline"]),
+            change=_joined(self.subject.head, found["change"]),
             budgets=self.dataset.budgets,
             touched=self.subject.touched,
             adds=self.subject.adds,

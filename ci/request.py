@@ -78,17 +78,18 @@ class _Change:
     document: bytes
     settings: Settings
     touched: tuple[str, ...]
-    timed: tuple[str, ...]
-    """Those that have to be timed, for they are the driver's."""
+    migrates: bool
+    """Whether files of the tool are touched."""
     adds: bool
-    """Whether one of these is new."""
+    """Whether there are new migrations."""
 
     @property
     def matters(self) -> bool:
         """Whether migrations, or what the settings name, are touched."""
         patterns = self.settings.paths
-        named = (fnmatchcase(path, each) for path in self.touched for each in patterns)
-        return bool(self.timed) or any(named)
+        return self.migrates or any(
+            fnmatchcase(path, each) for path in self.touched for each in patterns
+        )
 
 
 def run_name() -> str:
@@ -137,8 +138,8 @@ def _change(request: Request, repository: Repository) -> _Change:
         document=document,
         settings=settings,
         touched=tuple(sorted(touched)),
-        timed=tuple(each for each in touched if driver.touches(each)),
-        adds=any(each.status in NEW and driver.touches(each.path) for each in changed),
+        migrates=any(driver.touches(each) for each in touched),
+        adds=any(each.status in NEW and driver.adds(_spelt(each.path)) for each in changed),
     )
 
 

@@ -36,7 +36,7 @@ class Case:
     touched: frozenset[str] = frozenset()
     """Files of the change."""
     adds: bool = False
-    """Whether the change adds or edits migrations."""
+    """Whether the change adds migrations."""
     judging: Judging = field(default_factory=Judging)
 
 
@@ -51,6 +51,11 @@ def judge(case: Case) -> tuple[Finding, ...]:
         *_unsteady(case),
     ]
     return tuple(sorted(found, key=lambda each: list(Colour)[::-1].index(each.colour)))
+
+
+def wants_more(case: Case) -> bool:
+    """Return whether more runs may tell what these do not: a step is too unsteady to compare."""
+    return any(True for _ in _unsteady(case))
 
 
 def suspicious(findings: Iterable[Finding]) -> bool:
@@ -114,7 +119,11 @@ def described(failure: Failure) -> str:
 
 
 def _nothing_ran(case: Case) -> Iterator[Finding]:
-    if case.adds and not case.change.timings and not case.change.failures:
+    """Yield that nothing of the change ran; what is pending in the baseline is not of it."""
+    known = {each.step.key for each in case.baseline.timings}
+    steps = [each.step for each in case.change.timings]
+    ran = any(each.key not in known or each.path in case.touched for each in steps)
+    if case.adds and not ran and not case.change.failures:
         yield Finding(
             colour=Colour.RED,
             rule=Rule.NOTHING_RAN,

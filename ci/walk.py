@@ -116,14 +116,18 @@ class Walk:
 
     def _state(self) -> State | Refused:
         lines: list[bytes] = []
+        where = f"{self.phase}: state"
         self.place.run(
             self.driver.state(),
             self.database.migrating(),
             seconds=self.deadlines.state,
-            step=f"{self.phase}: state",
+            step=where,
             hear=lines.append,
         )
-        return self.driver.read_state(b"\n".join(lines))
+        try:
+            return self.driver.read_state(b"\n".join(lines))
+        except SetupError as error:
+            raise SetupError(error.problem, step=where, hint=error.hint) from None
 
     def _run(self, step: Step) -> tuple[Timing | None, Failure | None]:
         if self.cold:
@@ -136,7 +140,7 @@ class Walk:
         origin, until = span or (heard.begun, time.monotonic())
         seen = self.watch.end(origin=origin, until=until)
         if span is None:
-            return None, heard.failure or _silent(heard, step)
+            return None, _unended(heard, step)
         timing = Timing(
             step=step,
             seconds=until - origin,
@@ -183,10 +187,16 @@ def _text(root: Path, step: Step) -> str:
         return file.read(MOST_READ).decode("utf-8", "replace")
 
 
-def _silent(heard: Heard, step: Step) -> Failure:
-    """Return the failure of a command that ended well and did not say that the step did."""
-    rule = Rule.UNFINISHED if heard.began(step) else Rule.FAILED
-    return Failure(rule=rule, said="no end was told" if heard.began(step) else "nothing was told")
+def _unended(heard: Heard, step: Step) -> Failure:
+    """Return why a command did not say that *step* has ended, as far as it told."""
+    if heard.failure is None:
+        rule = Rule.UNFINISHED if heard.began(step) else Rule.FAILED
+        said = "no end was told" if heard.began(step) else "nothing was told"
+        return Failure(rule=rule, said=said)
+    died = heard.failure.rule is Rule.FAILED and not heard.failure.error
+    if died and heard.began(step):
+        return replace(heard.failure, rule=Rule.UNFINISHED)
+    return heard.failure
 
 
 def _mismatch(timing: Timing, seen: Observation) -> Failure | None:

@@ -98,7 +98,6 @@ def sizes(connection: sa.Connection) -> Mapping[str, tuple[int, int, int]]:
 def make_extensions(connection: sa.Connection, wanted: list[Extension], *, owner: str) -> None:
     """Make extensions, those that are trusted as their *owner*, as production has them."""
     quote = connection.dialect.identifier_preparer.quote
-    connection.exec_driver_sql("SET search_path = public")  # where those without a schema go
     for each in wanted:
         trusted = connection.scalar(TRUSTED, {"name": each.name})
         if trusted is None:

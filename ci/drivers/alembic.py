@@ -44,6 +44,10 @@ class Alembic:
             return True
         return fnmatchcase(f"/{path}", "*/versions/*.py")
 
+    def adds(self, path: str) -> bool:
+        """Return whether a new file at *path* is a revision."""
+        return fnmatchcase(path, f"{self.folder}/versions/*.py")
+
     def state(self) -> Command:
         """Return the command that says where the database is."""
         return self._command("state")

@@ -111,6 +111,9 @@ class Driver(Protocol):
     def touches(self, path: str) -> bool:
         """Return whether a change of this file, from the root of a tree, has to be timed."""
 
+    def adds(self, path: str) -> bool:
+        """Return whether a new file of this name is a migration, which has to run."""
+
     def state(self) -> Command:
         """Return the command that says where the database is."""
 

@@ -40,6 +40,12 @@ class Migrator:
             )
         return any(fnmatchcase(f"/{path}", f"*/{each}") for each in FILES)
 
+    def adds(self, path: str) -> bool:
+        """Return whether a new file at *path* is a migration; a test beside it is none."""
+        migrations = (f"*/{each}" for each in FILES[1:])
+        found = any(fnmatchcase(f"/{path}", each) for each in migrations)
+        return found and not path.endswith("_test.py")
+
     def state(self) -> Command:
         """Return the command that says where the database is; no table is counted."""
         return self._command("status", "--no-count", "--json")

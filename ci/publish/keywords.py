@@ -52,9 +52,13 @@ CONSTRAINT_UNIQUE CONSTRAINT_DATATYPE BUSY_SNAPSHOT BUSY_TIMEOUT LOCKED_SHAREDCA
 """
 _DRIVERS = """
 Warning InterfaceError DatabaseError DataError OperationalError IntegrityError InternalError
-ProgrammingError NotSupportedError CommandError
+ProgrammingError NotSupportedError
+CommandError RevisionError RangeNotAncestorError MultipleHeads ResolutionError CycleDetected
+ConfigurationError ManifestError MigrationError NotAdditiveError UnreadableError TransitionError
+PlanError HistoryDivergedError ApplyError LockedError StepError GuardError OnlineError
+ConverterError BusyError LostError RowError
 """
-"""What PEP 249 calls the errors of drivers, and alembic its own."""
+"""What PEP 249 calls the errors of drivers, alembic its own, and migrator its own."""
 
 
 @cache

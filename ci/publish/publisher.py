@@ -32,6 +32,15 @@ NAMES = 20
 PLACEHOLDERS = 1000
 DIGITS = 3
 """Of a number that the code under test may have made up: all of them could be data."""
+KINDS = frozenset(
+    f"{done}_{what}"
+    for done in ("add", "remove", "modify")
+    for what in (
+        *("table", "column", "index", "constraint", "fk", "table_comment"),
+        *("type", "nullable", "default", "comment"),
+    )
+)
+"""What alembic calls differences of a schema."""
 _LITERALS = re.compile(r"\?(?:, \?)+")
 _ROWS = re.compile(r"(\(\?(?:, …)?\))(?:, \1)+")
 _TIGHT_BEFORE = frozenset({",", ")", ";", ".", "::", "]"})
@@ -117,7 +126,10 @@ class Publisher:
 
     def differences(self, told: Iterable[str]) -> tuple[str, ...]:
         """Return how a schema differs: each difference is words that are known or not."""
-        lines = (" ".join(map(self.name, each.split()[:5])) for each in islice(told, NAMES))
+        lines = (
+            " ".join(each if each in KINDS else self.name(each) for each in line.split()[:5])
+            for line in islice(told, NAMES)
+        )
         return tuple(dict.fromkeys(lines))
 
     def _on_table(self, span: Span) -> Span:

@@ -32,9 +32,9 @@ def command(settings: Settings, *, no_count: bool, as_json: bool) -> None:
     Counts the rows of each transition that is not completed, and says what blocks the
     next contract. Changes nothing; exits with 0 whatever it finds.
     """
-    manifest = Manifest.load(settings.manifest)
-    url = settings.database_url()
     try:
+        manifest = Manifest.load(settings.manifest)
+        url = settings.database_url()
         with read_only(url) as connection:
             found = status(connection, manifest, count=not no_count, say=_say)
     except MigratorError as error:

@@ -232,3 +232,20 @@ def test_what_has_to_be_timed(tool: Driver, path: str) -> None:
     assert tool.touches(path)
     assert not tool.touches(f"docs/{path}.md")
     assert not tool.touches("README.md")
+
+
+@pytest.mark.parametrize(
+    ("tool", "path", "adds"),
+    [
+        (CLOUD, "versions/add_age.py", True),
+        (CLOUD, "versions/add_age.sqlite.sql", True),
+        (CLOUD, "versions/add_age_test.py", False),
+        (CLOUD, "versions.json", False),
+        (Alembic(), "alembic/versions/aaa1.py", True),
+        (Alembic(), "alembic/env.py", False),
+        (Alembic(), "alembic.ini", False),
+    ],
+)
+def test_new_files_that_have_to_run(tool: Driver, path: str, adds: bool) -> None:  # noqa: FBT001
+    assert tool.adds(path) is adds
+    assert tool.touches(path)

@@ -199,3 +199,16 @@ def test_of_a_hundred_harmless_changes_none_is_red(seed: int) -> None:
 def test_of_a_hundred_that_take_half_as_long_again_95_are_red(seed: int) -> None:
     draw = drawing(seed)
     assert [verdict(draw, 1.5) for _ in range(100)].count(Colour.RED) >= 95
+
+
+def test_what_is_pending_before_is_not_what_the_change_adds() -> None:
+    pending = walked(*timed(OLD, 1.0))
+    both = walked(*timed(OLD, 1.0), *timed(NEW, 1.0))
+    cases = {
+        name: Case(
+            baseline=pending, change=change, budgets=Budgets(), adds=True, touched=frozenset({"x"})
+        )
+        for name, change in (("old", pending), ("both", both))
+    }
+    assert [each.rule for each in judge(cases["old"])] == [Rule.NOTHING_RAN]
+    assert not judge(cases["both"])
