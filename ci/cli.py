@@ -84,9 +84,18 @@ def run(arguments: list[str] | None = None) -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except CiError as error:
-        click.echo(f"{click.style('error:', fg='red', bold=True)} {error.message}", err=True)
-        if error.hint:
-            click.echo(f"{click.style('hint:', bold=True)} {error.hint}", err=True)
-        return error.exit_code
+    except (CiError, OSError) as error:
+        return _told(error)
     return result if isinstance(result, int) else 0
+
+
+def _told(error: CiError | OSError) -> int:
+    """Tell *error* and what helps; return the exit code, which is no verdict of a change."""
+    if isinstance(error, CiError):
+        said, hint = error.message, error.hint
+    else:
+        said, hint = error.strerror or type(error).__name__, error.filename
+    click.echo(f"{click.style('error:', fg='red', bold=True)} {said}", err=True)
+    if hint:
+        click.echo(f"{click.style('hint:', bold=True)} {hint}", err=True)
+    return CiError.exit_code if isinstance(error, OSError) else error.exit_code

@@ -126,3 +126,9 @@ def test_pages_are_published_and_go_with_their_run(history: History, tmp_path: P
     assert "old.html" in (pages / "index.html").read_text()
     publish(history, "new", pages)
     assert "old.html" not in (pages / "index.html").read_text()
+
+
+def test_a_disk_that_cannot_be_written_to_is_no_verdict(capsys: pytest.CaptureFixture[str]) -> None:
+    """1 says that a change is red."""
+    assert run(["trend", "--state", "/proc/nowhere"]) == 2
+    assert "/proc/nowhere" in capsys.readouterr().err
