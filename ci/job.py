@@ -85,7 +85,7 @@ class Job:
         baseline = change = None
         try:
             baseline, change, findings = self._compare(self._prepared())
-        except CiError as error:
+        except (CiError, OSError) as error:
             failure = _setup_failure(error)
             failures = (failure,)
             said = described(failure)
@@ -255,8 +255,11 @@ def _joined(sha: str, walks: Sequence[Walked]) -> Walked:
     )
 
 
-def _setup_failure(error: CiError) -> Failure:
+def _setup_failure(error: CiError | OSError) -> Failure:
     """Return *error* as a failure; what our own errors say may be published."""
+    if isinstance(error, OSError):
+        said = os.strerror(error.errno) if error.errno else type(error).__name__
+        return Failure(rule=Rule.SETUP, said=f"the machine of the runner: {said}")
     step = error.step if isinstance(error, SetupError | DeadlineError) else ""
     rule = Rule.DEADLINE if isinstance(error, DeadlineError) else Rule.SETUP
     said = error.problem if isinstance(error, SetupError) else error.message

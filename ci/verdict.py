@@ -144,9 +144,10 @@ def _schema(case: Case) -> Iterator[Finding]:
 
 
 def _over_budget(case: Case) -> Iterator[Finding]:
-    known = _by_step(case.baseline.timings)
+    # Where a step stands is what the target branch says of it, not the change itself.
+    known = {step.key: step.path for step in _by_step(case.baseline.timings)}
     for step, timings in _by_step(case.change.timings).items():
-        mild = step.key in {each.key for each in known} and step.path not in case.touched
+        mild = step.key in known and known[step.key] not in case.touched
         for measure, budget in case.budgets.of(step).items():
             measured = measured_of(measure, timings)
             if measured is None or measured <= budget.limit:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -91,6 +92,15 @@ def test_an_old_one_over_its_budget_is_no_fault_of_the_change() -> None:
 
     assert over.colour is Colour.YELLOW
     assert "in the target branch already" in over.said
+
+
+def test_a_change_cannot_say_that_what_it_edits_stands_elsewhere() -> None:
+    edited = replace(OLD, path=NEW.path)
+    moved = replace(OLD, path="versions/elsewhere.py")
+    baseline = walked(*timed(edited, 61.0, 62.0))
+    (over,) = found(baseline, walked(*timed(moved, 61.0, 62.0)), budgets(seconds=60))
+
+    assert over.colour is Colour.RED
 
 
 def test_an_exception_holds_for_its_step_alone() -> None:
