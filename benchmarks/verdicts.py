@@ -60,8 +60,9 @@ for line in sys.stdin:
                 connection.exec_driver_sql(
                     f"UPDATE people SET name = upper(name), note = 'n{number}'"
                 )
-        print(began, time.monotonic(), flush=True)
+        ended = time.monotonic()
     engine.dispose()
+    print(began, ended, flush=True)
 """
 NOISE = """
 import os, random, sys, time
