@@ -36,8 +36,10 @@ if TYPE_CHECKING:
     from ci.measuring.watch import EyeWatch
     from ci.result import Finding
 
-ROWS = 280_000
+ROWS = 140_000
 RUNS = 7
+BASELINE, SLOWER = 2, 3
+"""How often all rows are written, each time in a transaction."""
 STEP = Step(version="1", name="spell_names", kind=Kind.UPGRADE, path="versions/1.py")
 SERIES = {
     Engine.POSTGRESQL: "generate_series(1, {rows}) AS s(i)",
@@ -49,16 +51,18 @@ WORKER = """
 import sys, time
 import sqlalchemy as sa
 for line in sys.stdin:
-    url, share = line.split()
+    url, times = line.split()
     engine = sa.create_engine(url, poolclass=sa.NullPool)
     with engine.connect() as connection:
         began = time.monotonic()
-        with connection.begin():
-            connection.exec_driver_sql(
-                "UPDATE people SET name = upper(name), note = 'n' WHERE id <= " + share
-            )
-        print(began, time.monotonic(), flush=True)
+        for number in range(int(times)):
+            with connection.begin():
+                connection.exec_driver_sql(
+                    f"UPDATE people SET name = upper(name), note = 'n{number}'"
+                )
+        ended = time.monotonic()
     engine.dispose()
+    print(began, ended, flush=True)
 """
 NOISE = """
 import os, random, sys, time
@@ -90,9 +94,8 @@ def dataset(engine: Engine, folder: Path, rows: int) -> Dataset:
 class Worker:
     """A process that runs the step when it is told to."""
 
-    def __init__(self, database: Database, rows: int) -> None:
+    def __init__(self, database: Database) -> None:
         self._url = database.migrating().url
-        self._rows = rows
         self._process = subprocess.Popen(
             [sys.executable, "-c", WORKER],
             stdin=subprocess.PIPE,
@@ -100,11 +103,11 @@ class Worker:
             text=True,
         )
 
-    def run(self, share: float = 1.0) -> tuple[float, float]:
-        """Return when a step over *share* of the rows began and ended."""
+    def run(self, times: int = 1) -> tuple[float, float]:
+        """Return when a step that writes all rows so many *times* began and ended."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        print(self._url, int(self._rows * share), file=self._process.stdin, flush=True)
+        print(self._url, times, file=self._process.stdin, flush=True)
         began, ended = map(float, self._process.stdout.readline().split())
         return began, ended
 
@@ -124,7 +127,7 @@ def opened(engine: Engine, rows: int) -> Iterator[tuple[Database, EyeWatch, Work
         with open_database(data, places) as database, open_watch(database) as watch:
             database.restore(data)
             database.keep("start")
-            worker = Worker(database, rows)
+            worker = Worker(database)
             yield database, watch, worker
             worker.close()
 
@@ -140,37 +143,37 @@ def noise(folder: Path, seed: int) -> Iterator[None]:
         process.wait()
 
 
-def watched(database: Database, watch: EyeWatch, worker: Worker, share: float) -> Timing:
+def watched(database: Database, watch: EyeWatch, worker: Worker, times: int) -> Timing:
     """Return what is measured of one step, as a walk measures it."""
     database.reset("start")
     watch.begin(["people"])
-    began, ended = worker.run(share)
+    began, ended = worker.run(times)
     return Timing(
         step=STEP, seconds=ended - began, observation=watch.end(origin=began, until=ended)
     )
 
 
 def look(
-    database: Database, watch: EyeWatch, worker: Worker, shares: Sequence[float]
+    database: Database, watch: EyeWatch, worker: Worker, times: Sequence[int]
 ) -> Sequence[Finding]:
-    """Return what one look at baseline and change finds; *shares* are how much they do."""
+    """Return what one look at baseline and change finds; *times* are how much they do."""
     found: list[list[Timing]] = [[], []]
     case = Case(baseline=Walked(sha=""), change=Walked(sha=""), budgets=Budgets())
     for number in range(MORE * RUNS):
         if number >= RUNS and not wants_more(case):
             break
         for place in (0, 1) if number % 2 == 0 else (1, 0):
-            found[place].append(watched(database, watch, worker, shares[place]))
+            found[place].append(watched(database, watch, worker, times[place]))
         baseline, change = (Walked(sha="", timings=tuple(each)) for each in found)
         case = replace(case, baseline=baseline, change=change)
     return judge(case)
 
 
-def verdict(database: Database, watch: EyeWatch, worker: Worker, shares: Sequence[float]) -> Colour:
+def verdict(database: Database, watch: EyeWatch, worker: Worker, times: Sequence[int]) -> Colour:
     """Return what the runner would say, with a second look where it takes one."""
-    found = look(database, watch, worker, shares)
+    found = look(database, watch, worker, times)
     if suspicious(found):
-        found = confirm(found, look(database, watch, worker, shares))
+        found = confirm(found, look(database, watch, worker, times))
     worst = {each.colour for each in found}
     return next((each for each in (Colour.RED, Colour.YELLOW) if each in worst), Colour.GREEN)
 
@@ -178,16 +181,18 @@ def verdict(database: Database, watch: EyeWatch, worker: Worker, shares: Sequenc
 def judge_many(trials: int, rows: int = ROWS) -> None:
     """Print how many of *trials* of the same, and of half as much again, come out red."""
     seed = random.SystemRandom().randrange(1 << 30)
-    print(f"noise of seed {seed}; baseline of {rows} rows, {RUNS} runs each", flush=True)
+    print(
+        f"noise of seed {seed}; baseline of {BASELINE} x {rows} rows, {RUNS} runs each", flush=True
+    )
     with (
-        opened(Engine.SQLITE, rows * 3 // 2) as (database, watch, worker),
+        opened(Engine.SQLITE, rows) as (database, watch, worker),
         noise(Path(tempfile.gettempdir()), seed),
     ):
         began = time.monotonic()
-        found: dict[float, list[Colour]] = {2 / 3: [], 1.0: []}
+        found: dict[int, list[Colour]] = {BASELINE: [], SLOWER: []}
         for number in range(1, trials + 1):
-            for share, colours in found.items():
-                colours.append(verdict(database, watch, worker, (2 / 3, share)))
+            for times, colours in found.items():
+                colours.append(verdict(database, watch, worker, (BASELINE, times)))
             if number % 5 == 0 or number == trials:
                 same, slower = (_counted(each) for each in found.values())
                 print(

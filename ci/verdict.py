@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from ci.timing import Step, Timing
 
 
+SURE = 2.0
+"""Standard errors, beyond those that count."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """What is judged together: one look at baseline and change on one dataset."""
@@ -54,8 +58,13 @@ def judge(case: Case) -> tuple[Finding, ...]:
 
 
 def wants_more(case: Case) -> bool:
-    """Return whether more runs may tell what these do not: a step is too unsteady to compare."""
-    return any(True for _ in _unsteady(case))
+    """Return whether more runs may tell what these do not.
+
+    Half as much again is surely seen – in 39 of 40 looks – only where the error of the medians
+    is so small that it could be two of it off.
+    """
+    sure = replace(case, judging=replace(case.judging, k=case.judging.k + SURE))
+    return any(True for _ in _unsteady(sure))
 
 
 def suspicious(findings: Iterable[Finding]) -> bool:
@@ -210,10 +219,12 @@ def _slow(step: Step, measure: Measure, old: Sequence[float], new: Sequence[floa
 
 def _unsteady(case: Case) -> Iterator[Finding]:
     """Yield a warning where even a step of half as much again could not be told from noise."""
+    before = {step.key: timings for step, timings in _by_step(case.baseline.timings).items()}
     for step, timings in _by_step(case.change.timings).items():
         values = values_of(Measure.SECONDS, timings)
-        middle = median(values) if values else 0.0
-        wide = len(values) > 1 and case.judging.k * doubt(values, values) > middle / 2
+        old = values_of(Measure.SECONDS, before.get(step.key, ())) or values
+        middle = median(old) if old else 0.0
+        wide = len(values) > 1 and case.judging.k * doubt(old, values) > middle / 2
         if wide and middle > case.judging.smallest_seconds:
             yield Finding(
                 colour=Colour.YELLOW,

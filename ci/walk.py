@@ -33,6 +33,8 @@ MOST_STEPS = 10_000
 """A tree with more of them never ends."""
 MOST_PROBED = 20
 """Tables that are probed during a step."""
+MOST_UNNAMED = 5
+"""The largest, that are probed where the step's file names none."""
 MOST_READ = 1 << 20
 """Bytes of a migration in which its tables are looked for."""
 
@@ -175,7 +177,7 @@ class Walk:
         largest = sorted(sizes, key=lambda table: sizes[table][1], reverse=True)
         text = _text(self.place.root, step)
         named = [each for each in largest if each.rpartition(".")[2] in text]
-        return (named or largest)[:MOST_PROBED]
+        return named[:MOST_PROBED] or largest[:MOST_UNNAMED]
 
 
 def _text(root: Path, step: Step) -> str:

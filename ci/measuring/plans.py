@@ -37,7 +37,8 @@ def of_postgresql(session: Session, sql: str) -> Told:
 
 
 def _nodes(plan: Mapping[str, Any], depth: int = 0) -> Iterator[tuple[int, str, str]]:
-    yield depth, str(plan.get("Node Type")), str(plan.get("Relation Name", ""))
+    node = plan.get("Operation") if plan.get("Node Type") == "ModifyTable" else None
+    yield depth, str(node or plan.get("Node Type")), str(plan.get("Relation Name", ""))
     for each in plan.get("Plans", ()):
         yield from _nodes(each, depth + 1)
 
