@@ -149,6 +149,7 @@ def wait_for_datasets(cluster: Cluster, *names: str) -> None:
         time.sleep(0.1)
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_loses_nothing(slow: Slow, address: Address) -> None:
     with ExitStack() as stack:
         first = stack.enter_context(working(slow, address))
@@ -229,6 +230,7 @@ def kill_during_a_step(slow: Slow, process: subprocess.Popen[bytes]) -> None:
     process.kill()
 
 
+@pytest.mark.slow
 def test_a_scheduler_that_is_killed_leaves_nothing(slow: Slow, tmp_path: Path) -> None:
     with (
         scheduling(write_authority(tmp_path)) as (own, scheduler),
