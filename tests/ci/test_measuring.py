@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from ci.timing import Lock, Observation, Statement
 
 HELD = 0.3
+SLOW = 5.0
+"""How much later than asked for this machine may do a thing."""
 OWN = {Engine.POSTGRESQL: {"options": "-c statement_timeout=0 -c search_path=public"}}
 """What sessions of the code under test say for themselves here, whatever is in the database."""
 POSTGRESQL, MARIADB, SQLITE = Engine
@@ -117,9 +119,9 @@ def test_a_lock_is_seen_with_its_mode_and_its_length(database: Database, watch: 
 
     assert lock.table == "orders"
     assert lock.blocks is Access.READ
-    assert HELD * 0.8 <= lock.seconds <= HELD + 0.3
-    assert HELD * 0.7 <= (found.longest_stall(Access.READ) or 0) <= HELD + 0.3
-    assert HELD * 0.7 <= (found.longest_stall(Access.WRITE) or 0) <= HELD + 0.3
+    assert HELD * 0.8 <= lock.seconds <= HELD + SLOW
+    assert HELD * 0.7 <= (found.longest_stall(Access.READ) or 0) <= HELD + SLOW
+    assert HELD * 0.7 <= (found.longest_stall(Access.WRITE) or 0) <= HELD + SLOW
     assert stalled(found) == {"orders"}
 
 
@@ -129,8 +131,8 @@ def test_a_metadata_lock_is_seen(database: Database, watch: EyeWatch) -> None:
     lock = longest(found.locks, "SHARED_NO_READ_WRITE")
 
     assert (lock.table, lock.blocks) == ("orders", Access.READ)
-    assert HELD * 0.8 <= lock.seconds <= HELD + 0.3
-    assert HELD * 0.7 <= (found.longest_stall(Access.READ) or 0) <= HELD + 0.3
+    assert HELD * 0.8 <= lock.seconds <= HELD + SLOW
+    assert HELD * 0.7 <= (found.longest_stall(Access.READ) or 0) <= HELD + SLOW
     assert stalled(found) == {"orders"}
 
 
@@ -156,14 +158,14 @@ def test_waiting_is_told_from_holding(database: Database, watch: EyeWatch, engin
     other = sa.create_engine(database.probing().url, poolclass=sa.NullPool)
     with other.connect() as application:
         application.exec_driver_sql("SELECT * FROM orders LIMIT 1").all()
-        threading.Timer(2 * HELD, application.rollback).start()
+        threading.Timer(5 * HELD, application.rollback).start()
         found = seen(database, watch, "BEGIN", lock, "COMMIT")
 
-    assert HELD / 2 <= longest(found.locks, mode, waited=True).seconds <= 2 * HELD + 0.3
+    waited = longest(found.locks, mode, waited=True).seconds
     held = [each.seconds for each in found.locks or () if each.mode == mode and not each.waited]
-    assert max(held, default=0) < HELD
+    assert waited > max(held, default=0)
     # Who comes after one that waits has to wait as well.
-    assert (found.longest_stall(Access.READ) or 0) >= HELD / 2
+    assert (found.longest_stall(Access.READ) or 0) >= waited / 2
 
 
 @sqlite
