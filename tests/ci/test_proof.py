@@ -37,7 +37,7 @@ HARMFUL = {
         'with op.batch_alter_table("people") as table:',
         '    table.alter_column("number", type_=sa.BigInteger)',
     ],
-    "ddd_index": ['op.create_index("of_name", "people", ["name", "note"], mysql_length=40)'],
+    "ddd_index": ['op.create_index("of_name", "people", ["name", "note"], mariadb_length=40)'],
     "eee_lock": [
         "bind = op.get_bind()",
         "lock = {'postgresql': 'LOCK TABLE people IN ACCESS EXCLUSIVE MODE',",
