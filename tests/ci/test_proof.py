@@ -88,8 +88,10 @@ def test_each_harm_is_found_in_its_step(project: Project, engine: Engine) -> Non
     assert "eee_lock: budget stall" in found
     assert [each for each in found if "rewrite" in each]
     assert [each for each in found if "backfill" in each]
-    # An index is made online by MariaDB, whatever the statement says.
-    assert bool([each for each in found if "index" in each]) is (engine is not MARIADB)
+    if engine is POSTGRESQL:
+        assert [each for each in found if "index" in each]
+    if engine is MARIADB:  # which makes it online, whatever the statement says
+        assert "ddd_index: budget stall" not in found
 
 
 FAILING: Mapping[str, tuple[Mapping[str, str | None], Rule, str]] = {
