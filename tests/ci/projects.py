@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from ci.result import Finding, Result
 
 ROOT = Path(__file__).parents[2]
-ROWS = {Engine.POSTGRESQL: 50_000, Engine.MARIADB: 50_000, Engine.SQLITE: 200_000}
-STALL = {Engine.POSTGRESQL: 0.5, Engine.MARIADB: 0.5, Engine.SQLITE: 0.15}
+ROWS = {Engine.POSTGRESQL: 50_000, Engine.MARIADB: 50_000, Engine.SQLITE: 400_000}
+STALL = {Engine.POSTGRESQL: 0.5, Engine.MARIADB: 0.5, Engine.SQLITE: 0.2}
 """All that is seen of SQLite is that its file is locked."""
 CANARY = "canary"
 

@@ -37,7 +37,7 @@ HARMFUL = {
         'with op.batch_alter_table("people") as table:',
         '    table.alter_column("number", type_=sa.BigInteger)',
     ],
-    "ddd_index": ['op.create_index("of_name", "people", ["name", "note"], mysql_length=40)'],
+    "ddd_index": ['op.create_index("of_name", "people", ["name", "note"], mariadb_length=40)'],
     "eee_lock": [
         "bind = op.get_bind()",
         "lock = {'postgresql': 'LOCK TABLE people IN ACCESS EXCLUSIVE MODE',",
@@ -88,8 +88,10 @@ def test_each_harm_is_found_in_its_step(project: Project, engine: Engine) -> Non
     assert "eee_lock: budget stall" in found
     assert [each for each in found if "rewrite" in each]
     assert [each for each in found if "backfill" in each]
-    # An index is made online by MariaDB, whatever the statement says.
-    assert bool([each for each in found if "index" in each]) is (engine is not MARIADB)
+    if engine is POSTGRESQL:
+        assert [each for each in found if "index" in each]
+    if engine is MARIADB:  # which makes it online, whatever the statement says
+        assert "ddd_index: budget stall" not in found
 
 
 FAILING: Mapping[str, tuple[Mapping[str, str | None], Rule, str]] = {
@@ -152,9 +154,10 @@ def test_a_schema_that_is_not_the_models_is_red(project: Project, engine: Engine
     both = project.branch("both", revision("bbb_age", ADD) | {"models.py": models}, base=base)
     result = project.run(forgot, engine, base=base)
 
-    assert [each.rule for each in result.findings] == [Rule.SCHEMA]
-    assert result.findings[0].said == "the models differ: remove_column people people.age"
-    assert project.run(both, engine, base=base).colour is Colour.GREEN
+    said = [each.said for each in result.findings if each.rule is Rule.SCHEMA]
+    assert said == ["the models differ: remove_column people people.age"]
+    found = project.run(both, engine, base=base).findings
+    assert not [each for each in found if each.rule is Rule.SCHEMA]
 
 
 @pytest.fixture(scope="module")
