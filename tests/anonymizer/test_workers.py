@@ -111,7 +111,8 @@ def test_the_text_does_not_depend_on_the_number_of_jobs(
     assert b"".join(texts(slowly(), ENGINE, shared, jobs=jobs)) == text
     assert shared == alone
     assert alone.columns[USERS]["email"].nulls == PIECES
-    assert len(given) == jobs - 1
+    # On a busy machine the last of them may be there when nothing is left to do.
+    assert 1 <= len(given) <= jobs - 1
     assert sum(given.values()) < PIECES
 
 
