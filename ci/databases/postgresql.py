@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import time
 from typing import TYPE_CHECKING, ClassVar
@@ -119,7 +120,13 @@ class PostgreSQL(Server):
 
     @override
     def program(self, *, restoring: bool) -> Program:
-        settings = {**SETTINGS, **(RESTORING if restoring else {}), **self.places.settings}
+        settings = {
+            **SETTINGS,
+            # A sort without an end would fill the disk of the machine; only we may change it.
+            "temp_file_limit": f"{shutil.disk_usage(self.folder.path).free // 2 >> 10}kB",
+            **(RESTORING if restoring else {}),
+            **self.places.settings,
+        }
         options = [f"--{name}={value}" for name, value in settings.items()]
         return Program(
             arguments=[

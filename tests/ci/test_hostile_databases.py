@@ -51,6 +51,13 @@ def ask(access: Access, *statements: str) -> list[object]:
         return [row[0] for row in results[-1]] if results[-1].returns_rows else []
 
 
+def test_a_sort_without_an_end_leaves_room_on_the_disk(postgresql: Database) -> None:
+    (limit,) = ask(postgresql.migrating(), "SELECT current_setting('temp_file_limit')")
+    assert str(limit) != "-1"
+    with pytest.raises(sa.exc.DBAPIError, match="permission denied to set parameter"):
+        ask(postgresql.migrating(), "SET temp_file_limit = -1")
+
+
 SPY = """
 CREATE FUNCTION evil.spy() RETURNS text LANGUAGE plpgsql AS $f$
 BEGIN
