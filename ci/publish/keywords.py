@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import builtins
+from contextlib import suppress
 from functools import cache
+from typing import TYPE_CHECKING
 
 import psycopg2.errorcodes
+import psycopg2.errors
 import sqlalchemy.exc
 from pymysql.constants import ER
 from sqlalchemy.dialects.mysql.base import ischema_names as mysql_types
@@ -14,6 +17,9 @@ from sqlalchemy.dialects.postgresql.base import RESERVED_WORDS
 from sqlalchemy.dialects.postgresql.base import ischema_names as postgresql_types
 from sqlalchemy.dialects.sqlite.base import SQLiteIdentifierPreparer
 from sqlalchemy.dialects.sqlite.base import ischema_names as sqlite_types
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 UNRESERVED = """
 access action algorithm always array_agg auto_increment avg brin btree charset coalesce
@@ -92,7 +98,15 @@ def errors() -> frozenset[str]:
         for name, found in vars(module).items()
         if isinstance(found, type) and issubclass(found, BaseException)
     }
-    return frozenset(known | set(_DRIVERS.split()))
+    return frozenset(known | set(_DRIVERS.split()) | set(_of_postgresql()))
+
+
+def _of_postgresql() -> Iterator[str]:
+    """Yield the classes that psycopg has for SQLSTATEs."""
+    codes = [each for each in vars(psycopg2.errorcodes).values() if isinstance(each, str)]
+    for code in codes:
+        with suppress(KeyError):
+            yield psycopg2.errors.lookup(code).__name__
 
 
 @cache
