@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from ci.measuring.watch import EyeWatch
     from ci.result import Finding
 
-ROWS = 140_000
+ROWS = 700_000
 RUNS = 7
 BASELINE, SLOWER = 2, 3
 """How often all rows are written, each time in a transaction."""
