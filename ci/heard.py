@@ -112,7 +112,6 @@ class Heard:
         if not isfinite(found):
             return None
         return Pace(
-            rows=sum(rows),
             moved=sum(rows),
             batches=len(moved),
             rows_per_second=found,

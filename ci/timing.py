@@ -138,8 +138,6 @@ class Observation:
 class Pace:
     """How fast rows move, from batches that were timed one by one."""
 
-    rows: int
-    """Rows of the table that needed to move."""
     moved: int
     batches: int
     rows_per_second: float

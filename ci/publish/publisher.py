@@ -180,7 +180,6 @@ def _rounded_pace(pace: Pace) -> Pace:
     production = pace.production_rows
     return replace(
         pace,
-        rows=int(_rounded(pace.rows)),
         moved=int(_rounded(pace.moved)),
         rows_per_second=_rounded(pace.rows_per_second),
         low=_rounded(pace.low),

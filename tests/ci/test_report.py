@@ -153,7 +153,7 @@ def test_a_trend_has_one_figure_of_each_run() -> None:
 def test_a_move_tells_its_speed_and_what_production_would_take() -> None:
     move = replace(OLD, kind=Kind.MOVE)
     pace = Pace(
-        rows=1000, moved=1000, batches=10, rows_per_second=500, low=400, high=625,
+        moved=1000, batches=10, rows_per_second=500, low=400, high=625,
         production_rows=1_000_000,
     )  # fmt: skip
     good = result()
