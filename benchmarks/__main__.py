@@ -19,7 +19,7 @@ from tests.servers import open_server
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-SECTIONS = ("online", "python", "converters", "history", "imports", "masking", "memory")
+SECTIONS = ("online", "python", "converters", "history", "imports", "masking", "folders", "memory")
 
 
 @contextmanager
@@ -56,13 +56,23 @@ def main() -> None:
         verdicts.main()
         if len(chosen.sections) == 1:
             return
-    if "masking" in (chosen.sections or SECTIONS):
-        print("\n## anonymizer mask")
-        with tempfile.TemporaryDirectory() as folder:
-            masking.compare(Path(folder), chosen.megabytes, chosen.runs)
+    _dumps(chosen)
     for name in chosen.database or DATABASES:
         with database(name) as url, tempfile.TemporaryDirectory() as folder:
             _on(name, url, Path(folder), chosen)
+
+
+def _dumps(chosen: argparse.Namespace) -> None:
+    """Run the chosen sections that mask dumps."""
+    sections = {
+        "masking": ("anonymizer mask", masking.compare),
+        "folders": ("anonymizer mask, of pg_dump -Fd", masking.compare_folders),
+    }
+    for section, (title, run) in sections.items():
+        if section in (chosen.sections or SECTIONS):
+            print(f"\n## {title}", flush=True)
+            with tempfile.TemporaryDirectory() as folder:
+                run(Path(folder), chosen.megabytes, chosen.runs)
 
 
 def _on(name: str, url: str, folder: Path, chosen: argparse.Namespace) -> None:

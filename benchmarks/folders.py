@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import sqlalchemy as sa
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PARTS = 4
+HEAD = 1 << 16
+"""Bytes of a script in which its rows begin."""
 PARTITIONED = """
 CREATE TABLE people (id integer NOT NULL, email varchar(120) NOT NULL, name varchar(80),
     phone varchar(30), born date, note text, country character(2), score numeric(12,2),
@@ -34,10 +37,12 @@ def write(folder: Path, count: int) -> tuple[Path, Path]:
         url = sa.make_url(server.url(server.create_database())).set(drivername="postgresql")
         database = url.render_as_string(hide_password=False)
         made = PARTITIONED + "".join(PARTITION.format(part, PARTS) for part in range(PARTS))
-        _run("psql", "-qXd", database, given=made.encode())
-        # What makes the table is there already; the rest of the script is one COPY.
-        script = rows.read_bytes()
-        _run("psql", "-qXd", database, given=script[script.index(b"COPY ") :])
+        _run("psql", "-qXd", database, "-c", made)
+        with rows.open("rb") as script:
+            # What makes the table is there already; the rest of the script is one COPY.
+            script.seek(script.read(HEAD).index(b"COPY "))
+            os.lseek(script.fileno(), script.tell(), os.SEEK_SET)
+            _run("psql", "-qXd", database, stdin=script)
         plain, packed = folder / "plain.dir", folder / "packed.dir"
         _run("pg_dump", "-Fd", "-Z0", "-f", str(plain), "-d", database)
         _run("pg_dump", "-Fd", "-f", str(packed), "-d", database)
@@ -52,5 +57,5 @@ def size(folder: Path) -> int:
     return sum(each.stat().st_size for each in folder.iterdir())
 
 
-def _run(name: str, *arguments: str, given: bytes = b"") -> None:
-    subprocess.run([program(name), *arguments], input=given, check=True)
+def _run(name: str, *arguments: str, stdin: IO[bytes] | int = subprocess.DEVNULL) -> None:
+    subprocess.run([program(name), *arguments], stdin=stdin, check=True)

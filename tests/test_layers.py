@@ -205,7 +205,7 @@ def test_applications_import_no_tool() -> None:
 
 def test_masking_imports_what_reads_other_containers_when_there_is_one() -> None:
     """It takes as long to start as it takes to mask a hundred megabytes."""
-    code = "import sys, anonymizer.commands.mask; print(*sys.modules)"
+    code = "import sys, anonymizer.commands.masked; print(*sys.modules)"
     loaded = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.split()

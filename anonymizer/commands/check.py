@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from anonymizer.check import check
-from anonymizer.commands import options
+from anonymizer.commands import given, options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,8 +29,8 @@ def command(settings: Settings, /, *, as_json: bool, **chosen: Any) -> int:
     Exits with 1 when one has none, when the data has tables or columns that nobody decided on,
     when a mask cannot serve a column, or does not keep a key unique. Prints the lines to paste.
     """
-    said = options.said(settings, chosen["models"], chosen["policy"])
-    schema = options.schema(chosen["database"], chosen["dump"], said.keep)
+    said = given.said(settings, chosen["models"], chosen["policy"])
+    schema = given.schema(chosen["database"], chosen["dump"], said.keep)
     found = check(said.models, said.decisions, schema=schema)
     lines = (json.dumps(each.as_json()) for each in found) if as_json else _lines(found)
     for line in lines:

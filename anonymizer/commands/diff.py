@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from anonymizer.commands import options
+from anonymizer.commands import given, options
 from anonymizer.container import container
 from anonymizer.difference import ROWS, differences, show
 
@@ -30,7 +30,7 @@ def command(settings: Settings, /, *, original: str, output: str, **chosen: Any)
     """Show some rows before and after, on a terminal, to who may see them."""
     from rich.console import Console
 
-    said = options.said(settings, chosen["models"], chosen["policy"])
+    said = given.said(settings, chosen["models"], chosen["policy"])
     plan = said.plan(original, chosen["schema"])
     before, after = container(original, said.keep), container(output, said.keep)
     if after.by_key and plan.masked_keys:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from anonymizer.commands import options
+from anonymizer.commands import given, options
 from anonymizer.container import SQLiteFile, container
 from anonymizer.memory import keep_memory
 from anonymizer.proof import Problem, prove
@@ -44,7 +44,7 @@ def command(settings: Settings, /, *, original: str, output: str, **chosen: Any)
     at and nobody accepted that.
     """
     keep_memory()
-    said = options.said(settings, chosen["models"], chosen["policy"])
+    said = given.said(settings, chosen["models"], chosen["policy"])
     plan = said.plan(original, chosen["schema"])
     before, after = container(original, said.keep), container(output, said.keep)
     proof = prove(

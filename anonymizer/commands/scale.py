@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from anonymizer import sidecar
-from anonymizer.commands import options
+from anonymizer.commands import given, options
 from anonymizer.container import PIPE
 from anonymizer.errors import SecretError
 from anonymizer.key import Key
@@ -78,7 +78,7 @@ def command(settings: Settings, /, source: str, target: str | None, **chosen: An
         rules=dict(map(rule_of, chosen["rules"])),
         small=chosen["small"],
     )
-    said = options.said_if_any(settings, chosen["models"], chosen["policy"])
+    said = given.said_if_any(settings, chosen["models"], chosen["policy"])
     notes: list[str] = []
     request = Request(
         source=source,
@@ -118,7 +118,7 @@ def _key(settings: Settings, chosen: dict[str, Any]) -> Key:
             "neither a secret nor a seed is given",
             hint="give --secret FILE; or --seed 1, when anybody may know which rows stayed",
         )
-    return options.key(settings, path, descriptor, one_way=False)
+    return given.key(settings, path, descriptor, one_way=False)
 
 
 def _lines(outcome: Outcome, seconds: float) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import sqlalchemy as sa
 
-from anonymizer.commands import options
+from anonymizer.commands import given, options
 from anonymizer.live import read_url
 from anonymizer.models import Models
 from anonymizer.passed import KEEPABLE
@@ -39,11 +39,11 @@ def command(settings: Settings, /, *, toml: bool, every: bool, **chosen: Any) ->
     """
     # What holds data and is no column is not proposed on, and is no reason to stop here.
     keep = frozenset(KEEPABLE)
-    schema = options.schema(chosen["database"], chosen["dump"], keep)
+    schema = given.schema(chosen["database"], chosen["dump"], keep)
     places = (chosen["models"], chosen["policy"], settings.models, settings.policy)
     source, decisions = Models.of(sa.MetaData()), Decisions()
     if any(places) or schema is None:
-        said = options.said(settings, chosen["models"], chosen["policy"])
+        said = given.said(settings, chosen["models"], chosen["policy"])
         source, decisions = said.models, said.decisions
     new: list[TableName] = []
     if schema is not None:

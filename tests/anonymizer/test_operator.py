@@ -109,7 +109,7 @@ def test_a_fault_of_ours_says_its_place_and_no_value(
     def fault(*_arguments: object, **_options: object) -> None:
         raise ValueError("secret words")
 
-    monkeypatch.setattr("anonymizer.commands.mask.mask", fault)
+    monkeypatch.setattr("anonymizer.commands.masked.mask", fault)
     assert run(["mask", "in.sql", "out.sql", "--policy", "p.toml", "--one-way"]) == 2
     error = capsys.readouterr().err
     assert "ValueError at" in error
