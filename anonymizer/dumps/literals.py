@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from anonymizer.cells import Bytes, Places
     from anonymizer.dumps.dialect import Dialect
 
-_ZERO, _NINE = b"09"
+_ZERO, _NINE, _DOT, _MINUS = b"09.-"
 _HEX = np.frombuffer(b"xX", np.uint8)
 _NUMBER = re.compile(rb"-?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
 _TRUTH = (b"true", b"false")
@@ -133,15 +133,26 @@ def encode(values: Cells, kind: Kind, dialect: Dialect, charset: str | None) -> 
 def _numbers(values: Cells, dialect: Dialect) -> Cells:
     """Return numbers as they are, and what else is among them in quotes."""
     joined = _joined(values)
-    if ((joined.data - _ZERO) <= _NINE - _ZERO).all() and (joined.lengths > 0).all():
+    unsure = np.flatnonzero(~_is_plain(joined))
+    texts = joined.take(unsure).to_list()
+    which = [not _is_number(each, dialect) for each in texts]
+    places = unsure[which]
+    if not len(places):
         return joined
-    texts = joined.to_list()
-    which = [at for at, each in enumerate(texts) if not _is_number(each, dialect)]
-    if not which:
-        return joined
-    places = np.array(which)
     quoted = _text(_joined(joined.take(places)), dialect).to_list()
     return joined.replaced(places, quoted)
+
+
+def _is_plain(values: Cells) -> NDArray[np.bool_]:
+    """Return which of *values*, joined, are digits with a dot at most, and a minus before them."""
+    at = np.flatnonzero((values.data - _ZERO) > _NINE - _ZERO)
+    which = np.searchsorted(values.ends, at, "right")
+    is_dot = values.data[at] == _DOT
+    is_other = ~is_dot & ((values.data[at] != _MINUS) | (at != values.starts[which]))
+    is_other[1:] |= is_dot[1:] & is_dot[:-1] & (which[1:] == which[:-1])
+    plain: NDArray[np.bool_] = values.lengths > np.bincount(which, minlength=len(values))
+    plain[which[is_other]] = False
+    return plain
 
 
 def _is_number(text: bytes, dialect: Dialect) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -115,6 +116,17 @@ def test_what_is_written_is_read_as_it_was(name: str, kind: Kind, texts: list[by
 def test_numbers_are_written_bare(numbers: list[float]) -> None:
     texts = [b"%r" % each for each in numbers]
     assert Inserts(dialect=MYSQL).encode(Cells.of(texts), Kind.NUMBER).to_list() == texts
+
+
+@given(st.lists(st.text("05.-+eE ", max_size=6).map(str.encode), min_size=1))
+@example([b"-.5", b"5.", b".", b"-", b"1-2", b"1.2.3", b"", b"--1", b"5e5", b".."])
+def test_only_numbers_are_written_bare(texts: list[bytes]) -> None:
+    number = re.compile(rb"-?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+
+    written = Inserts(dialect=MYSQL).encode(Cells.of(texts), Kind.NUMBER).to_list()
+
+    expected = [each if number.fullmatch(each) else b"'%s'" % each for each in texts]
+    assert written == expected
 
 
 @pytest.mark.parametrize("text", [b"--1", b"", b"1 OR 1", b"0x41", b"1e", b"abc", b"-", b"1--"])
