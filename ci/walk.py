@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from ci.drivers.base import Refused
 from ci.errors import DeadlineError, SetupError
@@ -18,13 +18,13 @@ from ci.settings import Deadlines
 from ci.timing import Kind, Timing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from ci.databases.base import Access, Database
     from ci.drivers.base import Command, Driver, State
     from ci.measuring.base import Watch
-    from ci.timing import Observation, Step
+    from ci.timing import Counters, Observation, Step
 
 SLACK_SECONDS = 0.25
 SLACK_SHARE = 0.1
@@ -37,6 +37,9 @@ MOST_UNNAMED = 5
 """The largest, that are probed where the step's file names none."""
 MOST_READ = 1 << 20
 """Bytes of a migration in which its tables are looked for."""
+
+Sizes: TypeAlias = "Mapping[str, tuple[int, int, int]]"
+"""Name of a table → its rows, and bytes of it and of its indexes."""
 
 
 class Place(Protocol):
@@ -78,6 +81,8 @@ class Walk:
     """Rows of production for each row here."""
     failures: list[Failure] = field(default_factory=list)
     """What went wrong so far."""
+    _sizes: Sizes = field(default_factory=dict)
+    """Of the tables after the last step; empty where they are not known."""
 
     def timings(self) -> Iterator[Timing]:
         """Yield what was measured of each step.
@@ -135,26 +140,32 @@ class Walk:
         if self.cold:
             self.database.cool()
         seconds = self.deadlines.move if step.kind is Kind.MOVE else self.deadlines.step
-        self.watch.begin(self._tables(step))
+        before = self._sizes or self.database.sizes()
+        self.watch.begin(self._tables(step, before))
         heard = self._hear(self.driver.run(step), seconds=seconds, step=step.name)
         sampled = step.kind is Kind.MOVE and heard.cut(step)
         span = heard.span(step)
         origin, until = span or (heard.begun, time.monotonic())
         seen = self.watch.end(origin=origin, until=until)
+        self._sizes = self.database.sizes()
         if span is None:
             return None, _unended(heard, step)
         timing = Timing(
             step=step,
             seconds=until - origin,
             warm=not self.cold,
-            observation=replace(seen, statements=seen.statements or heard.statements()),
+            observation=replace(
+                seen,
+                statements=seen.statements or heard.statements(),
+                counters=grown(seen.counters, before, self._sizes),
+            ),
             pace=heard.pace(scale=self.scale),
         )
         return timing, self._rest(step) if sampled else heard.failure or _mismatch(timing, seen)
 
     def _rest(self, step: Step) -> Failure | None:
         """Move the rows that were not in the sample, untimed: a contract waits for them."""
-        seconds = self.deadlines.upgrade
+        seconds, self._sizes = self.deadlines.upgrade, {}
         return self._hear(self.driver.run(step), seconds=seconds, step=step.name).failure
 
     def _hear(self, command: Command, *, seconds: float, step: str) -> Heard:
@@ -171,13 +182,21 @@ class Walk:
             self.database.end_sessions()
         return heard
 
-    def _tables(self, step: Step) -> Sequence[str]:
+    def _tables(self, step: Step, sizes: Sizes) -> Sequence[str]:
         """Return the tables to probe: those that the step's file names, or the largest."""
-        sizes = self.database.sizes()
         largest = sorted(sizes, key=lambda table: sizes[table][1], reverse=True)
         text = _text(self.place.root, step)
         named = [each for each in largest if each.rpartition(".")[2] in text]
         return named[:MOST_PROBED] or largest[:MOST_UNNAMED]
+
+
+def grown(counters: Counters, before: Sizes, after: Sizes) -> Counters:
+    """Return *counters* with the bytes by which tables and indexes have grown."""
+    tables, indexes = (
+        sum(each[part] for each in after.values()) - sum(each[part] for each in before.values())
+        for part in (1, 2)
+    )
+    return replace(counters, table_growth=tables, index_growth=indexes)
 
 
 def _text(root: Path, step: Step) -> str:

@@ -52,11 +52,11 @@ class Eye(Protocol):
         None where the engine does not tell.
         """
 
-    def counters(self) -> Counters:
-        """Return what was done since `begin`; what probes have read is not in it."""
+    def account(self) -> tuple[Counters, tuple[Statement, ...]]:
+        """Return what was done since `begin`, and the slowest statements, as far as it knows.
 
-    def statements(self) -> tuple[Statement, ...]:
-        """Return the slowest statements since `begin`; none where the engine does not know."""
+        What probes have read is not in it, nor by how much tables have grown.
+        """
 
     def close(self) -> None:
         """End its sessions, until it begins again: the server may be another one by then."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -19,7 +19,7 @@ from ci.measuring.sessions import Session
 from ci.timing import Access, Counters, Statement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from ci.databases.base import Database
 
@@ -96,11 +96,9 @@ class MariaDBEye:
         self._locks = Session(watching, first=(UNSEEN,))
         self._counts = Session(watching, first=(UNSEEN,))
         self._redo = 0
-        self._sizes = (0, 0)
 
     def begin(self) -> None:
         """Remember how far its counters are; forget its statements so far."""
-        self._sizes = self._size()
         self._counts.do(ACTORS, ACTOR.format(role=self._role), *INSTRUMENTS, *FORGET)
         self._redo = self._written()
 
@@ -141,36 +139,33 @@ class MariaDBEye:
                 blocks=BLOCKS.get(mode),
             )
 
-    def counters(self) -> Counters:
-        """Return what was done since `begin`; the redo is that of the whole server."""
+    def account(self) -> tuple[Counters, tuple[Statement, ...]]:
+        """Return what was done since `begin`, and the slowest statements, with plans of scans.
+
+        The redo is that of the whole server.
+        """
         redo = self._written() - self._redo
-        tables, indexes = self._size()
-        told = self._told()
-        return Counters(
+        told = self._counts.rows(STATEMENTS, {"database": self._name})
+        counters = Counters(
             rows_read=sum(int(each.examined) for each in told),
             rows_written=sum(int(each.written) for each in told),
             log_bytes=redo,
-            table_growth=tables - self._sizes[0],
-            index_growth=indexes - self._sizes[1],
         )
+        return counters, tuple(self._statements(told[:MOST_STATEMENTS]))
 
-    def statements(self) -> tuple[Statement, ...]:
-        """Return the slowest statements since `begin`, those that scan with their plan."""
+    def _statements(self, told: Sequence[sa.Row[Any]]) -> Iterator[Statement]:
         scanning = {
             row.query: row.text for row in self._counts.rows(SCANNING, {"database": self._name})
         }
-        return tuple(
-            self._planned(
-                Statement(
-                    sql=each.query,
-                    calls=each.calls,
-                    seconds=int(each.spent) / PICOSECONDS,
-                    rows=int(each.written + each.sent),
-                ),
-                scanning.get(each.query) if number < MOST_PLANNED else None,
+        for number, each in enumerate(told):
+            found = Statement(
+                sql=each.query,
+                calls=each.calls,
+                seconds=int(each.spent) / PICOSECONDS,
+                rows=int(each.written + each.sent),
             )
-            for number, each in enumerate(self._told()[:MOST_STATEMENTS])
-        )
+            text = scanning.get(each.query) if number < MOST_PLANNED else None
+            yield self._planned(found, text)
 
     def _planned(self, statement: Statement, text: str | None) -> Statement:
         """Return *statement* with its plan, made with no more rights than it was run with."""
@@ -197,13 +192,6 @@ class MariaDBEye:
             with suppress(sa.exc.SQLAlchemyError):
                 each.close()
 
-    def _told(self) -> Sequence[sa.Row[tuple[object, ...]]]:
-        return self._counts.rows(STATEMENTS, {"database": self._name})
-
     def _written(self) -> int:
         (row,) = self._counts.rows(REDO)
         return int(row.Value)
-
-    def _size(self) -> tuple[int, int]:
-        sizes = self._database.sizes().values()
-        return sum(each[1] for each in sizes), sum(each[2] for each in sizes)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import sqlalchemy as sa
 
@@ -18,7 +18,7 @@ from ci.measuring.sessions import Session
 from ci.timing import Access, Counters, Statement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from ci.databases.base import Database
 
@@ -74,6 +74,10 @@ WHERE c.relkind IN ('r', 'p')
 """
 
 
+Told: TypeAlias = "Sequence[sa.Row[Any]]"
+"""Rows of STATEMENTS."""
+
+
 class PostgreSQLEye:
     """Sees one database of a private server."""
 
@@ -87,14 +91,12 @@ class PostgreSQLEye:
         self._counts = Session(watching, first=OURS)
         self._server = Session(watching.set(database="postgres"), first=OURS)
         self._before: Mapping[int, tuple[int, int]] = {}
-        self._sizes = (0, 0)
 
     def begin(self) -> None:
         """Remember how far its counters are; forget its statements so far."""
         self._server.do("CREATE EXTENSION IF NOT EXISTS pg_stat_statements SCHEMA public")
         # Only a superuser can say so, and for roles; it holds for sessions to come.
         self._server.do(f"ALTER ROLE {self._prober} SET track_counts = off")
-        self._sizes = self._size()
         self._before = self._rows()
         self._server.do("SELECT public.pg_stat_statements_reset()")
 
@@ -133,33 +135,33 @@ class PostgreSQLEye:
                 blocks=BLOCKS.get(row.mode),
             )
 
-    def counters(self) -> Counters:
-        """Return what was done since `begin`; rows of tables that are gone are not known."""
-        rows = self._rows()
+    def account(self) -> tuple[Counters, tuple[Statement, ...]]:
+        """Return what was done since `begin`, and the slowest statements, with plans of scans.
+
+        Rows of tables that are gone are not known.
+        """
+        told = self._server.rows(STATEMENTS, {"role": self._role, "database": self._name})
+        return self._counters(told), tuple(self._statements(told[:MOST_STATEMENTS]))
+
+    def _counters(self, told: Told) -> Counters:
         done = [
             (now - then)
-            for table, counts in rows.items()
+            for table, counts in self._rows().items()
             for now, then in zip(counts, self._before.get(table, (0, 0)), strict=True)
         ]
-        tables, indexes = self._size()
-        told = self._told()
         return Counters(
             rows_read=sum(done[::2]),
             rows_written=sum(done[1::2]),
             log_bytes=sum(each.log for each in told),
             temporary_bytes=BLOCK_BYTES * sum(each.temporary for each in told),
-            table_growth=tables - self._sizes[0],
-            index_growth=indexes - self._sizes[1],
         )
 
-    def statements(self) -> tuple[Statement, ...]:
-        """Return the slowest statements since `begin`, those that scan with their plan."""
-        found = [
-            Statement(sql=each.query, calls=each.calls, seconds=each.seconds, rows=each.rows)
-            for each in self._told()[:MOST_STATEMENTS]
-        ]
-        planned = [self._planned(each) for each in found[:MOST_PLANNED]]
-        return (*planned, *found[MOST_PLANNED:])
+    def _statements(self, told: Told) -> Iterator[Statement]:
+        for number, each in enumerate(told):
+            found = Statement(
+                sql=each.query, calls=each.calls, seconds=each.seconds, rows=each.rows
+            )
+            yield self._planned(found) if number < MOST_PLANNED else found
 
     def _planned(self, statement: Statement) -> Statement:
         """Return *statement* with its plan, made with no more rights than it was run with."""
@@ -180,12 +182,5 @@ class PostgreSQLEye:
             with suppress(sa.exc.SQLAlchemyError):
                 each.close()
 
-    def _told(self) -> Sequence[sa.Row[tuple[object, ...]]]:
-        return self._server.rows(STATEMENTS, {"role": self._role, "database": self._name})
-
     def _rows(self) -> Mapping[int, tuple[int, int]]:
         return {row.relid: (row.read, row.written) for row in self._counts.rows(ROWS)}
-
-    def _size(self) -> tuple[int, int]:
-        sizes = self._database.sizes().values()
-        return sum(each[1] for each in sizes), sum(each[2] for each in sizes)

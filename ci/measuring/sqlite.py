@@ -40,11 +40,9 @@ class SQLiteEye:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._path = Path(str(sa.make_url(database.watching().url).database))
-        self._sizes = (0, 0)
 
     def begin(self) -> None:
-        """Remember how large it is."""
-        self._sizes = self._size()
+        """Have nothing to remember."""
 
     def probes(self, tables: Sequence[str]) -> Sequence[Probe]:
         """Return one reader and one writer, if there are *tables*: it is one file."""
@@ -62,21 +60,12 @@ class SQLiteEye:
     def locks(self) -> None:
         """Return nothing: SQLite does not say who holds what."""
 
-    def counters(self) -> Counters:
-        """Return by how much the file has grown."""
-        tables, indexes = self._size()
-        return Counters(table_growth=tables - self._sizes[0], index_growth=indexes - self._sizes[1])
-
-    def statements(self) -> tuple[Statement, ...]:
-        """Return nothing: the tool tells its own."""
-        return ()
+    def account(self) -> tuple[Counters, tuple[Statement, ...]]:
+        """Return nothing: it does not count, and the tool tells its own statements."""
+        return Counters(), ()
 
     def close(self) -> None:
         """Have nothing to end."""
-
-    def _size(self) -> tuple[int, int]:
-        sizes = self._database.sizes().values()
-        return sum(each[1] for each in sizes), sum(each[2] for each in sizes)
 
 
 def _is_let_in(file: int, access: Access, index: Path) -> bool:

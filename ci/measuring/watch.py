@@ -138,12 +138,13 @@ class EyeWatch:
         for each in self._probers:
             each.end()
         with _asking():
+            counters, statements = self._eye.account()
             observation = Observation(
                 locks=_locks(self._looker.spans, origin, until),
                 stalls=tuple(_longest(_stalls(self._probers, origin, until))),
                 probes=sum(each.count for each in self._probers),
-                counters=self._eye.counters(),
-                statements=self._eye.statements(),
+                counters=counters,
+                statements=statements,
             )
             self._eye.close()
         return observation

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +16,7 @@ import sqlalchemy as sa
 from ci.databases import open_database
 from ci.measuring import open_watch
 from ci.timing import Access, Engine
+from ci.walk import grown
 from tests.ci import served
 
 if TYPE_CHECKING:
@@ -87,6 +89,7 @@ def session(database: Database, **query: str) -> Iterator[Callable[[str], Cursor
 
 def seen(database: Database, watch: EyeWatch, *statements: str | float) -> Observation:
     """Return what is seen while *statements* are sent; a number is seconds to wait."""
+    before = database.sizes()
     watch.begin(["orders", "customers"])
     with session(database, **OWN.get(database.engine, {})) as send:
         origin = time.monotonic()
@@ -94,7 +97,8 @@ def seen(database: Database, watch: EyeWatch, *statements: str | float) -> Obser
             time.sleep(each) if isinstance(each, float) else send(each)
         until = time.monotonic()
     database.end_sessions()
-    return watch.end(origin=origin, until=until)
+    found = watch.end(origin=origin, until=until)
+    return replace(found, counters=grown(found.counters, before, database.sizes()))
 
 
 def told(found: Observation) -> list[Statement]:
