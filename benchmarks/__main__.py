@@ -51,11 +51,12 @@ def main() -> None:
     if "imports" in (chosen.sections or SECTIONS):
         print("\n## import migrator\n")
         history.compare_imports(max(chosen.runs, 11))
-    if "verdicts" in chosen.sections:  # takes half an hour: only if it is asked for
-        print("\n## ci: verdicts, and the cost of measuring\n")
-        verdicts.main()
-        if len(chosen.sections) == 1:
-            return
+    for section, judge in verdicts.SECTIONS.items():
+        if section in chosen.sections:
+            print(f"\n## ci: {section}\n", flush=True)
+            judge(chosen.runs, min(chosen.rows, 250_000))
+    if chosen.sections and not set(chosen.sections) - set(verdicts.SECTIONS):
+        return
     _dumps(chosen)
     for name in chosen.database or DATABASES:
         with database(name) as url, tempfile.TemporaryDirectory() as folder:
