@@ -51,6 +51,7 @@ class Order:
 
     run: Name
     project: str
+    """What it is called in reports."""
     source: str
     """A URL, or the folder of a checkout."""
     base: str
@@ -107,8 +108,8 @@ def carry_out(order: Order, state: State, datasets: Sequence[Path]) -> Result:
     confined. What fails later is in the result.
     """
     settings = read_settings(order.settings, where="pyproject.toml of the target branch")
-    dataset = _dataset(order, state, datasets)
-    driver = driver_of(settings.driver, settings.options)
+    dataset = _dataset(order, state, datasets, settings.project)
+    driver = driver_of(settings.driver, settings.options, order.settings)
     sandbox = find_sandbox(trusted=order.trust_change or settings.trust_change)
     repository = _repository(order, state, settings)
     name = f"{order.run}-{dataset.name}"
@@ -150,8 +151,8 @@ def carry_out(order: Order, state: State, datasets: Sequence[Path]) -> Result:
             return job.run(order.run, again=order.again)
 
 
-def _dataset(order: Order, state: State, folders: Sequence[Path]) -> Dataset:
-    for each in find_datasets(folders, project=order.project, cache=state.digests):
+def _dataset(order: Order, state: State, folders: Sequence[Path], project: str | None) -> Dataset:
+    for each in find_datasets(folders, project=project, cache=state.digests):
         if each.name == order.dataset:
             return each
     raise DatasetError(f"the dataset {order.dataset!r} is not on this machine")

@@ -131,7 +131,7 @@ def command(  # noqa: PLR0913 - each is an option
     if source is None and change == "HEAD":
         _warn(uncommitted(root))
 
-    def ordered(announced: Callable[[str], Sequence[str]] | None) -> Orders:
+    def ordered(announced: Callable[[str | None], Sequence[str]] | None) -> Orders:
         request = Request(
             run=run,
             source=source or str(root),
@@ -170,7 +170,7 @@ def command(  # noqa: PLR0913 - each is an option
 @contextmanager
 def _executor(
     address: Address | None,
-    ordered: Callable[[Callable[[str], Sequence[str]] | None], Orders],
+    ordered: Callable[[Callable[[str | None], Sequence[str]] | None], Orders],
     state: State,
     *,
     jobs: int,

@@ -15,7 +15,8 @@ from ci.errors import CiError, ToolError
 from ci.order import encode
 from ci.scheduler import answer as answers
 from ci.scheduler.answer import Answer, refusal
-from ci.scheduler.carry import carry, project_and_name, resource
+from ci.scheduler.carry import carry, names_for, project_and_name, wanted_for
+from ci.settings import read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -67,10 +68,9 @@ class Cluster:
         assert self._client is not None  # noqa: S101 - a context that is entered
         return self._client
 
-    def datasets(self, project: str) -> tuple[str, ...]:
-        """Return the datasets that workers have for *project*."""
-        found = {project_and_name(each) for each in self._resources()}
-        return tuple(sorted({name for of, name in found if name and of in ("", project)}))
+    def datasets(self, project: str | None) -> tuple[str, ...]:
+        """Return the datasets that workers have for *project*, or for any."""
+        return names_for(project, self._resources())
 
     def answers(self, orders: Sequence[Order]) -> Iterator[tuple[Order, Answer]]:
         """Yield each order with its answer, as they come.
@@ -91,9 +91,8 @@ class Cluster:
                 yield order, Answer(refused=said, hint="start `python -m ci worker` beside it")
 
     def _sent(self, order: Order) -> Future[bytes]:
-        resources = set(self._resources())
-        own = resource(order.project, order.dataset)
-        wanted = own if own in resources else resource("", order.dataset)
+        project = read_settings(order.settings).project
+        wanted = wanted_for(project, order.dataset, self._resources())
         return self.client.submit(
             carry,
             encode(order),
