@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import msgspec
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 LONGEST = 4096
 """Bytes of a line."""
+MOST = 1 << 16
+"""Bytes that are read at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +23,7 @@ class Where:
 
     phase: str
     """Restore, install, upgrade to kilo, baseline, change."""
+    engine: str = ""
     run: int | None = None
     """Which one of *runs*; 0 is the cold one."""
     runs: int | None = None
@@ -50,3 +58,21 @@ def decode(line: bytes) -> Where | None:
         return msgspec.json.decode(line, type=Where)
     except (msgspec.DecodeError, RecursionError):
         return None
+
+
+class Follower:
+    """Reads what is added to an open *file*, and leaves alone where its writer is."""
+
+    def __init__(self, file: int) -> None:
+        self._file = file
+        self._read = 0
+
+    def news(self) -> Iterator[Where]:
+        """Yield what was told since the last time."""
+        found = os.pread(self._file, MOST, self._read)
+        whole, end, _ = found.rpartition(b"\n")
+        self._read += len(whole) + len(end)
+        for line in whole.split(b"\n"):
+            where = decode(line)
+            if where is not None:
+                yield where

@@ -17,9 +17,10 @@ from ci.scheduler import answer as answers
 from ci.scheduler.answer import Answer, refusal
 from ci.scheduler.carry import carry, names_for, project_and_name, wanted_for
 from ci.settings import read_settings
+from ci.where import Where
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from distributed import Future
 
@@ -36,8 +37,15 @@ END_SECONDS = 10
 class Cluster:
     """Carries out orders by the workers of one scheduler."""
 
-    def __init__(self, address: Address, *, patience: float = PATIENCE_SECONDS) -> None:
+    def __init__(
+        self,
+        address: Address,
+        *,
+        patience: float = PATIENCE_SECONDS,
+        tell: Callable[[Order, Where], None] | None = None,
+    ) -> None:
         self._address = address
+        self._tell = tell
         self._patience = patience
         self._client: Client | None = None
         self._open: dict[Future[bytes], Order] = {}
@@ -91,6 +99,8 @@ class Cluster:
                 yield order, Answer(refused=said, hint="start `python -m ci worker` beside it")
 
     def _sent(self, order: Order) -> Future[bytes]:
+        if self._tell is not None:
+            self._tell(order, Where(phase="sent to a worker"))
         project = read_settings(order.settings).project
         wanted = wanted_for(project, order.dataset, self._resources())
         return self.client.submit(
