@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from ci.databases import Places, open_database
 from ci.datasets.dataset import Budgets, Dataset
-from ci.job import MORE
+from ci.look import MORE
 from ci.measuring import open_watch
 from ci.result import Colour, Walked
 from ci.timing import Engine, Kind, Step, Timing

@@ -99,23 +99,31 @@ class Heard:
         )
         return tuple(sorted(found, key=lambda each: -each.seconds)[:MOST_STATEMENTS])
 
-    def pace(self, *, scale: float) -> Pace | None:
+    @property
+    def rows(self) -> int:
+        """How many rows moved, as far as it was told."""
+        return sum(each.rows for each in self.batches)
+
+    def pace(self, *, scale: float, rest: Heard | None = None) -> Pace | None:
         """Return how fast rows moved; None without a batch that moved some.
 
-        There are *scale* rows in production for each row here.
+        There are *scale* rows in production for each row here: those of this sample, and of the
+        *rest*.
         """
         moved = [each for each in self.batches if each.rows > 0 and each.seconds > 0]
         if not moved:
             return None
-        rows = [each.rows for each in moved]
-        found, low, high = rate(rows, [each.seconds for each in moved])
+        found, low, high = rate([each.rows for each in moved], [each.seconds for each in moved])
         if not isfinite(found):
             return None
+        whole = rest is None or rest.failure is None
         return Pace(
-            moved=sum(rows),
+            moved=self.rows,
             batches=len(moved),
             rows_per_second=found,
             low=low,
             high=high if isfinite(high) else None,
-            production_rows=round(sum(rows) * scale),
+            production_rows=round((self.rows + (rest.rows if rest else 0)) * scale)
+            if whole
+            else None,
         )

@@ -1,8 +1,4 @@
-"""Job: one change on one dataset, from the dump to the document that says what was found.
-
-Baseline and change are walked in turn, on the same server in the same minutes: what else
-the machine does hits both. The first round is cold; the others are warm and are compared.
-"""
+"""Job: one change on one dataset, from the dump to the document that says what was found."""
 
 from __future__ import annotations
 
@@ -13,27 +9,25 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
-from ci.drivers import schema
-from ci.errors import CiError, DeadlineError, SetupError
+from ci.errors import CiError, SetupError
+from ci.look import BASELINE, CHANGE, Look, trouble_of, untold
 from ci.publish import Publisher, Vocabulary, fit, paths_of, words_of
-from ci.result import Allowed, Colour, Failure, Finding, Machine, Result, Rule, Walked
+from ci.result import Allowed, Machine, Result, Walked
 from ci.settings import Settings
-from ci.verdict import Case, confirm, described, judge, suspicious, wants_more
+from ci.verdict import Case, confirm, cut_short, judge, suspicious
 from ci.walk import Walk
+from ci.where import Where
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
 
     from ci.databases.base import Database
     from ci.datasets.dataset import Dataset
     from ci.drivers.base import Driver
     from ci.measuring.base import Watch
+    from ci.result import Finding
     from ci.walk import Place
 
-MORE = 3
-"""So many times the runs that are asked for, where they are too unsteady to be compared."""
-MORE_SECONDS = 600
-"""No further ones after that."""
 START = "start"
 """The state from which baseline and change are walked."""
 
@@ -76,20 +70,14 @@ class Job:
     settings: Settings = field(default_factory=Settings)
     runs: int | None = None
     """How often a walk is repeated; None: as the dataset or the settings say."""
+    tell: Callable[[Where], None] = untold
+    """Is told what begins."""
 
     def run(self, name: str, *, again: str = "") -> Result:
         """Return what was found; *name* is that of the run, *again* the command that repeats it."""
         began, clock = datetime.now(UTC), time.monotonic()
         machine = _machine(self.database)
-        failures: tuple[Failure, ...] = ()
-        baseline = change = None
-        try:
-            baseline, change, findings = self._compare(self._prepared())
-        except (CiError, OSError) as error:
-            failure = _setup_failure(error)
-            failures = (failure,)
-            said = described(failure)
-            findings = (Finding(colour=Colour.RED, rule=failure.rule, said=said),)
+        case, findings = self._found()
         result = Result(
             run=name,
             project=self.subject.project,
@@ -97,19 +85,34 @@ class Job:
             engine=self.dataset.engine,
             began=began.isoformat(timespec="seconds"),
             seconds=time.monotonic() - clock,
-            baseline=baseline,
-            change=change,
-            budgets=tuple(self._allowed(change)),
-            failures=failures,
+            baseline=case.baseline,
+            change=case.change,
+            budgets=tuple(self._allowed(case.change)),
+            failures=(case.trouble,) if case.trouble else (),
             findings=findings,
             machine=machine,
             again=again,
         )
         return fit(result)
 
-    def _allowed(self, change: Walked | None) -> Iterator[Allowed]:
-        steps = dict.fromkeys(each.step for each in change.timings) if change else {}
-        for step in steps:
+    def _found(self) -> tuple[Case, tuple[Finding, ...]]:
+        """Return what was measured, and what was found in it."""
+        try:
+            look = self._look(self._prepared())
+        except (CiError, OSError) as error:
+            case = replace(self._case(), trouble=trouble_of(error))
+            return case, judge(case)
+        case = look.once(cold=True)
+        findings = judge(case)
+        if suspicious(findings):
+            second = look.once(cold=False)
+            if second.trouble is not None:
+                return replace(case, trouble=second.trouble), cut_short(findings, second.trouble)
+            findings = confirm(findings, judge(second))
+        return case, findings
+
+    def _allowed(self, change: Walked) -> Iterator[Allowed]:
+        for step in dict.fromkeys(each.step for each in change.timings):
             for budget in self.dataset.budgets.of(step).values():
                 yield Allowed(step=step, budget=budget)
 
@@ -122,96 +125,55 @@ class Job:
         state = "-".join(
             [START, self.dataset.digest[:16], *(sha[:12] for sha in releases.values())]
         )
+        self.tell(Where(phase="restore"))
         if state in self.database.kept():
             self.database.reset(state)
-        else:
-            self.database.restore(self.dataset)
-            for release, sha in releases.items():
-                self._walk(self.places.at(sha, release), f"upgrade to {release}").upgrade()
-            self.database.keep(state)
+            return state
+        self.database.restore(self.dataset)
+        for release, sha in releases.items():
+            phase = f"upgrade to {release}"
+            self.tell(Where(phase=phase))
+            self._walk(self.places.at(sha, release), phase).upgrade()
+        self.database.keep(state)
         return state
 
-    def _compare(self, start: str) -> tuple[Walked, Walked, tuple[Finding, ...]]:
+    def _look(self, start: str) -> Look:
+        """Return how both trees are looked at, once they are installed."""
+        self.tell(Where(phase="install"))
         places = {
-            "baseline": self.places.at(self.subject.base, "baseline"),
-            "change": self.places.at(self.subject.change, "change"),
+            BASELINE: self.places.at(self.subject.base, BASELINE),
+            CHANGE: self.places.at(self.subject.change, CHANGE),
         }
-        publisher = self._publisher(places)
-        case = self._look(start, places, publisher, cold=True)
-        findings = judge(case)
-        if suspicious(findings):
-            again = self._look(start, places, publisher, cold=False)
-            findings = confirm(findings, judge(again))
-        return case.baseline, case.change, findings
+        return Look(
+            walks={phase: self._walk(place, phase) for phase, place in places.items()},
+            start=start,
+            case=self._case(),
+            publisher=self._publisher(places),
+            runs=self.runs or self.dataset.runs or self.settings.runs,
+            models=self.settings.models,
+            tell=self.tell,
+        )
 
     def _publisher(self, places: Mapping[str, Place]) -> Publisher:
         """Return what lets out only words of the target branch and of the files that change."""
-        base, change = places["baseline"].root, places["change"].root
+        base, change = places[BASELINE].root, places[CHANGE].root
         touched = [each for each in self.subject.touched if (change / each).is_file()]
         paths = frozenset(paths_of(base)) | self.subject.touched
         vocabulary = Vocabulary.of(words_of(base), words_of(change, touched), paths)
         return Publisher(vocabulary, self.dataset.engine)
 
-    def _look(
-        self, start: str, places: Mapping[str, Place], publisher: Publisher, *, cold: bool
-    ) -> Case:
-        """Walk both trees in turn as often as is asked for, and once before that if *cold*.
-
-        What fails is not walked again; what is too unsteady to be compared is, for a while.
-        """
-        found: dict[str, list[Walked]] = {name: [] for name in places}
-        runs = self.runs or self.dataset.runs or self.settings.runs
-        until = time.monotonic() + MORE_SECONDS
-        for number in range(-1 if cold else 0, MORE * runs):
-            if number >= runs and (time.monotonic() > until or not wants_more(self._case(found))):
-                break
-            for name in sorted(places, reverse=number % 2 == 1):
-                self.database.reset(start)
-                found[name].append(self._once(places[name], name, cold=number < 0))
-            if any(_stopped(walks[-1]) for walks in found.values()):
-                break
-        case = self._case(found)
-        return replace(
-            case,
-            baseline=publisher.walked(case.baseline),
-            change=publisher.walked(case.change),
-        )
-
-    def _case(self, found: Mapping[str, Sequence[Walked]]) -> Case:
+    def _case(self) -> Case:
+        """Return what is known before anything is measured."""
         return Case(
-            baseline=_joined(self.subject.base, found["baseline"]),
-            change=_joined(self.subject.head, found["change"]),
+            baseline=Walked(sha=self.subject.base),
+            change=Walked(sha=self.subject.head),
             budgets=self.dataset.budgets,
             touched=self.subject.touched,
             adds=self.subject.adds,
             judging=self.settings.verdict,
         )
 
-    def _once(self, place: Place, name: str, *, cold: bool) -> Walked:
-        walk = self._walk(place, name, cold=cold)
-        timings = tuple(walk.timings())
-        return Walked(
-            sha="",
-            timings=timings,
-            failures=tuple(walk.failures),
-            schema=self._schema(place) if cold and not walk.failures else None,
-        )
-
-    def _schema(self, place: Place) -> tuple[str, ...] | None:
-        """Return how the schema differs from the models; None where there are none to ask."""
-        if self.settings.models is None:
-            return None
-        lines: list[bytes] = []
-        place.run(
-            schema.compare(self.settings.models),
-            self.database.migrating(),
-            seconds=self.settings.deadlines.state,
-            step="compare the schema",
-            hear=lines.append,
-        )
-        return schema.read(b"\n".join(lines))
-
-    def _walk(self, place: Place, phase: str, *, cold: bool = False) -> Walk:
+    def _walk(self, place: Place, phase: str) -> Walk:
         return Walk(
             place=place,
             driver=self.driver,
@@ -219,7 +181,6 @@ class Job:
             watch=self.watch,
             phase=phase,
             deadlines=self.settings.deadlines,
-            cold=cold,
             scale=self.dataset.scale,
         )
 
@@ -236,34 +197,6 @@ def _after(release: str | None, releases: Mapping[str, str]) -> Mapping[str, str
             hint=f"there are {', '.join(names) or 'none'}: [tool.ci.releases] in pyproject.toml",
         )
     return {name: releases[name] for name in names[names.index(release) + 1 :]}
-
-
-def _stopped(walked: Walked) -> bool:
-    """Return whether a walk ended before its end."""
-    return any(each.rule is not Rule.GUARD for each in walked.failures)
-
-
-def _joined(sha: str, walks: Sequence[Walked]) -> Walked:
-    """Return *walks* of one tree as one; what failed each time is there once."""
-    failures = dict.fromkeys(each for walk in walks for each in walk.failures)
-    schemas = [walk.schema for walk in walks if walk.schema is not None]
-    return Walked(
-        sha=sha,
-        timings=tuple(each for walk in walks for each in walk.timings),
-        failures=tuple(failures),
-        schema=schemas[-1] if schemas else None,
-    )
-
-
-def _setup_failure(error: CiError | OSError) -> Failure:
-    """Return *error* as a failure; what our own errors say may be published."""
-    if isinstance(error, OSError):
-        said = os.strerror(error.errno) if error.errno else type(error).__name__
-        return Failure(rule=Rule.SETUP, said=f"the machine of the runner: {said}")
-    step = error.step if isinstance(error, SetupError | DeadlineError) else ""
-    rule = Rule.DEADLINE if isinstance(error, DeadlineError) else Rule.SETUP
-    said = error.problem if isinstance(error, SetupError) else error.message
-    return Failure(rule=rule, said=said, phase=step)
 
 
 def _machine(database: Database) -> Machine:

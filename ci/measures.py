@@ -12,9 +12,9 @@ from ci.units import duration, size
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from ci.timing import Timing
+    from ci.timing import Eta, Pace, Timing
 
-SECONDS = frozenset({Measure.SECONDS, Measure.STALL, Measure.LOCK})
+SECONDS = frozenset({Measure.SECONDS, Measure.STALL, Measure.LOCK, Measure.PRODUCTION})
 """What differs from run to run."""
 
 
@@ -28,6 +28,33 @@ def values_of(measure: Measure, timings: Iterable[Timing]) -> list[float]:
     """Return *measure* of each of *timings* that has it."""
     found = (_VALUES[measure](each) for each in timings)
     return [each for each in found if each is not None]
+
+
+def pace_of(timings: Iterable[Timing]) -> Pace | None:
+    """Return the pace of a movement of data: that of the run whose speed is the median."""
+    paces = [each.pace for each in timings if each.pace]
+    fastest_last = sorted(paces, key=lambda each: each.rows_per_second)
+    return fastest_last[len(paces) // 2] if paces else None
+
+
+def pace_figures(pace: Pace) -> Mapping[str, str]:
+    """Return what *pace* says: rows per second, and how long production would take."""
+    high = "" if pace.high is None else f" to {pace.high:,.0f}"
+    found = {
+        "rows moved": f"{pace.moved:,} in {pace.batches:,} batch{'es' * (pace.batches > 1)}",
+        "rows per second": f"{pace.rows_per_second:,.0f} (95 %: {pace.low:,.0f}{high})",
+    }
+    if pace.eta is not None:
+        expected = f"{duration(pace.eta.seconds)} for {pace.production_rows:,} rows"
+        found[NAMES[Measure.PRODUCTION]] = f"{expected} ({_interval(pace.eta)})"
+    return found
+
+
+def _interval(eta: Eta) -> str:
+    if eta.best is None:
+        return "one batch tells no interval"
+    worst = "any time" if eta.worst is None else duration(eta.worst)
+    return f"95 %: {duration(eta.best)} to {worst}"
 
 
 def _seconds(timing: Timing) -> float | None:
@@ -48,6 +75,11 @@ def _growth(timing: Timing) -> float | None:
     return sum(parts) if parts else None
 
 
+def _production(timing: Timing) -> float | None:
+    eta = timing.pace.eta if timing.pace else None
+    return None if eta is None else eta.seconds
+
+
 _VALUES: Mapping[Measure, Callable[[Timing], float | None]] = {
     Measure.SECONDS: _seconds,
     Measure.STALL: lambda timing: timing.observation.longest_stall(),
@@ -57,6 +89,7 @@ _VALUES: Mapping[Measure, Callable[[Timing], float | None]] = {
     Measure.LOG_BYTES: lambda timing: timing.observation.counters.log_bytes,
     Measure.TEMPORARY_BYTES: lambda timing: timing.observation.counters.temporary_bytes,
     Measure.GROWTH: _growth,
+    Measure.PRODUCTION: _production,
 }
 
 NAMES: Mapping[Measure, str] = {
@@ -68,6 +101,7 @@ NAMES: Mapping[Measure, str] = {
     Measure.LOG_BYTES: "log",
     Measure.TEMPORARY_BYTES: "temporary data",
     Measure.GROWTH: "growth",
+    Measure.PRODUCTION: "in production",
 }
 """What people call a measure."""
 

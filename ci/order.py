@@ -7,7 +7,7 @@ there, and a dataset that is there. What comes back is the result document alone
 from __future__ import annotations
 
 from collections.abc import Mapping  # noqa: TC003 - msgspec reads the annotations
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
@@ -23,6 +23,7 @@ from ci.drivers import driver_of
 from ci.environment import Maker
 from ci.errors import CiError, DatasetError
 from ci.job import Job, Subject
+from ci.look import untold
 from ci.measuring import open_watch
 from ci.places import TreePlaces
 from ci.result import Result  # noqa: TC001 - the same
@@ -30,12 +31,13 @@ from ci.sandbox import find_sandbox
 from ci.settings import read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ci.checkout import Repository
     from ci.datasets import Dataset
     from ci.settings import Settings
     from ci.state import State
+    from ci.where import Where
 
 Name: TypeAlias = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9._-]*\Z", max_length=100)]
 """Is the name of files and folders."""
@@ -51,6 +53,7 @@ class Order:
 
     run: Name
     project: str
+    """What it is called in reports."""
     source: str
     """A URL, or the folder of a checkout."""
     base: str
@@ -100,15 +103,21 @@ def tidy(state: State) -> None:
         sweep_servers(state.servers)
 
 
-def carry_out(order: Order, state: State, datasets: Sequence[Path]) -> Result:
+def carry_out(
+    order: Order,
+    state: State,
+    datasets: Sequence[Path],
+    tell: Callable[[Where], None] = untold,
+) -> Result:
     """Return what was found; servers and sandboxes of it are gone by then.
 
+    *tell* is told what begins.
     Raises DatasetError where the dataset is not here, SandboxError where the change cannot be
     confined. What fails later is in the result.
     """
     settings = read_settings(order.settings, where="pyproject.toml of the target branch")
-    dataset = _dataset(order, state, datasets)
-    driver = driver_of(settings.driver, settings.options)
+    dataset = _dataset(order, state, datasets, settings.project)
+    driver = driver_of(settings.driver, settings.options, order.settings)
     sandbox = find_sandbox(trusted=order.trust_change or settings.trust_change)
     repository = _repository(order, state, settings)
     name = f"{order.run}-{dataset.name}"
@@ -146,12 +155,13 @@ def carry_out(order: Order, state: State, datasets: Sequence[Path]) -> Result:
                 places=places,
                 settings=settings,
                 runs=order.runs,
+                tell=lambda where: tell(replace(where, engine=dataset.engine.value)),
             )
             return job.run(order.run, again=order.again)
 
 
-def _dataset(order: Order, state: State, folders: Sequence[Path]) -> Dataset:
-    for each in find_datasets(folders, project=order.project, cache=state.digests):
+def _dataset(order: Order, state: State, folders: Sequence[Path], project: str | None) -> Dataset:
+    for each in find_datasets(folders, project=project, cache=state.digests):
         if each.name == order.dataset:
             return each
     raise DatasetError(f"the dataset {order.dataset!r} is not on this machine")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import shlex
+import tomllib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ci.checkout import open_repository
 from ci.datasets import find_datasets
-from ci.drivers import driver_of
+from ci.drivers import driver_of, schema
 from ci.errors import CheckoutError, DatasetError
 from ci.order import Order
 from ci.settings import Settings, read_settings
@@ -50,8 +51,8 @@ class Request:
     """Folders of datasets, instead of those of the settings."""
     names: tuple[str, ...] = ()
     """These datasets alone."""
-    announced: Callable[[str], Sequence[str]] | None = None
-    """Says which datasets others have for a project, where they are not on this machine."""
+    announced: Callable[[str | None], Sequence[str]] | None = None
+    """Says which datasets others have for a project, or for any, where none is on this machine."""
     runs: int | None = None
     trust_change: bool = False
     always: bool = False
@@ -85,8 +86,9 @@ class _Change:
 
     @property
     def matters(self) -> bool:
-        """Whether migrations, or what the settings name, are touched."""
-        patterns = self.settings.paths
+        """Whether migrations, models, or what the settings name, are touched."""
+        models = schema.files(self.settings.models) if self.settings.models else ()
+        patterns = (*self.settings.paths, *models)
         return self.migrates or any(
             fnmatchcase(path, each) for path in self.touched for each in patterns
         )
@@ -112,9 +114,9 @@ def orders_of(request: Request, state: State) -> Orders:
     folders = request.folders or tuple(request.root / each for each in settings.datasets)
     orders: tuple[Order, ...] = ()
     if change.matters or request.always:
-        project = settings.project or request.root.name
+        project = settings.project or _project_in(change.document) or request.root.name
         releases = {name: repository.resolve(each.ref) for name, each in settings.releases.items()}
-        found = _found(request, folders, project, cache=state.digests)
+        found = _found(request, folders, settings.project, cache=state.digests)
         orders = tuple(
             _order(request, change, project, releases, dataset=name, digest=found[name])
             for name in _chosen(tuple(found), request.names)
@@ -129,7 +131,7 @@ def _change(request: Request, repository: Repository) -> _Change:
     head = _head(request, repository)
     document = repository.read(base, SETTINGS) or b""
     settings = read_settings(document, where=f"{SETTINGS} of {request.base}")
-    driver = driver_of(settings.driver, settings.options)
+    driver = driver_of(settings.driver, settings.options, document)
     changed = repository.changed(base, repository.merge(base, head))
     touched = {_spelt(name) for each in changed for name in (each.path, each.was) if name}
     return _Change(
@@ -141,6 +143,13 @@ def _change(request: Request, repository: Repository) -> _Change:
         migrates=any(driver.touches(each) for each in touched),
         adds=any(each.status in NEW and driver.adds(_spelt(each.path)) for each in changed),
     )
+
+
+def _project_in(document: bytes) -> str | None:
+    """Return what *document*, a pyproject.toml, calls its package."""
+    project = tomllib.loads(document.decode("utf-8")).get("project", {})
+    name = project.get("name") if isinstance(project, dict) else None
+    return name if isinstance(name, str) else None
 
 
 def _spelt(path: str) -> str:
@@ -170,9 +179,12 @@ def _ref(request: Request) -> str | None:
 
 
 def _found(
-    request: Request, folders: Sequence[Path], project: str, *, cache: Path
+    request: Request, folders: Sequence[Path], project: str | None, *, cache: Path
 ) -> Mapping[str, str]:
-    """Return the datasets of *project* that can be had, with their digests if they are here."""
+    """Return the datasets of *project*, or of any, that can be had; with digests if they are here.
+
+    The name of the folder that the checkout is in says nothing: a clone has another one.
+    """
     if request.announced is not None:
         return dict.fromkeys(request.announced(project), "")
     return {each.name: each.digest for each in find_datasets(folders, project=project, cache=cache)}

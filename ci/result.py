@@ -54,6 +54,8 @@ class Rule(StrEnum):
     """What the tool said of itself does not agree with what the server saw."""
     NOISE = "noise"
     """Too unsteady to be judged."""
+    PACE = "pace"
+    """How fast data moves, and how long that takes at production size."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +138,8 @@ class Result:
     change: Walked | None = None
     budgets: tuple[Allowed, ...] = ()
     failures: tuple[Failure, ...] = ()
-    """Of what comes before baseline and change: install, restore, releases."""
+    """Of what comes before baseline and change – install, restore, releases –, and what has cut
+    the walks short."""
     findings: tuple[Finding, ...] = ()
     machine: Machine | None = None
     again: str = ""

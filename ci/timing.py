@@ -151,12 +151,25 @@ class Pace:
     """Rows at production size, by the dataset's scale."""
 
     @property
-    def eta(self) -> tuple[float, float, float] | None:
-        """Return seconds at production size: expected, at best, at worst."""
+    def eta(self) -> Eta | None:
+        """How long the rows at production size take; None where nobody knows how many there are."""
         rows = self.production_rows
-        if rows is None or not self.low or self.high is None:
+        if rows is None or not self.rows_per_second:
             return None
-        return rows / self.rows_per_second, rows / self.high, rows / self.low
+        return Eta(
+            seconds=rows / self.rows_per_second,
+            best=rows / self.high if self.high else None,
+            worst=rows / self.low if self.low else None,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Eta:
+    """Seconds that a movement of data takes, and the interval of 95 % confidence, if it has one."""
+
+    seconds: float
+    best: float | None
+    worst: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

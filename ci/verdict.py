@@ -1,29 +1,27 @@
 """Verdict: what the timings of baseline and change come to, beside their budgets. Pure.
 
-A step is slower when the median of its warm runs is above that of the baseline by more than
-`k` times what the MAD says of the medians' error, and by an effect that counts. Seconds are
-red only when a second look confirms them; what is counted is the same each time and needs
-none. A warning is yellow.
+Seconds are red only when a second look confirms them; what is counted is the same each time
+and needs none. A warning is yellow. What is green is told because people ask for it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from statistics import median
 from typing import TYPE_CHECKING
 
+from ci.compare import by_step, slower, unsteady
 from ci.datasets.dataset import Measure
-from ci.measures import NAMES, SECONDS, measured_of, shown, values_of
-from ci.numbers import doubt
+from ci.measures import NAMES, SECONDS, measured_of, pace_figures, pace_of, shown
 from ci.result import Colour, Finding, Rule
 from ci.settings import Judging
+from ci.timing import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from ci.datasets.dataset import Budget, Budgets
     from ci.result import Failure, Walked
-    from ci.timing import Step, Timing
+    from ci.timing import Step
 
 
 SURE = 2.0
@@ -42,19 +40,41 @@ class Case:
     adds: bool = False
     """Whether the change adds migrations."""
     judging: Judging = field(default_factory=Judging)
+    trouble: Failure | None = None
+    """What has cut the look short."""
 
 
 def judge(case: Case) -> tuple[Finding, ...]:
-    """Return all that was found, the worst first; seconds are not confirmed yet."""
-    found = [
-        *_failed(case),
-        *_nothing_ran(case),
-        *_schema(case),
-        *_over_budget(case),
-        *_slower(case),
-        *_unsteady(case),
-    ]
-    return tuple(sorted(found, key=lambda each: list(Colour)[::-1].index(each.colour)))
+    """Return all that was found, the worst first; seconds are not confirmed yet.
+
+    A look that was cut short is held against budgets alone: it may have seen half of a tree.
+    """
+    if case.trouble is not None:
+        return cut_short([*_failed(case), *_over_budget(case)], case.trouble)
+    timings = case.baseline.timings, case.change.timings
+    return _ordered(
+        [
+            *_failed(case),
+            *_nothing_ran(case),
+            *_schema(case),
+            *_over_budget(case),
+            *slower(*timings, case.judging),
+            *unsteady(*timings, case.judging),
+            *_moves(case),
+        ]
+    )
+
+
+def cut_short(findings: Iterable[Finding], trouble: Failure) -> tuple[Finding, ...]:
+    """Return *findings* with *trouble*; what nobody could look at a second time is a warning."""
+    said = "it could not be looked at a second time"
+    mild = (_doubted(each, said) if _is_unsure(each) else each for each in findings)
+    return _ordered([_finding(trouble, Colour.RED), *mild])
+
+
+def _ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return *findings*, the worst first."""
+    return tuple(sorted(findings, key=lambda each: list(Colour)[::-1].index(each.colour)))
 
 
 def wants_more(case: Case) -> bool:
@@ -63,8 +83,8 @@ def wants_more(case: Case) -> bool:
     Half as much again is surely seen – in 39 of 40 looks – only where the error of the medians
     is so small that it could be two of it off.
     """
-    sure = replace(case, judging=replace(case.judging, k=case.judging.k + SURE))
-    return any(True for _ in _unsteady(sure))
+    sure = replace(case.judging, k=case.judging.k + SURE)
+    return any(True for _ in unsteady(case.baseline.timings, case.change.timings, sure))
 
 
 def suspicious(findings: Iterable[Finding]) -> bool:
@@ -90,7 +110,11 @@ def _place(finding: Finding) -> tuple[Rule, Measure | None, tuple[str, str] | No
 def _confirmed(finding: Finding, again: Collection[object]) -> Finding:
     if _place(finding) in again:
         return replace(finding, confirmed=True)
-    said = f"{finding.said}; a second run did not show it again"
+    return _doubted(finding, "a second run did not show it again")
+
+
+def _doubted(finding: Finding, why: str) -> Finding:
+    said = f"{finding.said}; {why}"
     return replace(finding, colour=Colour.YELLOW, rule=Rule.NOISE, said=said)
 
 
@@ -154,8 +178,8 @@ def _schema(case: Case) -> Iterator[Finding]:
 
 def _over_budget(case: Case) -> Iterator[Finding]:
     # Where a step stands is what the target branch says of it, not the change itself.
-    known = {step.key: step.path for step in _by_step(case.baseline.timings)}
-    for step, timings in _by_step(case.change.timings).items():
+    known = {step.key: step.path for step in by_step(case.baseline.timings)}
+    for step, timings in by_step(case.change.timings).items():
         mild = step.key in known and known[step.key] not in case.touched
         for measure, budget in case.budgets.of(step).items():
             measured = measured_of(measure, timings)
@@ -180,66 +204,17 @@ def _over(step: Step, measure: Measure, measured: float, budget: Budget, runs: i
     )
 
 
-def _slower(case: Case) -> Iterator[Finding]:
-    before = {step.key: timings for step, timings in _by_step(case.baseline.timings).items()}
-    for step, timings in _by_step(case.change.timings).items():
-        for measure in (Measure.SECONDS, Measure.STALL, Measure.LOCK):
-            old = values_of(measure, before.get(step.key, ()))
-            new = values_of(measure, timings)
-            if old and new and is_slower(old, new, case.judging):
-                yield _slow(step, measure, old, new)
-
-
-def is_slower(old: Sequence[float], new: Sequence[float], judging: Judging) -> bool:
-    """Return whether *new* is above *old* by more than chance, and by enough to count."""
-    before, after = median(old), median(new)
-    apart = after - before
-    return (
-        apart > judging.k * doubt(old, new)
-        and apart > judging.smallest_seconds
-        and apart > judging.smallest_share * before
-    )
-
-
-def _slow(step: Step, measure: Measure, old: Sequence[float], new: Sequence[float]) -> Finding:
-    before, after = median(old), median(new)
-    times = f"{after / before:.1f} × " if before else "more than "
-    return Finding(
-        colour=Colour.RED,
-        rule=Rule.SLOWER,
-        step=step,
-        said=f"{step.name}: {NAMES[measure]} {shown(measure, after)}, {times}the "
-        f"{shown(measure, before)} of the target branch in the same run (medians of "
-        f"{len(new)} and {len(old)} runs, ± {shown(measure, doubt(old, new))})",
-        measure=measure,
-        measured=after,
-        against=before,
-    )
-
-
-def _unsteady(case: Case) -> Iterator[Finding]:
-    """Yield a warning where even a step of half as much again could not be told from noise."""
-    before = {step.key: timings for step, timings in _by_step(case.baseline.timings).items()}
-    for step, timings in _by_step(case.change.timings).items():
-        values = values_of(Measure.SECONDS, timings)
-        old = values_of(Measure.SECONDS, before.get(step.key, ())) or values
-        middle = median(old) if old else 0.0
-        wide = len(values) > 1 and case.judging.k * doubt(old, values) > middle / 2
-        if wide and middle > case.judging.smallest_seconds:
+def _moves(case: Case) -> Iterator[Finding]:
+    """Yield how fast each movement of data is, and how long it takes at production size."""
+    for step, timings in by_step(case.change.timings).items():
+        pace = pace_of(timings) if step.kind is Kind.MOVE else None
+        if pace is not None:
+            told = ", ".join(f"{name} {value}" for name, value in pace_figures(pace).items())
             yield Finding(
-                colour=Colour.YELLOW,
-                rule=Rule.NOISE,
+                colour=Colour.GREEN,
+                rule=Rule.PACE,
                 step=step,
-                said=f"{step.name}: too unsteady to compare: {shown(Measure.SECONDS, middle)} "
-                f"± {shown(Measure.SECONDS, doubt(values))}",
-                measure=Measure.SECONDS,
-                measured=middle,
+                said=f"{step.name}: {told}",
+                measure=Measure.PRODUCTION,
+                measured=measured_of(Measure.PRODUCTION, timings),
             )
-
-
-def _by_step(timings: Iterable[Timing]) -> Mapping[Step, Sequence[Timing]]:
-    """Return the timings of each step: warm ones, or the cold ones where there are no others."""
-    found: dict[Step, list[Timing]] = {}
-    for each in timings:
-        found.setdefault(each.step, []).append(each)
-    return {step: [each for each in those if each.warm] or those for step, those in found.items()}

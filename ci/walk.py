@@ -64,6 +64,10 @@ class Place(Protocol):
         """
 
 
+def _silent(_step: Step) -> None:
+    pass
+
+
 @dataclass(slots=True, kw_only=True)
 class Walk:
     """One way up, of one tree, over one database that is at its start."""
@@ -79,25 +83,30 @@ class Walk:
     """Whether the database's memory is emptied before each step."""
     scale: float = 1.0
     """Rows of production for each row here."""
-    failures: list[Failure] = field(default_factory=list)
+    known: Sequence[Step] = ()
+    """What the tree has run from this start before; what else there is, it is asked after that."""
+    tell: Callable[[Step], None] = _silent
+    """Is told each step before it begins."""
+    steps: dict[tuple[str, str], Step] = field(default_factory=dict, init=False)
+    """What was run so far, or is at this moment, by its key."""
+    timings: list[Timing] = field(default_factory=list, init=False)
+    """What was measured so far; it stays when the walk is cut short."""
+    failures: list[Failure] = field(default_factory=list, init=False)
     """What went wrong so far."""
     _sizes: Sizes = field(default_factory=dict)
     """Of the tables after the last step; empty where they are not known."""
 
-    def timings(self) -> Iterator[Timing]:
-        """Yield what was measured of each step.
+    def run(self) -> None:
+        """Measure each step.
 
         A contract that the guard refuses is left pending; any other failure ends the walk.
+        Raises what is no fault of a step: SetupError, DeadlineError, ToolError, OSError.
         """
-        tried: set[tuple[str, str]] = set()
-        while len(tried) < MOST_STEPS:
-            step = self._next(tried)
-            if step is None:
-                return
-            tried.add(step.key)
+        for step in self._steps():
+            self.tell(step)
             timing, failure = self._run(step)
             if timing is not None:
-                yield timing
+                self.timings.append(timing)
             if failure is not None:
                 self.failures.append(replace(failure, step=step, phase=self.phase))
                 if failure.rule is not Rule.GUARD:
@@ -114,12 +123,29 @@ class Walk:
                     hint="the run's private folder has all that it said",
                 )
 
-    def _next(self, tried: set[tuple[str, str]]) -> Step | None:
+    def _steps(self) -> Iterator[Step]:
+        """Yield what is to be run, each step once; ask where the list may have grown, and last."""
+        left = list(self.known)
+        asked = False
+        last: Step | None = None
+        while len(self.steps) < MOST_STEPS:
+            if not left or (asked and _declares(last, left[0])):
+                left, asked = self._pending(), True
+                if not left:
+                    return
+            last = left.pop(0)
+            self.steps[last.key] = last
+            yield last
+
+    def _pending(self) -> list[Step]:
+        """Return what the tree has still to run; nothing where it refuses to say."""
         state = self._state()
         if isinstance(state, Refused):
             self.failures.append(replace(failure_of(state), phase=self.phase))
-            return None
-        return next((each for each in state.pending if each.key not in tried), None)
+            return []
+        return list(
+            {each.key: each for each in state.pending if each.key not in self.steps}.values()
+        )
 
     def _state(self) -> State | Refused:
         lines: list[bytes] = []
@@ -147,9 +173,10 @@ class Walk:
         span = heard.span(step)
         origin, until = span or (heard.begun, time.monotonic())
         seen = self.watch.end(origin=origin, until=until)
-        self._sizes = self.database.sizes()
+        after = self._sizes = self.database.sizes()
         if span is None:
             return None, _unended(heard, step)
+        rest = self._rest(step) if sampled else None
         timing = Timing(
             step=step,
             seconds=until - origin,
@@ -157,16 +184,16 @@ class Walk:
             observation=replace(
                 seen,
                 statements=seen.statements or heard.statements(),
-                counters=grown(seen.counters, before, self._sizes),
+                counters=grown(seen.counters, before, after),
             ),
-            pace=heard.pace(scale=self.scale),
+            pace=heard.pace(scale=self.scale, rest=rest),
         )
-        return timing, self._rest(step) if sampled else heard.failure or _mismatch(timing, seen)
+        return timing, rest.failure if rest else heard.failure or _mismatch(timing, seen)
 
-    def _rest(self, step: Step) -> Failure | None:
+    def _rest(self, step: Step) -> Heard:
         """Move the rows that were not in the sample, untimed: a contract waits for them."""
-        seconds, self._sizes = self.deadlines.upgrade, {}
-        return self._hear(self.driver.run(step), seconds=seconds, step=step.name).failure
+        self._sizes = {}
+        return self._hear(self.driver.run(step), seconds=self.deadlines.upgrade, step=step.name)
 
     def _hear(self, command: Command, *, seconds: float, step: str) -> Heard:
         heard = Heard(driver=self.driver)
@@ -197,6 +224,15 @@ def grown(counters: Counters, before: Sizes, after: Sizes) -> Counters:
         for part in (1, 2)
     )
     return replace(counters, table_growth=tables, index_growth=indexes)
+
+
+def _declares(last: Step | None, following: Step) -> bool:
+    """Return whether *last* may have added movements of data before *following*.
+
+    Only an expand declares some; they are moved before the contract that waits for them.
+    """
+    expanded = last is not None and last.kind is Kind.EXPAND
+    return expanded and following.kind is not Kind.EXPAND
 
 
 def _text(root: Path, step: Step) -> str:

@@ -10,6 +10,7 @@ import click
 
 from ci.checkout import root_of, uncommitted
 from ci.commands.options import scheduler_options, state_option
+from ci.commands.screen import shown
 from ci.commands.trying import Trying, tried
 from ci.errors import ConfigurationError, ToolError
 from ci.order import is_name
@@ -22,6 +23,7 @@ from ci.scheduler import Processes
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from ci.commands.screen import Screen
     from ci.request import Orders
     from ci.scheduler import Address, Executor
     from ci.state import State
@@ -131,7 +133,7 @@ def command(  # noqa: PLR0913 - each is an option
     if source is None and change == "HEAD":
         _warn(uncommitted(root))
 
-    def ordered(announced: Callable[[str], Sequence[str]] | None) -> Orders:
+    def ordered(announced: Callable[[str | None], Sequence[str]] | None) -> Orders:
         request = Request(
             run=run,
             source=source or str(root),
@@ -147,7 +149,10 @@ def command(  # noqa: PLR0913 - each is an option
         )
         return orders_of(request, state)
 
-    with _executor(address, ordered, state, jobs=jobs) as (found, executor):
+    with (
+        shown() as screen,
+        _executor(address, ordered, state, screen, jobs=jobs) as (found, executor),
+    ):
         if not found.orders:
             said = "The change touches no migration, nor what the settings name: nothing to time."
             click.echo(said, err=quiet)
@@ -157,6 +162,7 @@ def command(  # noqa: PLR0913 - each is an option
             executor=executor,
             state=state,
             settings=found.settings,
+            screen=screen,
             pages=pages,
             again=again,
         )
@@ -170,15 +176,16 @@ def command(  # noqa: PLR0913 - each is an option
 @contextmanager
 def _executor(
     address: Address | None,
-    ordered: Callable[[Callable[[str], Sequence[str]] | None], Orders],
+    ordered: Callable[[Callable[[str | None], Sequence[str]] | None], Orders],
     state: State,
+    screen: Screen,
     *,
     jobs: int,
 ) -> Iterator[tuple[Orders, Executor]]:
     """Give what there is to do, and who does it."""
     if address is None:
         found = ordered(None)
-        with Processes(state, found.folders, jobs=jobs) as processes:
+        with Processes(state, found.folders, jobs=jobs, tell=screen.tell) as processes:
             yield found, processes
         return
     try:
@@ -187,7 +194,7 @@ def _executor(
         raise ToolError(
             "packages of the cluster are missing", hint="install 'migrator[distributed]'"
         ) from error
-    with Cluster(address) as cluster:
+    with Cluster(address, tell=screen.tell) as cluster:
         yield ordered(cluster.datasets), cluster
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import click
-
 from ci.environment import Maker
 from ci.errors import CiError
 from ci.history import open_history
@@ -18,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from ci.commands.screen import Screen
     from ci.history import History
     from ci.order import Order
     from ci.report.view import View
@@ -34,6 +33,7 @@ class Trying:
     executor: Executor
     state: State
     settings: Settings
+    screen: Screen
     pages: Path | None = None
     again: bool = False
 
@@ -48,7 +48,7 @@ def tried(trying: Trying, orders: Sequence[Order]) -> View:
         try:
             refused = _carry_out(trying, orders, history)
         except KeyboardInterrupt:
-            click.echo(f"to go on where it was: the same command with --run {trying.run}", err=True)
+            trying.screen.say(f"to go on where it was: the same command with --run {trying.run}")
             raise
         contact = trying.settings.contact
         seen = view_of(history, trying.run, contact=contact)
@@ -71,21 +71,23 @@ def _environments(trying: Trying) -> Maker:
 
 def _carry_out(trying: Trying, orders: Sequence[Order], history: History) -> list[CiError]:
     """Carry out what is not done; return the errors of what could not be."""
-    click.echo(f"run {trying.run}: {', '.join(each.dataset for each in orders)}", err=True)
+    say = trying.screen.say
+    say(f"run {trying.run}: {', '.join(each.dataset for each in orders)}")
     todo = []
     for each in orders:
         if trying.again or done(each, history, trying.state) is None:
             todo.append(each)
         else:
-            click.echo(f"{each.dataset}: done before", err=True)
+            say(f"{each.dataset}: done before")
     refused = []
     for order, answer in trying.executor.answers(todo):
+        trying.screen.done(order)
         try:
             result = answer.found()
         except CiError as error:
-            click.echo(f"{order.dataset}: {error.message}", err=True)
+            say(f"{order.dataset}: {error.message}")
             refused.append(error)
             continue
         keep(result, order, history, trying.state)
-        click.echo(f"{order.dataset}: {result.colour} in {duration(result.seconds)}", err=True)
+        say(f"{order.dataset}: {result.colour} in {duration(result.seconds)}")
     return refused

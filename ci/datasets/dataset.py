@@ -27,6 +27,8 @@ class Measure(StrEnum):
     TEMPORARY_BYTES = "temporary_bytes"
     GROWTH = "growth"
     """Bytes of tables and indexes."""
+    PRODUCTION = "production"
+    """Seconds that a movement of data takes at production size."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from ci.drivers.base import Command, State
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from ci.drivers.base import Event, Refused
     from ci.drivers.migrator_json import Transition
 
-FILES = ("versions.json", "versions/*.py", "versions/*.sql")
+SOURCES = (".py", ".sql")
 TOO_OLD = "is the tree's migrator older than `status --no-count --json`? the private folder says"
 _REST = frozenset({0, 1, 2, 3})
 """Exit codes of online-migrate that leave something for the guard to judge."""
@@ -30,21 +31,26 @@ class Migrator:
     name: str = "migrator"
     manifest: str | None = None
     """Path of the manifest from the root of the tree; None: as its settings say."""
+    listed: str | None = None
+    """Where the settings of the target branch say that it is."""
+
+    @property
+    def _place(self) -> str | None:
+        return self.manifest or self.listed
 
     def touches(self, path: str) -> bool:
         """Return whether *path* is the manifest, or a file beside it that may be listed there."""
-        if self.manifest is not None:
-            files = self.manifest.removesuffix(".json")
-            return path == self.manifest or any(
-                fnmatchcase(path, f"{files}/*{end}") for end in (".py", ".sql")
-            )
-        return any(fnmatchcase(f"/{path}", f"*/{each}") for each in FILES)
+        if self._place is None:
+            return fnmatchcase(f"/{path}", "*/versions.json") or self._is_beside(path)
+        return path == self._place or self._is_beside(path)
 
     def adds(self, path: str) -> bool:
         """Return whether a new file at *path* is a migration; a test beside it is none."""
-        migrations = (f"*/{each}" for each in FILES[1:])
-        found = any(fnmatchcase(f"/{path}", each) for each in migrations)
-        return found and not path.endswith("_test.py")
+        return self._is_beside(path) and not path.endswith("_test.py")
+
+    def _is_beside(self, path: str) -> bool:
+        folder = "*/versions" if self._place is None else f"/{self._place.removesuffix('.json')}"
+        return any(fnmatchcase(f"/{path}", f"{folder}/*{end}") for end in SOURCES)
 
     def state(self) -> Command:
         """Return the command that says where the database is; no table is counted."""
@@ -63,9 +69,15 @@ class Migrator:
         for each in sorted(found.pending, key=lambda each: each.number):
             steps += [_move(move) for move in left if move.completed_by == each.number]
             left = [move for move in left if move.completed_by != each.number]
-            steps.append(each.step)
+            steps.append(self._placed(each.step))
         steps += [_move(move) for move in left]
         return State(version=str(found.version or ""), pending=tuple(steps))
+
+    def _placed(self, step: Step) -> Step:
+        """Return *step* with its file from the root of the tree; it is told from the manifest's."""
+        if step.path is None or self._place is None:
+            return step
+        return replace(step, path=str(PurePosixPath(self._place).parent / step.path))
 
     def run(self, step: Step) -> Command:
         """Return the command that runs *step*; an expand leaves contracts before it pending."""

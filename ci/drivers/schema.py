@@ -27,6 +27,12 @@ def compare(models: str) -> Command:
     return Command(arguments=("python", str(SCRIPT), models), binds=(SCRIPT,))
 
 
+def files(models: str) -> tuple[str, ...]:
+    """Return patterns of the files of *models*: of a module, or of all in a package."""
+    path = models.partition(":")[0].replace(".", "/")
+    return tuple(f"{root}{path}{end}" for root in ("", "*/") for end in (".py", "/*.py"))
+
+
 def read(output: bytes) -> tuple[str, ...] | None:
     """Return the differences; None where the output of `compare` does not say."""
     found = read_last(output, COMPARED)

@@ -56,7 +56,7 @@ def message(view: View, settings: Gerrit) -> Iterator[str]:
     for part in view.parts:
         name = f"{plain(part.name)} {link}" if link else plain(part.name)
         yield f"* {name} : {part.word} in {part.took}"
-    found = [(part, each) for part, each in view.findings if each.colour is not Colour.GREEN]
+    found = view.findings
     if found:
         yield ""
     for part, each in found[:MOST_FINDINGS]:

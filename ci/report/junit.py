@@ -50,11 +50,11 @@ def _case(part: Part, name: str, findings: Iterable[Finding], path: str | None) 
     if path:
         case.set("file", _text(path))
     said = [f"{each.rule}: {each.said}" for each in findings if each.colour is Colour.RED]
-    warned = [f"{each.rule}: {each.said}" for each in findings if each.colour is Colour.YELLOW]
+    more = [f"{each.rule}: {each.said}" for each in findings if each.colour is not Colour.RED]
     if said:
         ET.SubElement(case, "failure", message=_text(said[0])).text = _text("\n".join(said))
-    if warned:
-        ET.SubElement(case, "system-out").text = _text("\n".join(warned))
+    if more:
+        ET.SubElement(case, "system-out").text = _text("\n".join(more))
     return case
 
 

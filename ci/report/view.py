@@ -7,7 +7,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from ci.datasets.dataset import Measure
-from ci.measures import NAMES, measured_of, shown
+from ci.measures import NAMES, measured_of, pace_figures, pace_of, shown
 from ci.report.marks import marks_of
 from ci.result import Colour, Finding, Result
 from ci.timing import Kind
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ci.history import Series
     from ci.report.marks import Mark
     from ci.result import Walked
-    from ci.timing import Pace, Statement, Step, Timing
+    from ci.timing import Statement, Step, Timing
 
 WORDS = {Colour.GREEN: "SUCCESS", Colour.YELLOW: "SUCCESS, with warnings", Colour.RED: "FAILURE"}
 NEAR = 5
@@ -237,28 +237,10 @@ def _bar(took: float, old: float | None, budget: float | None) -> Bar:
 
 
 def _figures(step: Step, timings: Sequence[Timing]) -> Mapping[str, str]:
-    found = {}
+    found: dict[str, str] = {}
     for measure in Measure:
         value = measured_of(measure, timings)
         if measure is not Measure.SECONDS and value is not None:
             found[NAMES[measure]] = shown(measure, value)
-    paces = [each.pace for each in timings if each.pace]
-    if step.kind is Kind.MOVE and paces:
-        found |= pace_figures(sorted(paces, key=lambda each: each.rows_per_second)[len(paces) // 2])
-    return found
-
-
-def pace_figures(pace: Pace) -> Mapping[str, str]:
-    """Return what *pace* says: rows per second, and how long production would take."""
-    high = "" if pace.high is None else f" to {pace.high:,.0f}"
-    found = {
-        "rows moved": f"{pace.moved:,} in {pace.batches:,} batches",
-        "rows per second": f"{pace.rows_per_second:,.0f} (95 %: {pace.low:,.0f}{high})",
-    }
-    if pace.eta is not None and pace.production_rows is not None:
-        expected, best, worst = pace.eta
-        found["in production"] = (
-            f"{duration(expected)} for {pace.production_rows:,} rows "
-            f"(95 %: {duration(best)} to {duration(worst)})"
-        )
-    return found
+    pace = pace_of(timings) if step.kind is Kind.MOVE else None
+    return {**found, **(pace_figures(pace) if pace else {})}

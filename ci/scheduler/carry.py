@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 from distributed import get_worker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 PREFIX = "ci.dataset/"
 
@@ -30,6 +30,23 @@ def project_and_name(said: str) -> tuple[str, str]:
         return "", ""
     project, _, name = said.removeprefix(PREFIX).rpartition("/")
     return project, name
+
+
+def names_for(project: str | None, announced: Iterable[str]) -> tuple[str, ...]:
+    """Return the datasets that are *announced* for a project, or for any."""
+    found = {project_and_name(each) for each in announced}
+    return tuple(
+        sorted({name for of, name in found if name and (project is None or of in ("", project))})
+    )
+
+
+def wanted_for(project: str | None, name: str, announced: Iterable[str]) -> str:
+    """Return which of what is *announced* a job for the dataset called *name* waits for."""
+    found = {each for each in announced if project_and_name(each)[1] == name}
+    fit = [resource(project or "", name), resource("", name)]
+    if project is None:
+        fit += sorted(found)
+    return next((each for each in fit if each in found), resource("", name))
 
 
 def carry(document: bytes) -> bytes:

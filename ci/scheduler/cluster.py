@@ -15,10 +15,12 @@ from ci.errors import CiError, ToolError
 from ci.order import encode
 from ci.scheduler import answer as answers
 from ci.scheduler.answer import Answer, refusal
-from ci.scheduler.carry import carry, project_and_name, resource
+from ci.scheduler.carry import carry, names_for, project_and_name, wanted_for
+from ci.settings import read_settings
+from ci.where import Where
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from distributed import Future
 
@@ -35,8 +37,15 @@ END_SECONDS = 10
 class Cluster:
     """Carries out orders by the workers of one scheduler."""
 
-    def __init__(self, address: Address, *, patience: float = PATIENCE_SECONDS) -> None:
+    def __init__(
+        self,
+        address: Address,
+        *,
+        patience: float = PATIENCE_SECONDS,
+        tell: Callable[[Order, Where], None] | None = None,
+    ) -> None:
         self._address = address
+        self._tell = tell
         self._patience = patience
         self._client: Client | None = None
         self._open: dict[Future[bytes], Order] = {}
@@ -67,10 +76,9 @@ class Cluster:
         assert self._client is not None  # noqa: S101 - a context that is entered
         return self._client
 
-    def datasets(self, project: str) -> tuple[str, ...]:
-        """Return the datasets that workers have for *project*."""
-        found = {project_and_name(each) for each in self._resources()}
-        return tuple(sorted({name for of, name in found if name and of in ("", project)}))
+    def datasets(self, project: str | None) -> tuple[str, ...]:
+        """Return the datasets that workers have for *project*, or for any."""
+        return names_for(project, self._resources())
 
     def answers(self, orders: Sequence[Order]) -> Iterator[tuple[Order, Answer]]:
         """Yield each order with its answer, as they come.
@@ -91,9 +99,10 @@ class Cluster:
                 yield order, Answer(refused=said, hint="start `python -m ci worker` beside it")
 
     def _sent(self, order: Order) -> Future[bytes]:
-        resources = set(self._resources())
-        own = resource(order.project, order.dataset)
-        wanted = own if own in resources else resource("", order.dataset)
+        if self._tell is not None:
+            self._tell(order, Where(phase="sent to a worker"))
+        project = read_settings(order.settings).project
+        wanted = wanted_for(project, order.dataset, self._resources())
         return self.client.submit(
             carry,
             encode(order),

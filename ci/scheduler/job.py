@@ -1,8 +1,8 @@
 """Job: one order, carried out in this process.
 
-Run as `python -m ci.scheduler.job STATE [DATASETS …]`: the order comes on standard input, the
-answer goes to standard output. SIGTERM ends it in order: servers, sandboxes and folders are gone
-then.
+Run as `python -m ci.scheduler.job WHERE STATE [DATASETS …]`: the order comes on standard input, the
+answer goes to standard output, and where it is to the open file WHERE. SIGTERM ends it in order:
+servers, sandboxes and folders are gone then.
 """
 
 from __future__ import annotations
@@ -10,12 +10,18 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ci.errors import CiError
 from ci.order import carry_out, decode
 from ci.scheduler.answer import Answer, encode, refusal
 from ci.state import State
+from ci.where import encode as encode_where
+
+if TYPE_CHECKING:
+    from ci.where import Where
 
 INTERRUPTED = 130
 
@@ -25,10 +31,12 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     answers = os.dup(1)
     os.dup2(2, 1)  # what is printed by mistake is no part of an answer
-    state, *folders = map(Path, sys.argv[1:])
+    told = int(sys.argv[1])
+    state, *folders = map(Path, sys.argv[2:])
     try:
         order = decode(sys.stdin.buffer.read())
-        answer = Answer(result=carry_out(order, State(folder=state), folders))
+        result = carry_out(order, State(folder=state), folders, lambda where: _tell(told, where))
+        answer = Answer(result=result)
     except CiError as error:
         answer = refusal(error)
     except KeyboardInterrupt:
@@ -36,6 +44,11 @@ def main() -> int:
     with os.fdopen(answers, "wb") as file:
         file.write(encode(answer))
     return 0
+
+
+def _tell(file: int, where: Where) -> None:
+    with suppress(OSError):  # a full disk: what is measured matters more
+        os.write(file, encode_where(where))
 
 
 if __name__ == "__main__":

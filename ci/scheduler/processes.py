@@ -23,6 +23,7 @@ from ci.result import LIMIT
 from ci.scheduler import answer as answers
 from ci.scheduler.answer import FRAME, Answer, refusal
 from ci.settings import read_settings
+from ci.where import Follower
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from ci.order import Order
     from ci.programs import Running
     from ci.state import State
+    from ci.where import Where
 
 ATTEMPTS = 3
 """How often an order is begun whose process is killed."""
@@ -45,11 +47,23 @@ def _wanted() -> bool:
     return False
 
 
+def _untold(_order: Order, _where: Where) -> None:
+    pass
+
+
 class Processes:
     """Carries out orders on this machine, so many at once."""
 
-    def __init__(self, state: State, folders: Sequence[Path], *, jobs: int = 1) -> None:
+    def __init__(
+        self,
+        state: State,
+        folders: Sequence[Path],
+        *,
+        jobs: int = 1,
+        tell: Callable[[Order, Where], None] = _untold,
+    ) -> None:
         self._state = state
+        self._tell = tell
         self._folders = tuple(folders)
         self._pool = ThreadPoolExecutor(jobs)
         self._closed = threading.Event()
@@ -85,37 +99,45 @@ class Processes:
         return Answer(refused=said, hint=f"see {self._log(order)}; memory may have run out")
 
     def _attempt(self, order: Order, unwanted: Callable[[], bool]) -> tuple[int, bytes]:
-        with tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as said:
+        file = tempfile.TemporaryFile
+        with file() as asked, file() as said, file() as told:
             asked.write(encode(order))
             asked.seek(0)
             log = self._log(order)
-            with start(self._program(), log=log, stdin=asked, stdout=said) as running:
-                status = self._wait(running, order, unwanted)
+            program = self._program(told.fileno())
+            with start(program, log=log, stdin=asked, stdout=said) as running:
+                status = self._wait(running, order, unwanted, Follower(told.fileno()))
             said.seek(0)
             return status, said.read(LIMIT + FRAME + 1)
 
-    def _wait(self, running: Running, order: Order, unwanted: Callable[[], bool]) -> int:
+    def _wait(
+        self, running: Running, order: Order, unwanted: Callable[[], bool], follower: Follower
+    ) -> int:
         """Return the exit status. Raises CiError when it has to end before; it is ended then."""
         seconds = read_settings(order.settings).deadlines.job
         give_up = time.monotonic() + seconds
         while (status := running.status) is None:
+            for where in follower.news():
+                self._tell(order, where)
             if self._closed.wait(LOOK_SECONDS) or unwanted():
                 raise CiError(f"{order.dataset}: ended before its end")
             if time.monotonic() > give_up:
                 raise DeadlineError(f"{order.dataset}: the whole job", seconds)
         return status
 
-    def _program(self) -> Program:
+    def _program(self, told: int) -> Program:
         # Nothing is imported from the folder we are in: it may be a checkout of the change.
         path = os.pathsep.join(filter(None, (ROOT, os.environ.get("PYTHONPATH"))))
         module = (sys.executable, "-P", "-m", "ci.scheduler.job")
+        folders = (each.absolute() for each in self._folders)
         return Program(
-            arguments=(*module, self._state.folder, *(each.absolute() for each in self._folders)),
+            arguments=(*module, str(told), self._state.folder, *folders),
             environment={**os.environ, "PYTHONPATH": path},
             folder=self._state.folder,
             stop=SIGTERM,
             abandon=SIGTERM,
             grace=GRACE_SECONDS,
+            files=(told,),
         )
 
     def _log(self, order: Order) -> Path:

@@ -23,6 +23,7 @@ from distributed import Client
 
 from ci.errors import ToolError
 from ci.scheduler import Address, Tls
+from ci.scheduler.carry import names_for, wanted_for
 from ci.scheduler.cluster import Cluster, security_of
 from tests.ci.slow_tree import slow_project
 from tests.ci.test_scheduler import expect_nothing_left
@@ -147,6 +148,23 @@ def wait_for_datasets(cluster: Cluster, *names: str) -> None:
     while cluster.datasets("slow") != names:
         assert time.monotonic() < give_up, cluster.datasets("slow")
         time.sleep(0.1)
+
+
+@pytest.mark.parametrize(
+    ("project", "names", "waits"),
+    [
+        ("shop", ("large", "small"), "ci.dataset/shop/small"),
+        ("cloud", ("large",), "ci.dataset//small"),
+        (None, ("large", "small"), "ci.dataset/shop/small"),
+    ],
+)
+def test_workers_have_datasets_of_a_project_or_of_any(
+    project: str | None, names: tuple[str, ...], waits: str
+) -> None:
+    announced = ["ci.dataset/shop/small", "ci.dataset//large", "memory"]
+    assert names_for(project, announced) == names
+    assert wanted_for(project, "small", announced) == waits
+    assert wanted_for(project, "large", announced) == "ci.dataset//large"
 
 
 @pytest.mark.slow

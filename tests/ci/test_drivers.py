@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import time
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -13,9 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ci.drivers import Alembic, Migrator
+from ci.drivers import Alembic, Migrator, driver_of, schema
 from ci.drivers.base import Batch, Began, Ended, Ran, Reason, Refused, State
-from ci.errors import SetupError
+from ci.errors import ConfigurationError, SetupError
 from ci.timing import Kind, Step
 from tests.ci.alembic_tree import make_alembic_tree
 
@@ -232,6 +234,35 @@ def test_what_has_to_be_timed(tool: Driver, path: str) -> None:
     assert tool.touches(path)
     assert not tool.touches(f"docs/{path}.md")
     assert not tool.touches("README.md")
+
+
+@pytest.mark.parametrize(
+    ("path", "theirs"),
+    [
+        ("shop/models.py", True),
+        ("src/shop/models.py", True),
+        ("shop/models/order.py", True),
+        ("shop/models.md", False),
+        ("old_shop/models.py", False),
+        ("shop/models_test.py", False),
+    ],
+)
+def test_files_of_models(path: str, theirs: bool) -> None:  # noqa: FBT001
+    assert any(fnmatchcase(path, each) for each in schema.files("shop.models:Base")) is theirs
+
+
+def test_files_of_steps_are_named_from_the_root_of_the_tree() -> None:
+    pending = {"number": 1, "name": "add_age", "phase": "expand", "files": ["schema/add_age.py"]}
+    status = json.dumps({"version": 0, "pending": [pending], "transitions": []}).encode()
+    driver = driver_of("migrator", {}, b"[tool.migrator]\nmanifest = './db/schema.json'\n")
+    found = driver.read_state(status)
+
+    assert isinstance(found, State)
+    assert found.pending[0].path == "db/schema/add_age.py"
+    assert driver.adds("db/schema/add_age.py")
+    assert "--manifest" not in driver.state().arguments
+    with pytest.raises(ConfigurationError, match="listed"):
+        driver_of("migrator", {"listed": "x.json"})
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from ci.drivers import Migrator
 from ci.heard import Heard
 from ci.result import Failure, Rule
-from ci.timing import Kind, Pace, Step
+from ci.timing import Eta, Kind, Pace, Step
 
 STEP = Step(version="5", name="add_age", kind=Kind.EXPAND)
 MOVE = Step(version="ages", name="ages", kind=Kind.MOVE)
@@ -67,7 +67,21 @@ def test_the_pace_of_a_move_is_that_of_its_batches(heard: Heard) -> None:
     assert pace
     assert (pace.rows_per_second, pace.moved, pace.production_rows) == (200, 500, 500_000)
     assert pace.eta
-    assert pace.eta[0] == 2500
+    assert pace.eta.seconds == 2500
+
+
+def test_production_has_the_rows_that_are_not_in_the_sample_as_well(heard: Heard) -> None:
+    rest = Heard(driver=Migrator())
+    say(heard, "batch", transition="ages", found=100, completed=100, failed=0, seconds=0.5)
+    say(rest, "batch", transition="ages", found=900, completed=900, failed=0, seconds=9)
+    pace = heard.pace(scale=10, rest=rest)
+
+    assert pace
+    assert (pace.moved, pace.production_rows) == (100, 10_000)
+    rest.failure = Failure(rule=Rule.DEADLINE)
+    unknown = heard.pace(scale=10, rest=rest)
+    assert unknown
+    assert (unknown.production_rows, unknown.eta) == (None, None)
 
 
 def test_a_move_that_is_cut_at_its_deadline_is_a_sample(heard: Heard) -> None:
@@ -91,7 +105,8 @@ def test_a_single_batch_is_a_pace_that_a_document_can_hold(heard: Heard) -> None
     pace = heard.pace(scale=1000)
 
     assert pace
-    assert (pace.rows_per_second, pace.high, pace.eta) == (18, None, None)
+    assert (pace.rows_per_second, pace.high) == (18, None)
+    assert pace.eta == Eta(seconds=500, best=None, worst=None)
     assert msgspec.json.decode(msgspec.json.encode(pace), type=Pace) == pace
 
 

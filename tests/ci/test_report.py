@@ -11,17 +11,21 @@ from xml.etree import ElementTree as ET
 import pytest
 from typing_extensions import override
 
-from ci.datasets.dataset import Measure
+from ci.datasets.dataset import Budgets, Measure
+from ci.gerrit.review import message
 from ci.history import Point, Series
 from ci.report import text
 from ci.report.annotations import github, gitlab
+from ci.report.files import FORMS
 from ci.report.html import LIMIT, index_page, run_page
 from ci.report.junit import junit
 from ci.report.markdown import markdown
 from ci.report.sarif import sarif
 from ci.report.view import View, view
-from ci.result import Colour, Finding, Result, Rule
+from ci.result import Colour, Finding, Result, Rule, Walked
+from ci.settings import Gerrit
 from ci.timing import Engine, Kind, Pace, Statement, Timing
+from ci.verdict import Case, judge
 from tests.ci.results import OLD, SEEN, result
 
 HOSTILE = "<script>alert(1)</script>\"'`]]>::error::\n@everyone [x](javascript:1) \x1b[31m | \x00"
@@ -150,7 +154,8 @@ def test_a_trend_has_one_figure_of_each_run() -> None:
     assert row.trend == (0.5, 1.0)
 
 
-def test_a_move_tells_its_speed_and_what_production_would_take() -> None:
+def moving() -> Result:
+    """Return a result with a movement of data, as it is judged."""
     move = replace(OLD, kind=Kind.MOVE)
     pace = Pace(
         moved=1000, batches=10, rows_per_second=500, low=400, high=625,
@@ -159,10 +164,21 @@ def test_a_move_tells_its_speed_and_what_production_would_take() -> None:
     good = result()
     assert good.change
     change = replace(good.change, timings=(Timing(step=move, seconds=2, pace=pace),))
-    page = run_page(view([replace(good, change=change)]))
+    case = Case(baseline=Walked(sha="a" * 40), change=change, budgets=Budgets())
+    return replace(good, change=change, findings=judge(case))
 
-    assert "500 (95 %: 400 to 625)" in page
-    assert "33m 20s for 1,000,000 rows (95 %: 26m 40s to 41m 40s)" in page
+
+@pytest.mark.parametrize("form", [*FORMS, "text", "review"])
+def test_each_form_tells_how_fast_data_moves_and_what_production_takes(form: str) -> None:
+    shown = view([moving()])
+    assert shown.colour is Colour.GREEN
+    gerrit = Gerrit(url="https://r", host="r", user="ci")
+    lines = {"text": text.lines(shown), "review": message(shown, gerrit)}
+    found = "\n".join(lines[form]) if form in lines else FORMS[form](shown)
+    plain = " ".join(found.replace("\\", "").replace("%25", "%").split())
+
+    assert "500 (95 %: 400 to 625)" in plain
+    assert "33m 20s for 1,000,000 rows (95 %: 26m 40s to 41m 40s)" in plain
 
 
 def test_what_has_no_timing_is_told_as_well() -> None:

@@ -74,6 +74,22 @@ def test_a_change_that_touches_nothing_is_not_ordered(project: Origin, state: St
     assert orders_of(request(project, head="main", always=True), state).orders
 
 
+def test_the_folder_of_a_clone_chooses_no_dataset(
+    project: Origin, state: State, tmp_path: Path
+) -> None:
+    project.git("checkout", "--quiet", "main")
+    project.write("datasets/small/dataset.toml", 'project = "people"\n')
+    project.commit(**{"pyproject.toml": '[project]\nname = "of-people"\n'})
+    project.git("clone", "--quiet", ".", str(tmp_path / "elsewhere"))
+    clone = tmp_path / "elsewhere"
+    (order,) = orders_of(
+        request(project, source=str(clone), root=clone, base="main", head="main", always=True),
+        state,
+    ).orders
+
+    assert (order.dataset, order.project) == ("small", "of-people")
+
+
 @pytest.mark.parametrize(
     ("said", "error", "words"),
     [

@@ -25,6 +25,7 @@ from tests.ci.slow_tree import slow_project
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ci.where import Where
     from tests.ci.slow_tree import Slow
 
 STEP_SECONDS = 1.5
@@ -72,9 +73,13 @@ def kill_once(slow: Slow, word: str = JOB) -> threading.Thread:
 @pytest.mark.thorough
 def test_an_order_is_begun_again_when_its_process_is_killed(slow: Slow) -> None:
     killer = kill_once(slow)
-    with Processes(slow.state, [slow.datasets]) as processes:
+    told: list[Where] = []
+    tell = lambda _order, where: told.append(where)  # noqa: E731 - as short as that
+    with Processes(slow.state, [slow.datasets], tell=tell) as processes:
         ((order, answer),) = processes.answers([slow.order("r1", "a")])
     killer.join()
+    assert told[-1].round == "run 1 of 1"
+    assert {each.step for each in told} >= {"", "1 slow"}
 
     assert order.dataset == "a"
     found = answer.found()

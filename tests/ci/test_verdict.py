@@ -10,7 +10,7 @@ import pytest
 
 from ci.datasets.dataset import Budget, Budgets, Measure
 from ci.result import Colour, Failure, Finding, Rule, Walked
-from ci.timing import Access, Counters, Kind, Lock, Observation, Stall, Step, Timing
+from ci.timing import Access, Counters, Kind, Lock, Observation, Pace, Stall, Step, Timing
 from ci.verdict import Case, confirm, judge, suspicious
 
 if TYPE_CHECKING:
@@ -147,6 +147,92 @@ def test_only_a_held_lock_that_blocks_counts(lock: Lock, counts: bool) -> None: 
 def test_a_move_may_take_its_time() -> None:
     move = Step(version="m", name="m", kind=Kind.MOVE)
     assert not found(walked(), walked(*timed(move, 1000.0)), budgets(seconds=60))
+
+
+def moving(*speeds: float, rows: int = 1000) -> list[Timing]:
+    """Return a movement of so many *rows*, once at each of *speeds*."""
+    move = Step(version="ages", name="ages", kind=Kind.MOVE)
+    return [
+        Timing(
+            step=move,
+            seconds=rows / each,
+            pace=Pace(
+                moved=rows,
+                batches=10,
+                rows_per_second=each,
+                low=each * 0.9,
+                high=each * 1.1,
+                production_rows=100 * rows,
+            ),
+        )
+        for each in speeds
+    ]
+
+
+def test_a_move_that_is_slower_is_red_once_it_is_seen_again() -> None:
+    first = found(walked(*moving(1000, 1010, 990)), walked(*moving(500, 510, 490)))
+    red = [each for each in first if each.colour is Colour.RED]
+
+    assert [(each.rule, each.measure) for each in red] == [(Rule.SLOWER, Measure.PRODUCTION)]
+    assert "500 rows per second, 1,000 in the target branch" in red[0].said
+    assert (red[0].measured, red[0].against) == (200, 100)
+    assert suspicious(first)
+    assert confirm(first, first)[0].confirmed
+    assert confirm(first, [])[0].colour is Colour.YELLOW
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (moving(1000, 1010, 990), moving(2000, 2010, 1990)),
+        (moving(1000, 1010, 990), moving(900, 910, 890)),
+        (moving(1000, 1010, 990, rows=10), moving(500, 510, 490, rows=10)),
+        (moving(1000, 1010, 990), moving(1000, 400, 990)),
+        (moving(1000, 1010, 990), moving(990, 1000, 1010, rows=3000)),
+        ([], moving(1, 1, 1)),
+    ],
+    ids=["faster", "by a tenth", "few rows", "once", "more rows", "new"],
+)
+def test_a_move_is_not_slower(before: list[Timing], after: list[Timing]) -> None:
+    assert {each.colour for each in found(walked(*before), walked(*after))} == {Colour.GREEN}
+
+
+def test_a_move_tells_how_long_production_takes() -> None:
+    (told,) = found(walked(), walked(*moving(1000, 1010, 990)))
+
+    assert (told.colour, told.rule, told.measured) == (Colour.GREEN, Rule.PACE, 100)
+    assert "rows per second 1,000 (95 %: 900 to 1,100)" in told.said
+    assert "in production 1m 40s for 100,000 rows (95 %: 1m 31s to 1m 51s)" in told.said
+
+
+def test_production_has_a_budget() -> None:
+    (over, _) = found(walked(), walked(*moving(1000, 1010, 990)), budgets(production=60))
+
+    assert (over.rule, over.measure, over.measured) == (Rule.BUDGET, Measure.PRODUCTION, 100)
+    assert "in production 1m 40s" in over.said
+
+
+def test_a_move_that_is_unsteady_is_said() -> None:
+    change = walked(*moving(100, 200, 400, 800, 1600))
+    (noise, _) = found(walked(), change)
+
+    assert (noise.rule, noise.measure) == (Rule.NOISE, Measure.PRODUCTION)
+
+
+def test_a_look_that_was_cut_short_is_held_against_budgets_alone() -> None:
+    trouble = Failure(rule=Rule.SETUP, said="no space left", phase="baseline")
+    case = Case(
+        baseline=walked(schema=("add_table a",)),
+        change=walked(*timed(NEW, 61.0), *timed(OLD, 9.0), schema=("add_column b",)),
+        budgets=budgets(seconds=60),
+        adds=True,
+        trouble=trouble,
+    )
+    (setup, over) = judge(case)
+
+    assert (setup.colour, setup.rule) == (Colour.RED, Rule.SETUP)
+    assert (over.colour, over.rule) == (Colour.YELLOW, Rule.NOISE)
+    assert over.said.endswith("its budget is 1m 0s; it could not be looked at a second time")
 
 
 def test_what_the_guard_refuses_is_red_unless_it_was_before() -> None:
