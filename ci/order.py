@@ -133,6 +133,7 @@ def carry_out(order: Order, state: State, datasets: Sequence[Path]) -> Result:
         where = DatabasePlaces(
             runs=state.servers,
             states=state.databases,
+            confined=sandbox.confined,
             seconds=settings.deadlines.restore,
             driver=settings.database_drivers.get(dataset.engine),
         )
