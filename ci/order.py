@@ -142,6 +142,7 @@ def carry_out(
         where = DatabasePlaces(
             runs=state.servers,
             states=state.databases,
+            confined=sandbox.confined,
             seconds=settings.deadlines.restore,
             driver=settings.database_drivers.get(dataset.engine),
         )

@@ -27,6 +27,8 @@ class Places:
     """What is kept for next time; best in the same file system."""
     state_bytes: int = STATE_BYTES
     """The least recently used states go when all of them together are larger."""
+    confined: bool = True
+    """Whether servers have no network, and see nothing but their folders and the system."""
     flush: bool = True
     """Whether a run ends with what is kept on the disk; else a restart of the machine clears it."""
     seconds: float = 6 * HOURS

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import time
 from abc import ABC, abstractmethod
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, ClassVar, Self
 
 import sqlalchemy as sa
@@ -21,6 +21,7 @@ from ci.databases.restoring.sqlite import no_table
 from ci.databases.states import States, flush
 from ci.errors import SetupError
 from ci.programs import Running, User, start
+from ci.sandbox import alone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -133,18 +134,24 @@ class Server(ABC):
     def start(self, *, restoring: bool = False) -> None:
         """Start the server on the data that is there; *restoring* it need not be careful."""
         self.stop()
-        program = self.program(restoring=restoring)
-        self._running = running = start(program, log=self.folder.log)
-        give_up = time.monotonic() + START_SECONDS
-        while not self.ready():
-            if running.status is not None or time.monotonic() > give_up:
-                running.end()
-                raise SetupError(
-                    "the server does not start",
-                    step=f"start {self.engine}",
-                    hint=self.start_hint,
-                )
-            time.sleep(0.01)
+        with self._alone(self.program(restoring=restoring)) as program:
+            self._running = running = start(program, log=self.folder.log)
+            give_up = time.monotonic() + START_SECONDS
+            while not self.ready():
+                if running.status is not None or time.monotonic() > give_up:
+                    running.end()
+                    raise SetupError(
+                        "the server does not start",
+                        step=f"start {self.engine}",
+                        hint=self.start_hint,
+                    )
+                time.sleep(0.01)
+
+    def _alone(self, program: Program) -> AbstractContextManager[Program]:
+        """Give *program* confined, unless all of this is trusted."""
+        if not self.places.confined:
+            return nullcontext(program)
+        return alone(program, folders=(self.folder.path, self.folder.socket))
 
     def stop(self) -> None:
         """Stop the server, all of its data being written. Raises SetupError where it is not."""

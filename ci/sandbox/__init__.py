@@ -6,6 +6,7 @@ of its own that nobody else is; otherwise it runs as we do, in a user namespace.
 
 from __future__ import annotations
 
+from ci.sandbox.alone import alone
 from ci.sandbox.bubblewrap import Bubblewrap
 from ci.sandbox.choose import Capability, can_confine, find_sandbox
 from ci.sandbox.job import Ended, Job, Sandbox
@@ -18,6 +19,7 @@ __all__ = [
     "Job",
     "Sandbox",
     "Unconfined",
+    "alone",
     "can_confine",
     "find_sandbox",
 ]

@@ -10,7 +10,7 @@ import ctypes
 import os
 from contextlib import contextmanager
 from errno import EAFNOSUPPORT, ENOSYS, EPERM
-from socket import AF_UNIX
+from socket import AF_INET6, AF_NETLINK, AF_UNIX
 from typing import TYPE_CHECKING, NamedTuple
 
 from ci.errors import SandboxError
@@ -36,14 +36,18 @@ FORBIDDEN = (
     *("open_by_handle_at", "name_to_handle_at", "lookup_dcookie", "fanotify_init"),
     # Parts of the kernel that are often broken.
     *("bpf", "perf_event_open", "userfaultfd", "modify_ldt", "vm86", "vm86old", "uselib"),
-    *("mbind", "migrate_pages", "move_pages", "set_mempolicy"),
     # The machine.
     *("kexec_load", "kexec_file_load", "init_module", "finit_module", "delete_module"),
     *("reboot", "swapon", "swapoff", "settimeofday", "clock_settime", "clock_adjtime"),
     *("adjtimex", "sethostname", "setdomainname", "iopl", "ioperm", "vhangup"),
+)
+FOR_SERVERS = (
     # Memory that no limit of a process counts.
     *("shmget", "shmat", "shmctl", "msgget", "semget", "mq_open"),
+    # Where memory is.
+    *("mbind", "migrate_pages", "move_pages", "set_mempolicy"),
 )
+"""What no migration needs, and servers do."""
 MISSING = (
     *("clone3", "io_uring_setup", "io_uring_enter", "io_uring_register"),
     *("memfd_create", "memfd_secret"),
@@ -54,6 +58,8 @@ NAMESPACES = (
     *(0x08000000, 0x10000000, 0x20000000, 0x40000000),
 )
 """CLONE_NEW…: time, mount, cgroup, uts, ipc, user, pid, net."""
+FAMILIES = sorted({*range(3, 64)} - {AF_INET6, AF_NETLINK})
+"""Of sockets that may lead out of a network which is empty, as AF_VSOCK leads out of a machine."""
 TERMINAL = (0x5412, 0x541C)
 """TIOCSTI and TIOCLINUX: type into the terminal of somebody else."""
 
@@ -80,12 +86,25 @@ class Rule(NamedTuple):
 
 def rules() -> Iterator[Rule]:
     """Yield what the code under test may not do."""
-    yield from (Rule(call) for call in FORBIDDEN)
+    yield from (Rule(call) for call in (*FORBIDDEN, *FOR_SERVERS))
     yield from (Rule(call, ENOSYS) for call in MISSING)
-    yield from (Rule("clone", EPERM, (0, _MASKED_EQUAL, each, each)) for each in NAMESPACES)
+    yield from _same_namespaces()
     yield from (Rule("ioctl", EPERM, (1, _MASKED_EQUAL, _WORD, each)) for each in TERMINAL)
     for call in ("socket", "socketpair"):
         yield Rule(call, EAFNOSUPPORT, (0, _NOT_EQUAL, int(AF_UNIX), 0))
+
+
+def rules_of_servers() -> Iterator[Rule]:
+    """Yield what a server may not do that the code under test works in."""
+    yield from (Rule(call) for call in FORBIDDEN)
+    yield Rule("clone3", ENOSYS)
+    yield from _same_namespaces()
+    for each in FAMILIES:
+        yield Rule("socket", EAFNOSUPPORT, (0, _MASKED_EQUAL, _WORD, each))
+
+
+def _same_namespaces() -> Iterator[Rule]:
+    yield from (Rule("clone", EPERM, (0, _MASKED_EQUAL, each, each)) for each in NAMESPACES)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ci.sandbox import Bubblewrap, Job
 from ci.settings import Limits
+from tests.servers import processes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +18,19 @@ if TYPE_CHECKING:
 
 PYTHON = Path(sys.base_prefix) / "bin" / f"python{sys.version_info[0]}.{sys.version_info[1]}"
 SMALL = Limits(memory_mib=512, processes=40, temporary_mib=16, file_mib=8, cpu_seconds=20)
+ORDINARY = ("unshare", "--user", "--map-user=1000", "--map-group=1000", "--")
+"""Before a command: it runs as an ordinary user, whoever runs us."""
+FAILS = """
+import sys
+def fails(*what):
+    for each in what:
+        try:
+            each()
+        except OSError as error:
+            print(type(error).__name__, error.errno)
+        else:
+            print("done")
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,3 +84,8 @@ def place(folder: Path, sandbox: Sandbox | None = None) -> Hostile:
     (folder / "tree").mkdir()
     (folder / "data").mkdir()
     return Hostile(folder=folder, sandbox=sandbox or Bubblewrap())
+
+
+def alive(mark: str) -> list[int]:
+    """Return the processes that have *mark* in their command line."""
+    return [each for each in processes._all() if mark in processes._command(each)]

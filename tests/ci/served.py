@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import sqlalchemy as sa
 
 from ci.databases import Places
 from ci.datasets.dataset import Dataset
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from _pytest.mark import ParameterSet
+
+    from ci.databases.base import Database
 
 SHOP = {
     Engine.POSTGRESQL: """
@@ -102,3 +105,24 @@ def shop(engine: Engine, folder: Path, text: str | None = None) -> Dataset:
     dump = folder / "shop.sql"
     dump.write_text(SHOP[engine] if text is None else text)
     return dataset(engine, dump)
+
+
+def superuser(database: Database, *statements: str) -> list[str]:
+    """Return what the last of *statements* finds, as who holds the whole server."""
+    engine = sa.create_engine(database.watching().url, poolclass=sa.NullPool)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        for each in statements[:-1]:
+            connection.exec_driver_sql(each)
+        return [str(row[0]) for row in connection.exec_driver_sql(statements[-1])]
+
+
+def shell(database: Database, command: str) -> list[str]:
+    """Return what a shell of the server prints: COPY … FROM PROGRAM is what a superuser has."""
+    quoted = command.replace("'", "''")
+    return superuser(
+        database,
+        "CREATE TABLE IF NOT EXISTS public.printed (line text)",
+        "TRUNCATE public.printed",
+        f"COPY public.printed FROM PROGRAM '{quoted}'",
+        "SELECT line FROM public.printed",
+    )

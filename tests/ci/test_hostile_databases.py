@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import struct
 import time
 from typing import TYPE_CHECKING
@@ -165,6 +166,21 @@ def test_a_reset_of_a_server_takes_back_what_was_changed(postgresql: Database) -
 
     assert ask(postgresql.migrating(), "SELECT sum FROM orders WHERE id = 7") == [7]
     assert "more" not in postgresql.schema()
+
+
+def test_a_superuser_reaches_neither_a_network_nor_our_files(
+    postgresql: Database, places: Places
+) -> None:
+    """Should the code under test ever become one; `test_alone.py` tries more."""
+    ours = places.runs.parent / "readable"
+    ours.write_text("canary")
+    with socket.socket() as tcp:
+        tcp.bind(("127.0.0.1", 0))
+        tcp.listen()
+        port = tcp.getsockname()[1]
+        reach = f"bash -c 'echo out > /dev/tcp/127.0.0.1/{port}' && echo reached"
+        found = served.shell(postgresql, f"{reach}; cat {ours} /etc/hosts; ls {places.runs.parent}")
+    assert found == ["runs"]
 
 
 def test_no_extension_of_a_dump_gets_at_the_network(places: Places, tmp_path: Path) -> None:
