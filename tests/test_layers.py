@@ -126,6 +126,7 @@ CI_LAYERS = (
     "places",
     "job",
     "state",
+    "turn",
     "order",
     "request",
     "history",

@@ -18,6 +18,7 @@ from ci.report.files import FORMS, make_writable, write_forms
 from ci.request import Request, orders_of, run_name
 from ci.result import Colour
 from ci.scheduler import Processes
+from ci.turn import Turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -79,6 +80,11 @@ NAMED = 3
     help="Datasets at once; their timings disturb each other.",
 )
 @click.option(
+    "--no-wait",
+    is_flag=True,
+    help="Where another runner measures on this machine: end with 3 instead of waiting.",
+)
+@click.option(
     "--repository",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     default=".",
@@ -106,6 +112,7 @@ def command(  # noqa: PLR0913 - each is an option
     name: str | None,
     again: bool,
     jobs: int,
+    no_wait: bool,
     repository: Path,
     source: str | None,
     address: Address | None,
@@ -114,7 +121,7 @@ def command(  # noqa: PLR0913 - each is an option
     """Time the migrations of a change against real dumps, beside the target branch.
 
     Exits with 0 when nothing speaks against it, also with warnings; 1 when something does; 2
-    when it could not be tried.
+    when it could not be tried; 3 when another runner measures, and is not waited for.
     """
     if address is not None and not address.loopback and source is None:
         raise ConfigurationError(
@@ -147,7 +154,8 @@ def command(  # noqa: PLR0913 - each is an option
         )
         return orders_of(request, state)
 
-    with _executor(address, ordered, state, jobs=jobs) as (found, executor):
+    turn = Turn(path=state.turn, wait=not no_wait, tell=_tell)
+    with _executor(address, ordered, state, jobs=jobs, turn=turn) as (found, executor):
         if not found.orders:
             said = "The change touches no migration, nor what the settings name: nothing to time."
             click.echo(said, err=quiet)
@@ -174,11 +182,12 @@ def _executor(
     state: State,
     *,
     jobs: int,
+    turn: Turn,
 ) -> Iterator[tuple[Orders, Executor]]:
     """Give what there is to do, and who does it."""
     if address is None:
         found = ordered(None)
-        with Processes(state, found.folders, jobs=jobs) as processes:
+        with Processes(state, found.folders, jobs=jobs, turn=turn) as processes:
             yield found, processes
         return
     try:
@@ -189,6 +198,10 @@ def _executor(
         ) from error
     with Cluster(address) as cluster:
         yield ordered(cluster.datasets), cluster
+
+
+def _tell(said: str) -> None:
+    click.echo(said, err=True)
 
 
 def _warn(paths: Sequence[str]) -> None:
