@@ -9,6 +9,8 @@ CiError                    catch this to catch all of ours
 ├── DeadlineError          a step took longer than it may; .step, .seconds
 ├── CheckoutError          git could not bring what was asked for
 │   └── ConflictError      the change does not merge onto its target
+├── BusyError              another runner measures on this machine, and is not waited for
+├── UnwantedError          nobody waits any more for what was to be done
 └── ReviewError            a code review server refused, or could not be reached
 
 An error's text never holds what is in a row, nor what untrusted code has said: that stays in
@@ -72,6 +74,16 @@ class CheckoutError(CiError):
 
 class ConflictError(CheckoutError):
     """The change does not merge onto its target."""
+
+
+class BusyError(CiError):
+    """Another runner measures on this machine, and is not waited for."""
+
+    exit_code = 3
+
+
+class UnwantedError(CiError):
+    """Nobody waits any more for what was to be done."""
 
 
 class ReviewError(CiError):

@@ -76,6 +76,11 @@ class State:
         return self.folder / "history" / "history.db"
 
     @property
+    def turn(self) -> Path:
+        """The lock of the runner that measures, which says in it who it is."""
+        return self.folder / "turn"
+
+    @property
     def gerrit(self) -> Path:
         """What is to be run for a code review server."""
         return self.folder / "gerrit"

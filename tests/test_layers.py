@@ -129,6 +129,7 @@ CI_LAYERS = (
     "places",
     "job",
     "state",
+    "turn",
     "order",
     "request",
     "history",

@@ -24,6 +24,7 @@ from ci.gerrit.shell import Shell
 from ci.gerrit.stream import Stream
 from ci.gerrit.triggers import Rules
 from ci.settings import read_settings
+from ci.turn import Turn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -120,6 +121,7 @@ def command(  # noqa: PLR0913 - each is an option
                 contact=settings.contact,
                 stop=stop,
             ),
+            turn=Turn(path=state.turn, tell=logging.getLogger("ci.gerrit").info),
             stop=stop,
             workers=workers,
             environment=login.environment,

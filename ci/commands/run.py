@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,14 +20,17 @@ from ci.report.files import FORMS, make_writable, write_forms
 from ci.request import Request, orders_of, run_name
 from ci.result import Colour
 from ci.scheduler import Processes
+from ci.turn import Turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from ci.commands.screen import Screen
+    from ci.order import Order
     from ci.request import Orders
     from ci.scheduler import Address, Executor
+    from ci.scheduler.cluster import Cluster
     from ci.state import State
+    from ci.where import Where
 
 RED = 1
 STDOUT = Path("-")
@@ -81,6 +85,11 @@ NAMED = 3
     help="Datasets at once; their timings disturb each other.",
 )
 @click.option(
+    "--no-wait",
+    is_flag=True,
+    help="Where another runner measures on this machine: end with 3 instead of waiting.",
+)
+@click.option(
     "--repository",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     default=".",
@@ -108,6 +117,7 @@ def command(  # noqa: PLR0913 - each is an option
     name: str | None,
     again: bool,
     jobs: int,
+    no_wait: bool,
     repository: Path,
     source: str | None,
     address: Address | None,
@@ -116,7 +126,7 @@ def command(  # noqa: PLR0913 - each is an option
     """Time the migrations of a change against real dumps, beside the target branch.
 
     Exits with 0 when nothing speaks against it, also with warnings; 1 when something does; 2
-    when it could not be tried.
+    when it could not be tried; 3 when another runner measures, and is not waited for.
     """
     if address is not None and not address.loopback and source is None:
         raise ConfigurationError(
@@ -149,24 +159,27 @@ def command(  # noqa: PLR0913 - each is an option
         )
         return orders_of(request, state)
 
-    with (
-        shown() as screen,
-        _executor(address, ordered, state, screen, jobs=jobs) as (found, executor),
-    ):
-        if not found.orders:
-            said = "The change touches no migration, nor what the settings name: nothing to time."
-            click.echo(said, err=quiet)
-            return 0
-        trying = Trying(
-            run=run,
-            executor=executor,
-            state=state,
-            settings=found.settings,
-            screen=screen,
-            pages=pages,
-            again=again,
-        )
-        seen = tried(trying, found.orders)
+    with shown() as screen:
+        turn = Turn(path=state.turn, wait=not no_wait, tell=screen.say)
+        here = partial(Processes, state, jobs=jobs, turn=turn, tell=screen.tell)
+        there = None if address is None else partial(_cluster, address, tell=screen.tell)
+        with _executor(ordered, here, there) as (found, executor):
+            if not found.orders:
+                said = (
+                    "The change touches no migration, nor what the settings name: nothing to time."
+                )
+                click.echo(said, err=quiet)
+                return 0
+            trying = Trying(
+                run=run,
+                executor=executor,
+                state=state,
+                settings=found.settings,
+                screen=screen,
+                pages=pages,
+                again=again,
+            )
+            seen = tried(trying, found.orders)
     write_forms(seen, forms)
     for line in text.lines(seen):
         click.echo(line, err=quiet)
@@ -175,27 +188,28 @@ def command(  # noqa: PLR0913 - each is an option
 
 @contextmanager
 def _executor(
-    address: Address | None,
     ordered: Callable[[Callable[[str | None], Sequence[str]] | None], Orders],
-    state: State,
-    screen: Screen,
-    *,
-    jobs: int,
+    here: Callable[[Sequence[Path]], Processes],
+    there: Callable[[], Cluster] | None,
 ) -> Iterator[tuple[Orders, Executor]]:
     """Give what there is to do, and who does it."""
-    if address is None:
+    if there is None:
         found = ordered(None)
-        with Processes(state, found.folders, jobs=jobs, tell=screen.tell) as processes:
+        with here(found.folders) as processes:
             yield found, processes
         return
+    with there() as cluster:
+        yield ordered(cluster.datasets), cluster
+
+
+def _cluster(address: Address, *, tell: Callable[[Order, Where], None]) -> Cluster:
     try:
         from ci.scheduler.cluster import Cluster
     except ModuleNotFoundError as error:
         raise ToolError(
             "packages of the cluster are missing", hint="install 'migrator[distributed]'"
         ) from error
-    with Cluster(address, tell=screen.tell) as cluster:
-        yield ordered(cluster.datasets), cluster
+    return Cluster(address, tell=tell)
 
 
 def _warn(paths: Sequence[str]) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ci.checkout.folders import locked
-from ci.errors import ConfigurationError
+from ci.errors import ConfigurationError, UnwantedError
 from ci.gerrit.jobs import State
 from ci.gerrit.login import SECRETS
 from ci.gerrit.work import OUTCOME, TASK, How, Outcome, Task, read, write
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from ci.programs import Running
     from ci.settings import Settings
     from ci.state import State as Folders
+    from ci.turn import Turn
 
 LOG = logging.getLogger("ci.gerrit")
 LOOK_SECONDS = 0.3
@@ -67,6 +68,7 @@ class Daemon:
     queue: Queue
     intake: Intake
     poster: Poster
+    turn: Turn
     stop: Signal
     workers: int = 1
     worker: Sequence[str] = WORKER
@@ -134,12 +136,22 @@ class Daemon:
             self.stop.wait(TICK_SECONDS)
 
     def _run(self, job: Job) -> None:
+        try:
+            with self.turn.held(f"run {job.run}", lambda: self._unwanted(job)) as turn:
+                self._try(job, turn)
+        except UnwantedError:
+            self._let_go(job)
+
+    def _try(self, job: Job, turn: int) -> None:
         LOG.info("%s: running", job)
         folder = self.folders.private(job.run)
         write(folder / TASK, self._task(job))
         (folder / OUTCOME).unlink(missing_ok=True)
         program = Program(
-            arguments=(*self.worker, folder), environment=self._variables(), grace=GRACE_SECONDS
+            arguments=(*self.worker, folder),
+            environment=self._variables(),
+            grace=GRACE_SECONDS,
+            files=(turn,),
         )
         with start(program, log=folder / "runner.log") as running:
             ended = self._watch(job, running)
@@ -149,16 +161,22 @@ class Daemon:
     def _watch(self, job: Job, running: Running) -> bool:
         """Return whether the run came to its end; otherwise nothing of it is left."""
         while running.status is None:
-            if self.stop.is_set():
+            if self._unwanted(job):
                 running.stop()
-                self.queue.put_back(job.run)
-                return False
-            if self.queue.state(job.run) is not State.RUNNING:
-                running.stop()
-                LOG.info("%s: cancelled", job)
+                self._let_go(job)
                 return False
             self.stop.wait(LOOK_SECONDS)
         return True
+
+    def _unwanted(self, job: Job) -> bool:
+        return self.stop.is_set() or self.queue.state(job.run) is not State.RUNNING
+
+    def _let_go(self, job: Job) -> None:
+        """Put back what we are too late for; say so of what was cancelled."""
+        if self.queue.state(job.run) is State.RUNNING:
+            self.queue.put_back(job.run)
+        else:
+            LOG.info("%s: cancelled", job)
 
     def _conclude(self, job: Job, outcome: Outcome | None) -> None:
         if outcome is None or outcome.how is How.LATER:

@@ -16,13 +16,14 @@ from pathlib import Path
 from signal import SIGTERM
 from typing import TYPE_CHECKING, Self
 
-from ci.errors import CiError, DeadlineError
+from ci.errors import CiError, DeadlineError, UnwantedError
 from ci.order import encode, tidy
 from ci.programs import Program, start
 from ci.result import LIMIT
 from ci.scheduler import answer as answers
 from ci.scheduler.answer import FRAME, Answer, refusal
 from ci.settings import read_settings
+from ci.turn import Turn, never
 from ci.where import Follower
 
 if TYPE_CHECKING:
@@ -43,16 +44,12 @@ ROOT = str(Path(__file__).parents[2])
 LOOK_SECONDS = 0.05
 
 
-def _wanted() -> bool:
-    return False
-
-
 def _untold(_order: Order, _where: Where) -> None:
     pass
 
 
 class Processes:
-    """Carries out orders on this machine, so many at once."""
+    """Carries out orders on this machine, so many at once, when it is our turn to measure."""
 
     def __init__(
         self,
@@ -60,11 +57,13 @@ class Processes:
         folders: Sequence[Path],
         *,
         jobs: int = 1,
+        turn: Turn | None = None,
         tell: Callable[[Order, Where], None] = _untold,
     ) -> None:
         self._state = state
         self._tell = tell
         self._folders = tuple(folders)
+        self._turn = turn or Turn(path=state.turn)
         self._pool = ThreadPoolExecutor(jobs)
         self._closed = threading.Event()
 
@@ -76,42 +75,56 @@ class Processes:
         self._pool.shutdown(cancel_futures=True)
 
     def answers(self, orders: Sequence[Order]) -> Iterator[tuple[Order, Answer]]:
-        """Yield each order with its answer, as they come."""
-        futures = {self._pool.submit(self.answer, each): each for each in orders}
-        for future in as_completed(futures):
-            yield futures[future], future.result()
+        """Yield each order with its answer, as they come; all in one turn.
 
-    def answer(self, order: Order, unwanted: Callable[[], bool] = _wanted) -> Answer:
+        Raises BusyError where another runner has it and is not waited for.
+        """
+        if not orders:
+            return
+        with self._turn.held(f"run {orders[0].run}"):
+            futures = {self._pool.submit(self.answer, each): each for each in orders}
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+
+    def answer(self, order: Order, unwanted: Callable[[], bool] = never) -> Answer:
         """Return the answer to *order*, in any thread; it ends early when it is *unwanted*."""
+
+        def ended() -> bool:
+            return self._closed.is_set() or unwanted()
+
+        try:
+            with self._turn.held(f"run {order.run}", ended) as turn:
+                return self._answer(order, ended, turn)
+        except CiError as error:
+            tidy(self._state)
+            return refusal(error)
+
+    def _answer(self, order: Order, ended: Callable[[], bool], turn: int) -> Answer:
         status = 0
         for _ in range(ATTEMPTS):
-            try:
-                status, document = self._attempt(order, unwanted)
-                if status == 0:
-                    return answers.decode(document, order)
-            except CiError as error:
-                tidy(self._state)
-                return refusal(error)
+            status, document = self._attempt(order, ended, turn)
+            if status == 0:
+                return answers.decode(document, order)
             tidy(self._state)
             if 0 < status < SIGNALLED:
                 break
         said = f"{order.dataset}: its process ended with exit status {status}, without an answer"
         return Answer(refused=said, hint=f"see {self._log(order)}; memory may have run out")
 
-    def _attempt(self, order: Order, unwanted: Callable[[], bool]) -> tuple[int, bytes]:
+    def _attempt(self, order: Order, ended: Callable[[], bool], turn: int) -> tuple[int, bytes]:
         file = tempfile.TemporaryFile
         with file() as asked, file() as said, file() as told:
             asked.write(encode(order))
             asked.seek(0)
             log = self._log(order)
-            program = self._program(told.fileno())
+            program = self._program(told.fileno(), turn)
             with start(program, log=log, stdin=asked, stdout=said) as running:
-                status = self._wait(running, order, unwanted, Follower(told.fileno()))
+                status = self._wait(running, order, ended, Follower(told.fileno()))
             said.seek(0)
             return status, said.read(LIMIT + FRAME + 1)
 
     def _wait(
-        self, running: Running, order: Order, unwanted: Callable[[], bool], follower: Follower
+        self, running: Running, order: Order, ended: Callable[[], bool], follower: Follower
     ) -> int:
         """Return the exit status. Raises CiError when it has to end before; it is ended then."""
         seconds = read_settings(order.settings).deadlines.job
@@ -119,13 +132,14 @@ class Processes:
         while (status := running.status) is None:
             for where in follower.news():
                 self._tell(order, where)
-            if self._closed.wait(LOOK_SECONDS) or unwanted():
-                raise CiError(f"{order.dataset}: ended before its end")
+            if ended():
+                raise UnwantedError(f"{order.dataset}: ended before its end")
             if time.monotonic() > give_up:
                 raise DeadlineError(f"{order.dataset}: the whole job", seconds)
+            self._closed.wait(LOOK_SECONDS)
         return status
 
-    def _program(self, told: int) -> Program:
+    def _program(self, told: int, turn: int) -> Program:
         # Nothing is imported from the folder we are in: it may be a checkout of the change.
         path = os.pathsep.join(filter(None, (ROOT, os.environ.get("PYTHONPATH"))))
         module = (sys.executable, "-P", "-m", "ci.scheduler.job")
@@ -137,7 +151,7 @@ class Processes:
             stop=SIGTERM,
             abandon=SIGTERM,
             grace=GRACE_SECONDS,
-            files=(told,),
+            files=(told, turn),  # what a killed runner leaves for a moment still has the turn
         )
 
     def _log(self, order: Order) -> Path:

@@ -17,6 +17,7 @@ from ci.scheduler.answer import encode, refusal
 from ci.scheduler.carry import carry, resource
 from ci.scheduler.cluster import security_of
 from ci.scheduler.processes import Processes
+from ci.turn import Turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -83,7 +84,8 @@ def work(
     for each in datasets:
         LOG.info("has %s (%s)", each.name, each.engine)
     tidy(state)
-    with Processes(state, folders, jobs=jobs) as processes:
+    turn = Turn(path=state.turn, tell=LOG.info)
+    with Processes(state, folders, jobs=jobs, turn=turn) as processes:
         options = {
             "processes": processes,
             "names": frozenset(each.name for each in datasets),

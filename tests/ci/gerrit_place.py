@@ -23,6 +23,7 @@ from ci.gerrit.stream import Stream
 from ci.gerrit.triggers import Rules
 from ci.settings import read_settings
 from ci.state import State
+from ci.turn import Turn
 from tests.ci import gerrit_stand_in
 from tests.ci.alembic_tree import make_alembic_tree
 from tests.ci.gerrit_double import gerrit
@@ -163,6 +164,7 @@ def daemon(where: Place) -> Iterator[Daemon]:
             queue=queue,
             intake=intake,
             poster=poster,
+            turn=Turn(path=where.state.turn),
             stop=stop,
             worker=gerrit_stand_in.WORKER,
         )

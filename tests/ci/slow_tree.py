@@ -1,4 +1,4 @@
-"""A project whose migration takes as long as its file says, and what runs it."""
+"""A project whose migration does what its file says, as to take long, and what runs it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def main():
         print(json.dumps({"version": 0, "pending": pending, "transitions": []}))
     else:
         tell(event="started", version=1)
-        time.sleep(float(FILE.read_text()))
+        exec(FILE.read_text())
         tell(event="finished", version=1, seconds=0.1)
 """
 """What the tree brings as its `migrator`."""
@@ -114,8 +114,8 @@ class Slow:
 
 
 @contextmanager
-def slow_project(seconds: float) -> Iterator[Slow]:
-    """Give a project with a change whose migration takes so many *seconds*."""
+def slow_project(seconds: float, *, doing: str = "") -> Iterator[Slow]:
+    """Give a project with a change whose migration takes so many *seconds*, *doing* something."""
     folder = Path(tempfile.mkdtemp(prefix="ci-slow-", dir="/tmp"))
     folder.chmod(0o711)
     entry = {"slowmigrator-1.0.dist-info/entry_points.txt": ENTRY}
@@ -128,7 +128,7 @@ def slow_project(seconds: float) -> Iterator[Slow]:
     settings = PROJECT.format(wheels=folder / "wheels")
     base = project.commit(**{"pyproject.toml": settings, "requirements.txt": "slowmigrator\n"})
     project.git("checkout", "--quiet", "-b", "change")
-    head = project.commit(**{"versions/slow.py": f"{seconds}\n"})
+    head = project.commit(**{"versions/slow.py": f"{doing}\ntime.sleep({seconds})\n"})
     before = os.environ.get("PIP_NO_INDEX")
     os.environ["PIP_NO_INDEX"] = "1"
     try:
