@@ -263,7 +263,8 @@ def _setup_failure(error: CiError | OSError) -> Failure:
     step = error.step if isinstance(error, SetupError | DeadlineError) else ""
     rule = Rule.DEADLINE if isinstance(error, DeadlineError) else Rule.SETUP
     said = error.problem if isinstance(error, SetupError) else error.message
-    return Failure(rule=rule, said=said, phase=step)
+    cure = f"; {error.hint}" if error.hint else ""
+    return Failure(rule=rule, said=f"{said}{cure}", phase=step)
 
 
 def _machine(database: Database) -> Machine:

@@ -128,8 +128,6 @@ def command(  # noqa: PLR0913 - each is an option
     quiet = any(file == STDOUT for _, file in forms)
     run = _name(name)
     folders, names = _chosen(datasets)
-    if source is None and change == "HEAD":
-        _warn(uncommitted(root))
 
     def ordered(announced: Callable[[str], Sequence[str]] | None) -> Orders:
         request = Request(
@@ -148,6 +146,8 @@ def command(  # noqa: PLR0913 - each is an option
         return orders_of(request, state)
 
     with _executor(address, ordered, state, jobs=jobs) as (found, executor):
+        if source is None and change == "HEAD":
+            _warn(_not_in(found.folders, root, uncommitted(root)))
         if not found.orders:
             said = "The change touches no migration, nor what the settings name: nothing to time."
             click.echo(said, err=quiet)
@@ -164,6 +164,8 @@ def command(  # noqa: PLR0913 - each is an option
     write_forms(seen, forms)
     for line in text.lines(seen):
         click.echo(line, err=quiet)
+    if seen.colour is not Colour.GREEN and address is None:
+        click.echo(f"all that was said, in private: {state.private(run)}", err=True)
     return RED if seen.colour is Colour.RED else 0
 
 
@@ -189,6 +191,12 @@ def _executor(
         ) from error
     with Cluster(address) as cluster:
         yield ordered(cluster.datasets), cluster
+
+
+def _not_in(folders: Sequence[Path], root: Path, paths: Sequence[str]) -> list[str]:
+    """Return those of *paths* that are in none of *folders*: datasets are read as they are."""
+    inside = [each.resolve() for each in folders]
+    return [each for each in paths if not any((root / each).is_relative_to(one) for one in inside)]
 
 
 def _warn(paths: Sequence[str]) -> None:

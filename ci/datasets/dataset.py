@@ -29,6 +29,18 @@ class Measure(StrEnum):
     """Bytes of tables and indexes."""
 
 
+UNITS = {
+    Measure.SECONDS: "seconds",
+    Measure.STALL: "seconds",
+    Measure.LOCK: "seconds",
+    Measure.ROWS_READ: "rows",
+    Measure.ROWS_WRITTEN: "rows",
+    Measure.LOG_BYTES: "bytes",
+    Measure.TEMPORARY_BYTES: "bytes",
+    Measure.GROWTH: "bytes",
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
     """How much of a measure a step may take."""
