@@ -16,12 +16,12 @@ from ci.measures import measured_of
 from ci.result import LIMIT, Result, decode, encode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
     from typing import Self
 
-    from sqlalchemy.engine import Connection
+    from sqlalchemy.engine import Connection, ExceptionContext
 
     from ci.result import Walked
     from ci.timing import Step, Timing
@@ -94,10 +94,14 @@ class History:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._engine = sa.create_engine(f"sqlite:///{path}")
         sa.event.listen(self._engine, "connect", _prepare)
+        sa.event.listen(self._engine, "handle_error", _refused(path))
         with self._engine.begin() as connection:
             found = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
             if found not in (0, FORMAT):
-                raise CiError(f"{path} has format {found}, expected {FORMAT}")
+                raise CiError(
+                    f"the history {path} has format {found}, expected {FORMAT}",
+                    hint="another version of ci has made it: move it away, or name another --state",
+                )
             for table in METADATA.sorted_tables:  # another runner may make them meanwhile
                 connection.execute(CreateTable(table, if_not_exists=True))
                 for index in table.indexes:
@@ -210,6 +214,18 @@ def open_history(path: Path) -> Iterator[History]:
     """Open the history at *path*, which is made where there is none."""
     with History(path) as history:
         yield history
+
+
+def _refused(path: Path) -> Callable[[ExceptionContext], None]:
+    """Return what tells an error of SQLite as one of ours."""
+
+    def refused(context: ExceptionContext) -> None:
+        raise CiError(
+            f"the history {path} cannot be used: {context.original_exception}",
+            hint="is the disk full, is the folder ours? a damaged file can be moved away",
+        ) from context.original_exception
+
+    return refused
 
 
 def _prepare(connection: Any, _record: object) -> None:

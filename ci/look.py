@@ -164,4 +164,5 @@ def trouble_of(error: CiError | OSError, phase: str = "") -> Failure:
     step = error.step if isinstance(error, SetupError | DeadlineError) else phase
     rule = Rule.DEADLINE if isinstance(error, DeadlineError) else Rule.SETUP
     said = error.problem if isinstance(error, SetupError) else error.message
-    return Failure(rule=rule, said=said, phase=step)
+    cure = f"; {error.hint}" if error.hint else ""
+    return Failure(rule=rule, said=f"{said}{cure}", phase=step)

@@ -8,7 +8,6 @@ import shlex
 import tomllib
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -18,9 +17,10 @@ from ci.drivers import driver_of, schema
 from ci.errors import CheckoutError, DatasetError
 from ci.order import Order
 from ci.settings import Settings, read_settings
+from ci.strict import near
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
     from ci.checkout import Repository
@@ -116,7 +116,7 @@ def orders_of(request: Request, state: State) -> Orders:
     if change.matters or request.always:
         project = settings.project or _project_in(change.document) or request.root.name
         releases = {name: repository.resolve(each.ref) for name, each in settings.releases.items()}
-        found = _found(request, folders, settings.project, cache=state.digests)
+        found = _found(request, folders, settings.project, releases, cache=state.digests)
         orders = tuple(
             _order(request, change, project, releases, dataset=name, digest=found[name])
             for name in _chosen(tuple(found), request.names)
@@ -179,23 +179,35 @@ def _ref(request: Request) -> str | None:
 
 
 def _found(
-    request: Request, folders: Sequence[Path], project: str | None, *, cache: Path
+    request: Request,
+    folders: Sequence[Path],
+    project: str | None,
+    known: Collection[str],
+    *,
+    cache: Path,
 ) -> Mapping[str, str]:
     """Return the datasets of *project*, or of any, that can be had; with digests if they are here.
 
-    The name of the folder that the checkout is in says nothing: a clone has another one.
+    The name of the folder that the checkout is in says nothing: a clone has another one. Raises
+    DatasetError for one that is at none of the *known* releases.
     """
     if request.announced is not None:
         return dict.fromkeys(request.announced(project), "")
-    return {each.name: each.digest for each in find_datasets(folders, project=project, cache=cache)}
+    found = find_datasets(folders, project=project, cache=cache)
+    for each in found:
+        if each.release is not None and each.release not in known:
+            raise DatasetError(
+                f"the dataset {each.name!r} is at release {each.release!r}, which the settings"
+                " do not know",
+                hint=near(each.release, known) if known else "[tool.ci.releases] names none",
+            )
+    return {each.name: each.digest for each in found}
 
 
 def _chosen(found: tuple[str, ...], names: tuple[str, ...]) -> tuple[str, ...]:
     for name in names:
         if name not in found:
-            near = get_close_matches(name, found, n=1)
-            cure = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(found)}"
-            raise DatasetError(f"no dataset is called {name!r}", hint=cure)
+            raise DatasetError(f"no dataset is called {name!r}", hint=near(name, found))
     if not found:
         raise DatasetError("no worker has a dataset", hint="start `python -m ci worker` beside it")
     return tuple(dict.fromkeys(names)) or found

@@ -7,6 +7,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from ci.errors import ConfigurationError
+
 PRIVATE_MODE = 0o700
 PASSED_MODE = 0o711
 """Servers and code under test run as somebody else, who passes through to a folder of theirs."""
@@ -27,13 +29,25 @@ class State:
     folder: Path
 
     def make(self) -> State:
-        """Make the folder, where there is none, and return its state."""
+        """Make the folder, where there is none, and return its state.
+
+        Raises ConfigurationError where that cannot be.
+        """
+        try:
+            self._make()
+        except OSError as error:
+            raise ConfigurationError(
+                f"the folder of state {self.folder} cannot be used: {error.strerror}",
+                hint="name one that can be written to: --state DIR, or MIGRATOR_CI_STATE",
+            ) from error
+        return self
+
+    def _make(self) -> None:
         if not self.folder.exists():
             self.folder.mkdir(parents=True)
             self.folder.chmod(PASSED_MODE)
         for private in (self.history.parent, self.digests, self.gerrit, self.folder / "mirrors"):
             private.mkdir(mode=PRIVATE_MODE, exist_ok=True)
-        return self
 
     def mirror(self, source: str) -> Path:
         """Return where the mirror of a repository is."""

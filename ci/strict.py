@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
 from ci.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 Shape = TypeVar("Shape")
 
@@ -24,8 +27,21 @@ def convert(table: Mapping[str, object], shape: type[Shape], *, where: str) -> S
     try:
         return msgspec.convert(known, shape)
     except msgspec.ValidationError as error:
-        said = re.sub(r"\$", where, str(error)).replace("_", "-")
-        raise ConfigurationError(f"{said[:1].lower()}{said[1:]}") from error
+        raise ConfigurationError(_placed(str(error), where)) from error
+
+
+def near(said: str, known: Iterable[str]) -> str:
+    """Return a hint for *said*, which is none of *known*."""
+    names = list(known)
+    found = get_close_matches(said, names, n=1)
+    return f"did you mean {found[0]!r}?" if found else f"there are {', '.join(names)}"
+
+
+def _placed(said: str, where: str) -> str:
+    """Return what msgspec has *said* with the place first, as all our errors have it."""
+    problem, _, place = said.partition(" - at `")
+    path = place.rpartition("$")[2].rstrip("`").replace("_", "-")
+    return f"{where}{path}: {problem[:1].lower()}{problem[1:]}"
 
 
 def _known(table: Mapping[str, object], shape: type, where: str) -> dict[str, object]:
@@ -35,9 +51,9 @@ def _known(table: Mapping[str, object], shape: type, where: str) -> dict[str, ob
     found: dict[str, object] = {}
     for key, value in table.items():
         if key not in names:
-            near = get_close_matches(key, names, n=1)
-            cure = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
-            raise ConfigurationError(f"{where} has {key!r}", hint=cure)
+            raise ConfigurationError(
+                f"{where} has {key!r}, which means nothing", hint=near(key, names)
+            )
         found[names[key]] = _inner(value, hints[names[key]], f"{where}.{key}")
     return found
 
@@ -45,6 +61,7 @@ def _known(table: Mapping[str, object], shape: type, where: str) -> dict[str, ob
 def _inner(value: object, hint: Any, where: str) -> object:
     """Return *value* with the keys of the tables in it named as *hint* has them."""
     inner = next((each for each in (hint, *get_args(hint)) if is_dataclass(each)), None)
+    _refuse_no_word(value, hint, where)
     if inner is None or not isinstance(value, dict):
         return value
     if get_origin(hint) is Mapping:
@@ -53,3 +70,28 @@ def _inner(value: object, hint: Any, where: str) -> object:
         }
         return {key: _inner(each, inner, f"{where}.{key}") for key, each in tables.items()}
     return _known(value, inner, where)  # type: ignore[arg-type]  # a class, as hints have it
+
+
+def _refuse_no_word(value: object, hint: Any, where: str) -> None:
+    """Refuse a text where *hint* is one of some words, and it is none of them."""
+    words = next((each for each in (hint, *get_args(hint)) if _is_words(each)), None)
+    known = [each.value for each in words] if words else _literals(hint)
+    if known and isinstance(value, str) and value not in known:
+        raise ConfigurationError(
+            f"{where} is {value!r}, which means nothing", hint=near(value, known)
+        )
+
+
+def _is_words(hint: Any) -> bool:
+    return isinstance(hint, type) and issubclass(hint, StrEnum)
+
+
+def _literals(hint: Any) -> list[str]:
+    """Return the texts that *hint*, a Literal or None, lets through."""
+    found = [
+        each
+        for part in (hint, *get_args(hint))
+        if get_origin(part) is Literal
+        for each in get_args(part)
+    ]
+    return [str(each) for each in found]

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from ci.order import Order
+    from ci.report.view import View
     from ci.request import Orders
     from ci.scheduler import Address, Executor
     from ci.scheduler.cluster import Cluster
@@ -37,6 +38,7 @@ STDOUT = Path("-")
 INDEX = "index"
 NAMED = 3
 """Files that a warning names."""
+NOTHING = "The change touches no migration, nor what the settings name: nothing to time."
 
 
 @click.command("run")
@@ -140,8 +142,6 @@ def command(  # noqa: PLR0913 - each is an option
     quiet = any(file == STDOUT for _, file in forms)
     run = _name(name)
     folders, names = _chosen(datasets)
-    if source is None and change == "HEAD":
-        _warn(uncommitted(root))
 
     def ordered(announced: Callable[[str | None], Sequence[str]] | None) -> Orders:
         request = Request(
@@ -164,11 +164,10 @@ def command(  # noqa: PLR0913 - each is an option
         here = partial(Processes, state, jobs=jobs, turn=turn, tell=screen.tell)
         there = None if address is None else partial(_cluster, address, tell=screen.tell)
         with _executor(ordered, here, there) as (found, executor):
+            if source is None and change == "HEAD":
+                _warn(_not_in(found.folders, root, uncommitted(root)))
             if not found.orders:
-                said = (
-                    "The change touches no migration, nor what the settings name: nothing to time."
-                )
-                click.echo(said, err=quiet)
+                click.echo(NOTHING, err=quiet)
                 return 0
             trying = Trying(
                 run=run,
@@ -180,9 +179,9 @@ def command(  # noqa: PLR0913 - each is an option
                 again=again,
             )
             seen = tried(trying, found.orders)
-    write_forms(seen, forms)
-    for line in text.lines(seen):
-        click.echo(line, err=quiet)
+    _report(seen, forms, quiet=quiet)
+    if seen.colour is not Colour.GREEN and address is None:
+        click.echo(f"all that was said, in private: {state.private(run)}", err=True)
     return RED if seen.colour is Colour.RED else 0
 
 
@@ -210,6 +209,19 @@ def _cluster(address: Address, *, tell: Callable[[Order, Where], None]) -> Clust
             "packages of the cluster are missing", hint="install 'migrator[distributed]'"
         ) from error
     return Cluster(address, tell=tell)
+
+
+def _report(seen: View, forms: Sequence[tuple[str, Path]], *, quiet: bool) -> None:
+    """Write what was asked for, and say what was found."""
+    write_forms(seen, forms)
+    for line in text.lines(seen):
+        click.echo(line, err=quiet)
+
+
+def _not_in(folders: Sequence[Path], root: Path, paths: Sequence[str]) -> list[str]:
+    """Return those of *paths* that are in none of *folders*: datasets are read as they are."""
+    inside = [each.resolve() for each in folders]
+    return [each for each in paths if not any((root / each).is_relative_to(one) for one in inside)]
 
 
 def _warn(paths: Sequence[str]) -> None:

@@ -31,6 +31,18 @@ class Measure(StrEnum):
     """Seconds that a movement of data takes at production size."""
 
 
+UNITS = {
+    Measure.SECONDS: "seconds",
+    Measure.STALL: "seconds",
+    Measure.LOCK: "seconds",
+    Measure.ROWS_READ: "rows",
+    Measure.ROWS_WRITTEN: "rows",
+    Measure.LOG_BYTES: "bytes",
+    Measure.TEMPORARY_BYTES: "bytes",
+    Measure.GROWTH: "bytes",
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
     """How much of a measure a step may take."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ci.errors import DatasetError
+from ci.strict import near
 from ci.timing import Engine
 
 if TYPE_CHECKING:
@@ -38,7 +39,11 @@ def find_dump(folder: Path, name: str | None, *, beside: Path) -> Path:
     if name is not None:
         found = folder / name
         if not found.exists():
-            raise DatasetError(f"{beside}: there is no dump {name!r}", hint=ABSENT)
+            there = [each.name for each in sorted(folder.iterdir()) if _may_be(each, beside)]
+            raise DatasetError(
+                f"{beside}: there is no dump {name!r}",
+                hint=near(name, there) if there else ABSENT,
+            )
         return found
     others = [each for each in sorted(folder.iterdir()) if _may_be(each, beside)]
     if not others:
@@ -56,18 +61,32 @@ def _may_be(path: Path, beside: Path) -> bool:
     return path != beside and not path.name.startswith(".") and path.suffix not in {".md", ".txt"}
 
 
-def guess_engine(dump: Path) -> Engine:
-    """Return the engine that *dump* looks like. Raises DatasetError for what looks like none."""
+def engine_of(dump: Path, said: Engine | None, *, beside: Path) -> Engine:
+    """Return the engine of *dump*: as *said*, or as it looks.
+
+    Raises DatasetError for what is empty, looks like none, or like another than was *said*.
+    """
+    if dump.is_file() and not dump.stat().st_size:
+        raise DatasetError(f"{dump} is empty, expected a dump", hint="was it made, or fetched?")
+    found = _looks_like(dump)
+    if found is None and said is None:
+        raise DatasetError(
+            f"{dump} looks like a dump of no database that is known",
+            hint=f'say in {beside.name} what it is: engine = "{" | ".join(Engine)}"',
+        )
+    if said is not None and found not in (None, said):
+        raise DatasetError(
+            f"{dump} looks like a dump of {found}, and {beside.name} says {said}",
+            hint="which of them is wrong?",
+        )
+    return said or found  # type: ignore[return-value]  # one of them is known here
+
+
+def _looks_like(dump: Path) -> Engine | None:
     if dump.is_dir() and (dump / "toc.dat").exists():
         return Engine.POSTGRESQL
     head = _head(dump) if dump.is_file() else b""
-    for sign, engine in SIGNS:
-        if sign in head:
-            return engine
-    raise DatasetError(
-        f"{dump} looks like a dump of no database that is known",
-        hint=f'say in dataset.toml what it is: engine = "{" | ".join(Engine)}"',
-    )
+    return next((engine for sign, engine in SIGNS if sign in head), None)
 
 
 def _head(dump: Path) -> bytes:

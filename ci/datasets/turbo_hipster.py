@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ci.datasets.dataset import Budget, Budgets, Dataset, Measure
-from ci.datasets.dump import digest_of, find_dump
+from ci.datasets.dump import digest_of, engine_of, find_dump
 from ci.errors import DatasetError
 from ci.timing import Engine
 
@@ -57,7 +57,7 @@ def read_config(path: Path, *, cache: Path | None = None) -> Dataset:
         name=path.parent.resolve().name,
         folder=path.parent,
         dump=dump,
-        engine=engine,
+        engine=engine_of(dump, engine, beside=path),
         digest=digest_of(dump, cache=cache),
         project=project if isinstance(project, str) else None,
         budgets=_budgets(document, path),

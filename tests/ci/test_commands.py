@@ -68,6 +68,14 @@ def test_a_mistyped_command_is_told_what_it_may_have_meant(
     assert "Did you mean 'trend'?" in capsys.readouterr().err
 
 
+def test_a_fault_of_ours_is_no_verdict(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """1 says that a change is red."""
+    monkeypatch.setattr(History, "series", None)
+    code, _, err = call("trend")
+    assert code == 2
+    assert "TypeError" in err
+
+
 def test_budgets_are_proposed_and_not_written(history: History, call: Call, tmp_path: Path) -> None:
     folder = tmp_path / "small"
     folder.mkdir()

@@ -79,11 +79,17 @@ def test_all_that_can_be_said(tmp_path: Path) -> None:
     [
         ("sclae = 2", "did you mean 'scale'?"),
         ("scale = 0", "expected `float` > 0"),
-        ("engine = 'oracle'", "invalid enum value 'oracle'"),
-        ("[budgets]\nsecnds = 3", "no measure is called 'secnds'"),
-        ("[budgets]\nseconds = -3", "expected `float` >= 0"),
+        ("scale = '2'", "expected `float`, got `str`"),
+        ("engine = 'oracle'", "there are postgresql, mariadb, sqlite"),
+        ("engine = 'postgres'", "did you mean 'postgresql'?"),
+        ("engine = 'sqlite'", "looks like a dump of postgresql, and dataset.toml says sqlite"),
+        ("[budgets]\nsecnds = 3", "no measure is called 'secnds' did you mean 'seconds'?"),
+        ("[budgets]\nseconds = -3", "budget seconds is -3, expected a number of seconds"),
+        ("[budgets]\nstall = '50 ms'", "stall is '50 ms', expected a number of seconds"),
+        ("[budgets]\ngrowth = '1 GB'", "expected a number of bytes"),
+        ("[budgets.a]\nreason = 'x'\nlock = true", "lock is true, expected a number of seconds"),
         ("[budgets.12]\nseconds = 3", "the budget of '12' has no reason"),
-        ("dump = 'c.sql'", "there is no dump 'c.sql'"),
+        ("dump = 'b.sql'", "there is no dump 'b.sql' did you mean 'a.sql'?"),
         ("[[[", "cannot be read"),
     ],
 )
@@ -136,6 +142,18 @@ def test_runners_that_digest_the_same_are_not_in_each_others_way(tmp_path: Path)
             cache = Path(tempfile.mkdtemp(dir=tmp_path))
             read = [runners.submit(find_datasets, [folder], cache=cache) for _ in range(8)]
             assert len({each.result()[0].digest for each in read}) == 1
+
+
+def test_an_empty_dump_is_told(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"a\.sql is empty"):
+        find_datasets([dataset(tmp_path / "empty", "engine = 'sqlite'", dump=b"")])
+
+
+def test_a_mistyped_folder_is_told_what_it_may_have_meant(tmp_path: Path) -> None:
+    dataset(tmp_path / "small")
+    with pytest.raises(DatasetError, match="smal is no folder") as caught:
+        find_datasets([tmp_path / "smal"])
+    assert caught.value.hint == "did you mean 'small'?"
 
 
 def test_two_dumps_have_to_be_told_apart(tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ def test_the_dataset_that_is_shown_can_be_read(tmp_path: Path) -> None:
 
     shown = re.findall(r"```toml\n(.*?)```", (FOLDER / "datasets.md").read_text(), re.DOTALL)[0]
     (tmp_path / "dataset.toml").write_text(shown)
-    (tmp_path / tomllib.loads(shown)["dump"]).write_text("")
+    (tmp_path / tomllib.loads(shown)["dump"]).write_bytes(b"PGDMP")
     (found,) = find_datasets([tmp_path])
     assert found.budgets.exceptions["add_index_to_orders"][Measure.SECONDS].reason
 

@@ -55,6 +55,13 @@ def test_each_dataset_gets_an_order(project: Origin, state: State) -> None:
     assert order.digest
 
 
+def test_a_dataset_is_at_a_release_that_the_settings_know(project: Origin, state: State) -> None:
+    project.write("datasets/small/dataset.toml", 'release = "kilo"\n')
+    with pytest.raises(DatasetError, match="at release 'kilo', which the settings") as caught:
+        orders_of(request(project), state)
+    assert caught.value.hint == "[tool.ci.releases] names none"
+
+
 def test_a_ref_that_is_on_no_branch_is_fetched_everywhere(project: Origin, state: State) -> None:
     project.git("update-ref", "refs/pull/7/head", "change")
     (order,) = orders_of(request(project, head="refs/pull/7/head"), state).orders
