@@ -130,11 +130,7 @@ def command(  # noqa: PLR0913 - each is an option
     Exits with 0 when nothing speaks against it, also with warnings; 1 when something does; 2
     when it could not be tried; 3 when another runner measures, and is not waited for.
     """
-    if address is not None and not address.loopback and source is None:
-        raise ConfigurationError(
-            "workers elsewhere cannot read this checkout",
-            hint="name where they fetch the commits from: --source URL",
-        )
+    _refuse_out_of_reach(address, source)
     root = root_of(repository) if source is None else repository.resolve()
     forms = [*map(_form, reports), *([("json", STDOUT)] if as_json else [])]
     if pages is not None:
@@ -209,6 +205,15 @@ def _cluster(address: Address, *, tell: Callable[[Order, Where], None]) -> Clust
             "packages of the cluster are missing", hint="install 'migrator[distributed]'"
         ) from error
     return Cluster(address, tell=tell)
+
+
+def _refuse_out_of_reach(address: Address | None, source: str | None) -> None:
+    """Raise ConfigurationError where those that work could not have the commits."""
+    if address is not None and not address.loopback and source is None:
+        raise ConfigurationError(
+            "workers elsewhere cannot read this checkout",
+            hint="name where they fetch the commits from: --source URL",
+        )
 
 
 def _report(seen: View, forms: Sequence[tuple[str, Path]], *, quiet: bool) -> None:
