@@ -85,6 +85,7 @@ class Bars:
         """Remove the bar of *order*."""
         if order.dataset in self._tasks:
             self._progress.remove_task(self._tasks.pop(order.dataset))
+            self._progress.refresh()
 
 
 @contextmanager

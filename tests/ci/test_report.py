@@ -22,7 +22,7 @@ from ci.report.junit import junit
 from ci.report.markdown import markdown
 from ci.report.sarif import sarif
 from ci.report.view import View, view
-from ci.result import Colour, Finding, Result, Rule, Walked
+from ci.result import Colour, Failure, Finding, Result, Rule, Walked
 from ci.settings import Gerrit
 from ci.timing import Engine, Kind, Pace, Statement, Timing
 from ci.verdict import Case, judge
@@ -192,6 +192,21 @@ def test_what_has_no_timing_is_told_as_well() -> None:
 
     assert "the guard refuses it" in run_page(shown)
     assert "drop_people" in junit(shown)
+
+
+@pytest.mark.parametrize("form", ["html", "markdown", "junit", "json"])
+def test_what_was_measured_is_shown_beside_what_has_cut_it_short(form: str) -> None:
+    trouble = Failure(rule=Rule.SETUP, said="no space left", phase="baseline")
+    good = result()
+    change = replace(good.change or Walked(sha=""), timings=(Timing(step=OLD, seconds=2),))
+    case = Case(baseline=Walked(sha="a" * 40), change=change, budgets=Budgets(), trouble=trouble)
+    cut = replace(
+        good, baseline=case.baseline, change=change, failures=(trouble,), findings=judge(case)
+    )
+    found = FORMS[form](view([cut])).replace("\\", "")
+
+    assert "set-up failed in baseline (no space left)" in found
+    assert "make_people" in found
 
 
 def test_text_fits_a_terminal(good: View) -> None:

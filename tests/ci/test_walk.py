@@ -16,7 +16,7 @@ from ci.drivers import Alembic, Migrator
 from ci.job import Job, Subject
 from ci.measuring import open_watch
 from ci.result import Colour, Rule
-from ci.settings import Settings
+from ci.settings import Judging, Settings
 from ci.timing import Engine, Kind
 from ci.walk import Walk
 from tests.ci import served
@@ -172,7 +172,7 @@ def job(here: Here, shop: Dataset, database: Database, watch: EyeWatch) -> Job:
         database=database,
         watch=watch,
         places=Everywhere(here),
-        settings=Settings(runs=1),
+        settings=Settings(runs=1, verdict=Judging(smallest_seconds=1000)),  # no second look
     )
 
 
@@ -196,7 +196,7 @@ def test_what_was_measured_stays_when_the_tree_cannot_be_asked_any_more(
 
 
 @pytest.mark.slow
-def test_a_job_tells_where_it_is(
+def test_a_job_tells_where_it_is_and_asks_each_tree_for_its_steps_once(
     here: Here, shop: Dataset, database: Database, watch: EyeWatch
 ) -> None:
     told: list[Where] = []
@@ -211,3 +211,5 @@ def test_a_job_tells_where_it_is(
     ]  # fmt: skip
     steps = [each.step for each in told if (each.phase, each.run) == ("change", 1)]
     assert steps == ["", "aaa1_make_people", "bbb2_name_people"]
+    first, later = ["asked", "run", "run", "asked"], ["run", "run", "asked"]
+    assert here.ran == [*first, *first, *later, *later]
