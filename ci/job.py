@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from ci.drivers import schema
 from ci.errors import CiError, DeadlineError, SetupError
-from ci.publish import Publisher, Vocabulary, fit, paths_of, words_of
+from ci.publish import Publisher, Vocabulary, fit, paths_of, rounded, words_of
 from ci.result import Allowed, Colour, Failure, Finding, Machine, Result, Rule, Walked
 from ci.settings import Settings
 from ci.verdict import Case, confirm, described, judge, suspicious, wants_more
@@ -105,7 +105,7 @@ class Job:
             machine=machine,
             again=again,
         )
-        return fit(result)
+        return fit(rounded(result))
 
     def _allowed(self, change: Walked | None) -> Iterator[Allowed]:
         steps = dict.fromkeys(each.step for each in change.timings) if change else {}

@@ -13,7 +13,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from ci.datasets.dataset import Measure
-from ci.measures import NAMES, SECONDS, measured_of, shown, values_of
+from ci.measures import NAMES, SECONDS, measured_of, seen, shown, values_of
 from ci.numbers import doubt
 from ci.result import Colour, Finding, Rule
 from ci.settings import Judging
@@ -175,7 +175,7 @@ def _over_budget(case: Case) -> Iterator[Finding]:
 
 def _over(step: Step, measure: Measure, measured: float, budget: Budget, runs: int) -> str:
     return (
-        f"{step.name}: {NAMES[measure]} {shown(measure, measured)}, the median of {runs} "
+        f"{step.name}: {NAMES[measure]} {seen(measure, measured)}, the median of {runs} "
         f"run{'s' * (runs > 1)}; its budget is {shown(measure, budget.limit)}"
     )
 
