@@ -58,5 +58,8 @@ class Eye(Protocol):
     def statements(self) -> tuple[Statement, ...]:
         """Return the slowest statements since `begin`; none where the engine does not know."""
 
+    def cut(self) -> None:
+        """End the sessions of probes: a function of the code under test can sit out a timeout."""
+
     def close(self) -> None:
         """End its sessions, until it begins again: the server may be another one by then."""

@@ -71,6 +71,9 @@ class SQLiteEye:
         """Return nothing: the tool tells its own."""
         return ()
 
+    def cut(self) -> None:
+        """Have nothing to end: probes ask the kernel."""
+
     def close(self) -> None:
         """Have nothing to end."""
 
