@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from ci.errors import CiError, SetupError
 from ci.look import BASELINE, CHANGE, Look, trouble_of, untold
-from ci.publish import Publisher, Vocabulary, fit, paths_of, words_of
+from ci.publish import Publisher, Vocabulary, fit, paths_of, rounded, words_of
 from ci.result import Allowed, Machine, Result, Walked
 from ci.settings import Settings
 from ci.verdict import Case, confirm, cut_short, judge, suspicious
@@ -93,7 +93,7 @@ class Job:
             machine=machine,
             again=again,
         )
-        return fit(result)
+        return fit(rounded(result))
 
     def _found(self) -> tuple[Case, tuple[Finding, ...]]:
         """Return what was measured, and what was found in it."""

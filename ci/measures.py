@@ -6,6 +6,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from ci.datasets.dataset import Measure
+from ci.numbers import rounded_up
 from ci.timing import Kind
 from ci.units import duration, size
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 SECONDS = frozenset({Measure.SECONDS, Measure.STALL, Measure.LOCK, Measure.PRODUCTION})
 """What differs from run to run."""
+ROWS = frozenset({Measure.ROWS_READ, Measure.ROWS_WRITTEN})
+"""What is counted one by one."""
 
 
 def measured_of(measure: Measure, timings: Iterable[Timing]) -> float | None:
@@ -110,6 +113,14 @@ def shown(measure: Measure, value: float) -> str:
     """Return *value* as people read it, with its unit."""
     if measure in SECONDS:
         return duration(value)
-    if measure in (Measure.ROWS_READ, Measure.ROWS_WRITTEN):
+    if measure in ROWS:
         return f"{value:,.0f}"
     return size(value)
+
+
+def seen(measure: Measure, value: float) -> str:
+    """Return a measured *value* as `shown` does; a count of rows could be data, and is rounded up.
+
+    What is above a limit of three digits stays above it.
+    """
+    return shown(measure, rounded_up(value) if measure in ROWS else value)

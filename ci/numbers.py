@@ -6,9 +6,9 @@ Performance Regression Testing, 2017).
 
 from __future__ import annotations
 
-from math import ceil, pi, sqrt
+from math import ceil, floor, log10, pi, sqrt
 from statistics import NormalDist, median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 NORMAL = 1.4826
 """MAD × this estimates the standard deviation of what is normally distributed."""
 CONFIDENCE = 0.95
+DIGITS = 3
+"""As many as people read."""
+
+Number = TypeVar("Number", int, float)
 
 
 def mad(values: Sequence[float]) -> float:
@@ -96,3 +100,14 @@ def student(freedom: int) -> float:
         + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * n**2)
         + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * n**3)
     )
+
+
+def rounded(value: Number) -> Number:
+    """Return *value* with its first three digits."""
+    return type(value)(float(f"{value:.{DIGITS}g}"))
+
+
+def rounded_up(value: float) -> float:
+    """Return the next number of three digits that is not below *value*, which is not below 0."""
+    step = 10.0 ** max(0, floor(log10(value)) + 1 - DIGITS) if value else 1.0
+    return ceil(value / step) * step

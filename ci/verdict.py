@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ci.compare import by_step, slower, unsteady
 from ci.datasets.dataset import Measure
-from ci.measures import NAMES, SECONDS, measured_of, pace_figures, pace_of, shown
+from ci.measures import NAMES, SECONDS, measured_of, pace_figures, pace_of, seen, shown
 from ci.result import Colour, Finding, Rule
 from ci.settings import Judging
 from ci.timing import Kind
@@ -199,7 +199,7 @@ def _over_budget(case: Case) -> Iterator[Finding]:
 
 def _over(step: Step, measure: Measure, measured: float, budget: Budget, runs: int) -> str:
     return (
-        f"{step.name}: {NAMES[measure]} {shown(measure, measured)}, the median of {runs} "
+        f"{step.name}: {NAMES[measure]} {seen(measure, measured)}, the median of {runs} "
         f"run{'s' * (runs > 1)}; its budget is {shown(measure, budget.limit)}"
     )
 

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 SLACK_SECONDS = 0.25
 SLACK_SHARE = 0.1
 """What the server's account of a step may be above the tool's, for clocks and rounding."""
+KILLED = 128
+"""Above it are exit statuses of what a signal ended."""
 MOST_STEPS = 10_000
 """A tree with more of them never ends."""
 MOST_PROBED = 20
@@ -202,7 +204,7 @@ class Walk:
                 command, self.database.migrating(), seconds=seconds, step=step, hear=heard.line
             )
             if status not in command.good and heard.failure is None:
-                heard.failure = Failure(rule=Rule.FAILED, said=f"exit status {status}")
+                heard.failure = Failure(rule=Rule.FAILED, said=_ending(status))
         except DeadlineError as error:
             heard.failure = Failure(rule=Rule.DEADLINE, said=f"more than {error.seconds:g} s")
         finally:
@@ -242,6 +244,11 @@ def _text(root: Path, step: Step) -> str:
         return ""
     with path.open("rb") as file:
         return file.read(MOST_READ).decode("utf-8", "replace")
+
+
+def _ending(status: int) -> str:
+    """Return how a command ended, and no more: what status it is, the code under test chooses."""
+    return "a signal ended it" if status > KILLED else "exit status not 0"
 
 
 def _unended(heard: Heard, step: Step) -> Failure:

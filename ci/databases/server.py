@@ -161,7 +161,7 @@ class Server(ABC):
         running.end()
         if running.status:
             raise SetupError(
-                f"the server did not stop in order: exit status {running.status}",
+                "the server did not stop in order",
                 step=f"stop {self.engine}",
                 hint="memory may have run out; look for that in the kernel's log",
             )

@@ -58,5 +58,8 @@ class Eye(Protocol):
         What probes have read is not in it, nor by how much tables have grown.
         """
 
+    def cut(self) -> None:
+        """End the sessions of probes: a function of the code under test can sit out a timeout."""
+
     def close(self) -> None:
         """End its sessions, until it begins again: the server may be another one by then."""

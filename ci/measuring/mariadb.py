@@ -41,6 +41,8 @@ PROBING = ("SET innodb_lock_wait_timeout = 1", "SET lock_wait_timeout = 1")
 PROBE_SECONDS = 3
 """What is probed may be a view by now; it is more than it waits for a table and for a row."""
 PLAN_SECONDS = 5
+OUR_SECONDS = 60
+"""What is asked of the catalogue."""
 BUSY = frozenset({1205, 1213, 3572})
 ACTORS = "TRUNCATE performance_schema.setup_actors"
 ACTOR = (
@@ -77,6 +79,7 @@ FROM performance_schema.events_statements_history_long e
 WHERE e.CURRENT_SCHEMA = :database AND e.NO_INDEX_USED = 1 AND e.DIGEST_TEXT IS NOT NULL
 GROUP BY e.DIGEST_TEXT
 """
+SESSIONS = "SELECT ID AS id FROM information_schema.PROCESSLIST WHERE USER = :role"
 REDO = "SHOW GLOBAL STATUS LIKE 'Innodb_lsn_current'"
 NAME = """
 SELECT t.TABLE_NAME AS name
@@ -93,8 +96,10 @@ class MariaDBEye:
         watching = sa.make_url(database.watching().url)
         migrating = sa.make_url(database.migrating().url)
         self._role, self._name = str(migrating.username), str(migrating.database)
-        self._locks = Session(watching, first=(UNSEEN,))
-        self._counts = Session(watching, first=(UNSEEN,))
+        self._prober = str(sa.make_url(database.probing().url).username)
+        ours = (UNSEEN, self._within(OUR_SECONDS))
+        self._locks = Session(watching, first=ours)
+        self._counts = Session(watching, first=ours)
         self._redo = 0
 
     def begin(self) -> None:
@@ -185,6 +190,12 @@ class MariaDBEye:
         if "MariaDB" in self._database.version:
             return f"SET max_statement_time = {seconds}"
         return f"SET max_execution_time = {1000 * seconds}"
+
+    def cut(self) -> None:
+        """End the sessions of probes."""
+        for row in self._counts.rows(SESSIONS, {"role": self._prober}):
+            with suppress(sa.exc.SQLAlchemyError):  # it has just gone by itself
+                self._counts.do(f"KILL {row.id}")
 
     def close(self) -> None:
         """End its sessions."""

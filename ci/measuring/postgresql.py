@@ -5,6 +5,7 @@ pg_stat_statements counts by role, so what the watch does itself is not in it.
 
 from __future__ import annotations
 
+import threading
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -34,7 +35,10 @@ MOST_STATEMENTS = 50
 PLANNED_SECONDS = 0.01
 """Statements that take less are not explained."""
 MOST_PLANNED = 10
-OURS = ("SET application_name = 'migrator ci'",)
+OURS = ("SET application_name = 'migrator ci'", "SET statement_timeout = '60s'")
+PLANNING = {"options": "-c statement_timeout=5s"}
+"""From the first moment: a driver asks for current_schema(), which may be anybody's."""
+PLAN_SECONDS = 10
 PROBING = {
     "application_name": "migrator ci",
     "options": "-c search_path=pg_catalog -c lock_timeout=40ms -c statement_timeout=1s",
@@ -65,6 +69,12 @@ JOIN pg_catalog.pg_database d ON d.oid = s.dbid
 WHERE r.rolname = :role AND d.datname = :database
 ORDER BY s.total_exec_time DESC
 """
+CUT = """
+SELECT pg_catalog.pg_terminate_backend(a.pid)
+FROM pg_catalog.pg_stat_activity a
+WHERE a.usename = :role
+"""
+"""A function may catch that its statement is cancelled, and go on; the end of its session, none."""
 NAME = """
 SELECT format('%I.%I', n.nspname, c.relname) AS table
 FROM pg_catalog.pg_class c
@@ -167,14 +177,26 @@ class PostgreSQLEye:
         """Return *statement* with its plan, made with no more rights than it was run with."""
         if statement.seconds < PLANNED_SECONDS:
             return statement
-        session = Session(self._database.migrating().url, first=("SET statement_timeout = '5s'",))
+        url = sa.make_url(self._database.migrating().url).update_query_dict(PLANNING)
+        session = Session(url)
+        too_long = threading.Timer(PLAN_SECONDS, self._cut, [self._role])
+        too_long.start()
         try:
             scans, plan = of_postgresql(session, statement.sql)
         except sa.exc.SQLAlchemyError:
             return statement
         finally:
+            too_long.cancel()
             session.close()
         return replace(statement, scans=scans, plan=plan)
+
+    def cut(self) -> None:
+        """End the sessions of probes."""
+        self._cut(self._prober)
+
+    def _cut(self, role: str) -> None:
+        with suppress(sa.exc.SQLAlchemyError):
+            self._server.rows(CUT, {"role": role})
 
     def close(self) -> None:
         """End its sessions."""

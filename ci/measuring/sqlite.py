@@ -64,6 +64,9 @@ class SQLiteEye:
         """Return nothing: it does not count, and the tool tells its own statements."""
         return Counters(), ()
 
+    def cut(self) -> None:
+        """Have nothing to end: probes ask the kernel."""
+
     def close(self) -> None:
         """Have nothing to end."""
 

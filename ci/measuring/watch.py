@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from ci.measuring.eye import Eye, Held, Probe
 
+END_SECONDS = 5
+"""A probe has given up long before that, unless something keeps it."""
 PAUSE_SECONDS = 0.05
 """Between two probes of a table."""
 LOOK_SECONDS = 0.02
@@ -168,6 +170,11 @@ class EyeWatch:
     def _stop(self) -> None:
         """End the threads, and the sessions of probes."""
         self._ending.set()
+        until = time.monotonic() + END_SECONDS
+        for thread in self._threads:
+            thread.join(max(0.0, until - time.monotonic()))
+        if any(thread.is_alive() for thread in self._threads):
+            self._eye.cut()
         for thread in self._threads:
             thread.join()
         self._threads = []

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from ci.publish.fit import fit
 from ci.publish.publisher import Publisher
+from ci.publish.rounded import rounded
 from ci.publish.vocabulary import Vocabulary, paths_of, words_of
 
-__all__ = ["Publisher", "Vocabulary", "fit", "paths_of", "words_of"]
+__all__ = ["Publisher", "Vocabulary", "fit", "paths_of", "rounded", "words_of"]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from ci.publish.vocabulary import Vocabulary
     from ci.result import Failure, Walked
-    from ci.timing import Engine, Pace, Statement, Step, Timing
+    from ci.timing import Engine, Statement, Step, Timing
 
 Span = TypeVar("Span", Lock, Stall)
 
@@ -30,8 +30,6 @@ STATEMENTS = 50
 PLAN_LINES = 60
 NAMES = 20
 PLACEHOLDERS = 1000
-DIGITS = 3
-"""Of a number that the code under test may have made up: all of them could be data."""
 KINDS = frozenset(
     f"{done}_{what}"
     for done in ("add", "remove", "modify")
@@ -106,7 +104,6 @@ class Publisher:
         return replace(
             timing,
             step=self.step(timing.step),
-            pace=timing.pace and _rounded_pace(timing.pace),
             observation=replace(
                 seen,
                 locks=seen.locks and tuple(self._on_table(each) for each in seen.locks),
@@ -139,7 +136,6 @@ class Publisher:
         return replace(
             statement,
             sql=self.statement(statement.sql),
-            seconds=_rounded(statement.seconds),
             plan=None if statement.plan is None else self.plan(statement.plan),
             scans=self.names(statement.scans),
         )
@@ -174,23 +170,6 @@ class Publisher:
                 return HIDDEN
             self._placeholders[word] = f"{HIDDEN}{len(self._placeholders) + 1}"
         return self._placeholders[word]
-
-
-def _rounded_pace(pace: Pace) -> Pace:
-    production = pace.production_rows
-    return replace(
-        pace,
-        moved=int(_rounded(pace.moved)),
-        rows_per_second=_rounded(pace.rows_per_second),
-        low=_rounded(pace.low),
-        high=None if pace.high is None else _rounded(pace.high),
-        production_rows=None if production is None else int(_rounded(production)),
-    )
-
-
-def _rounded(value: float) -> float:
-    """Return *value* as exactly as people read it."""
-    return float(f"{value:.{DIGITS}g}")
 
 
 def _joined(words: Iterable[str]) -> str:

@@ -76,6 +76,8 @@ def listen(
             raise DeadlineError(step, seconds)
         left = max(0.0, began + seconds - time.monotonic())
         status = running.wait(left, step=step)
+        if status:
+            words.write(f"{step}: exit status {status}\n")
     return Ended(status=status, seconds=time.monotonic() - began, dropped=quota.dropped)
 
 

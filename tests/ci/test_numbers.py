@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ci.numbers import least_samples, mad, quantile, rate, spread, student
+from ci.numbers import least_samples, mad, quantile, rate, rounded_up, spread, student
 
 VALUES = st.lists(st.floats(0, 1e6), min_size=1, max_size=50)
 
@@ -70,3 +70,8 @@ def test_the_interval_of_a_rate_holds_the_truth_as_often_as_it_says() -> None:
 
 def test_one_batch_has_no_interval() -> None:
     assert rate([100], [2]) == (50, 0, float("inf"))
+
+
+def test_what_is_said_of_a_count_is_never_below_it() -> None:
+    counts = (0, 1, 999, 1000, 10_001, 90_817_263)
+    assert [rounded_up(each) for each in counts] == [0, 1, 999, 1000, 10_100, 90_900_000]

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ci.publish import Publisher, Vocabulary, paths_of, words_of
-from ci.result import Failure, Rule, Walked
+from ci.publish import Publisher, Vocabulary, paths_of, rounded, words_of
+from ci.result import Colour, Failure, Finding, Rule, Walked
 from ci.timing import (
     Access,
+    Counters,
     Engine,
     Kind,
     Lock,
@@ -22,6 +24,7 @@ from ci.timing import (
     Step,
     Timing,
 )
+from tests.ci.results import result
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -269,19 +272,23 @@ def test_nothing_of_a_walk_holds_a_canary() -> None:
     assert CANARY not in repr(publisher().walked(walked))
 
 
-def test_a_number_that_was_told_has_no_room_for_data() -> None:
+def test_no_number_has_room_for_data() -> None:
+    number = 4702111234474983745
     step = Step(version="2", name="id", kind=Kind.MOVE)
-    told = Pace(
-        moved=4702111234474983745,
-        batches=2,
-        rows_per_second=1234567.891,
-        low=0.0,
-        high=2e6,
-        production_rows=4702111234474983745,
+    pace = Pace(moved=number, batches=2, rows_per_second=1234567.891, low=0.0, high=2e6)
+    seen = Observation(
+        counters=Counters(rows_written=number),
+        statements=(Statement(sql="SELECT id", seconds=1.23456789, rows=number, calls=number),),
     )
-    seen = Observation(statements=(Statement(sql="SELECT id", seconds=1.23456789),))
-    found = publisher().timing(Timing(step=step, seconds=1, observation=seen, pace=told))
+    timing = Timing(step=step, seconds=1.23456789, observation=seen, pace=pace)
+    finding = Finding(colour=Colour.RED, rule=Rule.BUDGET, said="", measured=number, against=12345)
+    walked = Walked(sha="0" * 40, timings=(timing,))
+    found = rounded(replace(result(), change=walked, findings=(finding,)))
 
-    assert found.observation.statements[0].seconds == 1.23
-    assert found.pace
-    assert (found.pace.moved, found.pace.rows_per_second) == (4.7e18, 1.23e6)
+    assert found.change
+    (told,) = found.change.timings
+    assert (told.seconds, told.observation.statements[0].seconds) == (1.23, 1.23)
+    assert told.pace
+    assert (told.pace.rows_per_second, told.pace.high) == (1.23e6, 2e6)
+    assert (found.findings[0].measured, found.findings[0].against) == (4.7e18, 12345)
+    assert "47021" not in repr(found)

@@ -43,7 +43,10 @@ def test_this_machine_can_confine() -> None:
 
 
 def test_an_exit_status_is_given_back(hostile: Hostile) -> None:
-    assert hostile.run("raise SystemExit(7)").ended.status == 7
+    heard = hostile.run("raise SystemExit(7)")
+
+    assert heard.ended.status == 7
+    assert heard.log == "evil: exit status 7\n"
 
 
 def test_a_sandbox_that_is_not_made_is_no_failure_of_the_change(hostile: Hostile) -> None:

@@ -41,7 +41,7 @@ def test_memory_is_limited(hostile: Hostile) -> None:
 
 def test_memory_of_all_processes_is_limited_together(hostile: Hostile) -> None:
     with control_groups(SMALL) as groups:
-        limited = any((each / "memory.procs").exists() or "memory" in str(each) for each in groups)
+        limited = any((each / "memory.max").exists() or "memory" in str(each) for each in groups)
     heard = hostile.run(
         """
 import os
