@@ -43,7 +43,7 @@ def project() -> Iterator[Project]:
     made = alembic_project(folder)
     for engine in Engine:
         many = people(engine, rows=ROWS[engine])
-        budgets = BUDGETS.format(rows=10_000)
+        budgets = BUDGETS.format(seconds=0.5, rows=10_000)
         made.dataset(f"many-{engine}", many, engine=engine, budgets=budgets)
     yield made
     shutil.rmtree(folder)
