@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import sqlite3
-import subprocess
-import sys
-import tomllib
-import zipfile
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ci.order import carry_out
 from ci.request import Request, orders_of
+from ci.result import Colour, Rule
 from ci.state import State
 from ci.timing import Engine
 from tests.ci.alembic_tree import ENV
@@ -23,12 +17,10 @@ from tests.ci.origin import Origin, origin
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ci.datasets.dataset import Measure
     from ci.result import Finding, Result
 
-ROOT = Path(__file__).parents[2]
-ROWS = {Engine.POSTGRESQL: 50_000, Engine.MARIADB: 50_000, Engine.SQLITE: 400_000}
-STALL = {Engine.POSTGRESQL: 0.5, Engine.MARIADB: 0.5, Engine.SQLITE: 0.2}
-"""All that is seen of SQLite is that its file is locked."""
+ROWS = 2000
 CANARY = "canary"
 
 PYPROJECT = """
@@ -39,15 +31,12 @@ wheels = ["{wheels}"]
 requirements = ["requirements.txt"]
 runs = 1
 [tool.ci.deadlines]
-step = 5
+step = 300
 """
 BUDGETS = """
-engine = "{engine}"
 [budgets]
 seconds = 60
-stall = {stall}
-rows-written = 10_000
-log-bytes = 2_000_000
+stall = 0.5
 """
 MODELS = """
 import sqlalchemy as sa
@@ -62,7 +51,7 @@ import os, sys, time
 import sqlalchemy as sa
 from alembic import op
 
-revision, down_revision = "{revision}", "{below}"
+revision, down_revision = "{revision}", {below!r}
 
 
 def upgrade():
@@ -103,31 +92,12 @@ INSERT INTO alembic_version VALUES ('aaa1');
 """
 
 
-def people(engine: Engine, *, rows: int = 0, history: str = HISTORY) -> str:
+def people(engine: Engine, *, rows: int = ROWS, history: str = HISTORY) -> str:
     """Return a dump with a canary in every column that can hold one."""
     name, note = (JOINED[engine].format(word=f"{CANARY}-{each}") for each in ("name", "note"))
-    series = SERIES[engine].format(rows=rows or ROWS[engine])
+    series = SERIES[engine].format(rows=rows)
     filled = f"INSERT INTO people SELECT i, {name}, 90817263, {note} FROM {series};\n"  # noqa: S608 - ours
     return TABLE + history + filled
-
-
-def write_wheel(folder: Path) -> Path:
-    """Write the wheel of migrator, as it is in this repository, into *folder*, and return that."""
-    folder.mkdir(parents=True, exist_ok=True)
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    info = f"migrator-{project['version']}.dist-info"
-    needs = "".join(f"Requires-Dist: {each}\n" for each in project["dependencies"])
-    metadata = f"Metadata-Version: 2.1\nName: migrator\nVersion: {project['version']}\n{needs}"
-    scripts = "[console_scripts]\nmigrator = migrator.cli:main\n"
-    tags = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-    with zipfile.ZipFile(folder / f"migrator-{project['version']}-py3-none-any.whl", "w") as wheel:
-        for path in sorted((ROOT / "migrator").rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts:
-                wheel.write(path, str(path.relative_to(ROOT)))
-        for name, text in (("METADATA", metadata), ("WHEEL", tags), ("RECORD", "")):
-            wheel.writestr(f"{info}/{name}", text)
-        wheel.writestr(f"{info}/entry_points.txt", scripts)
-    return folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,23 +124,28 @@ class Project:
         return name
 
     def dataset(self, name: str, dump: str, *, engine: Engine, budgets: str = BUDGETS) -> None:
-        """Write a dataset."""
+        """Write a dataset of a script."""
         folder = self.datasets / name
         folder.mkdir(parents=True)
         (folder / "dump.sql").write_text(dump)
-        said = budgets.format(engine=engine.value, stall=STALL[engine])
-        (folder / "dataset.toml").write_text(said)
+        self.dataset_of(name, Path("dump.sql"), engine=engine, budgets=budgets)
 
-    def run(self, change: str, engine: Engine, *, base: str = "main", name: str = "run") -> Result:
-        """Return what the runner finds of a branch on the dataset of *engine*."""
+    def dataset_of(self, name: str, dump: Path, *, engine: Engine, budgets: str = BUDGETS) -> None:
+        """Write a dataset of a *dump* that is there."""
+        folder = self.datasets / name
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "dataset.toml").write_text(f'engine = "{engine}"\ndump = "{dump}"\n{budgets}')
+
+    def run(self, change: str, dataset: str, *, base: str = "main") -> Result:
+        """Return what the runner finds of a branch on a dataset."""
         request = Request(
-            run=name,
+            run="run",
             source=str(self.origin.folder),
             base=base,
             head=change,
             root=self.origin.folder,
             folders=(self.datasets,),
-            names=(engine.value,),
+            names=(dataset,),
             always=True,
         )
         found = orders_of(request, self.state)
@@ -179,11 +154,9 @@ class Project:
 
 def alembic_project(folder: Path) -> Project:
     """Return a project of alembic, whose main is where its datasets are."""
-    made = _project(folder, "alembic")
+    made = empty_alembic_project(folder)
     head = 'revision, down_revision = "aaa1", None\n\n'
     first = FIRST.format(tool="alembic", name="op", head=head, function="upgrade()")
-    made.origin.write("alembic.ini", "[alembic]\nscript_location = alembic\n")
-    made.origin.write("alembic/env.py", ENV)
     made.origin.write("alembic/versions/aaa1_people.py", first)
     made.origin.commit()
     for engine in Engine:
@@ -191,64 +164,17 @@ def alembic_project(folder: Path) -> Project:
     return made
 
 
-RENAME = '''"""Call number total."""
-import sqlalchemy as sa
-from migrator import rename
-
-people_total = rename("people", "number", to="total"{more})
-
-
-def expand(op):
-    op.add_column("people", sa.Column("total", sa.Integer))
-'''
-DROP = '''"""Drop number: every row has total."""
-completes = ["people_total"]
-
-
-def contract(op):
-    op.drop_column("people", "number")
-'''
-STUCK = ", skip=lambda row: row.id < 10"
-"""Rows that are left for later, which is never."""
-
-
-def migrator_project(folder: Path) -> Project:
-    """Return a project of migrator, at its first version with rows in its table."""
-    wheels = write_wheel(folder / "wheels")
-    made = _project(folder, "migrator", str(wheels))
-    text = FIRST.format(tool="migrator", name="rename", head="", function="expand(op)")
-    made.origin.write("versions/make_people.py", text)
-    made.origin.write("versions.json", '{\n  "1": ["make_people.py"]\n}\n')
+def empty_alembic_project(folder: Path) -> Project:
+    """Return a project of alembic without revisions and datasets."""
+    made = project_of(folder, "alembic")
+    made.origin.write("alembic.ini", "[alembic]\nscript_location = alembic\n")
+    made.origin.write("alembic/env.py", ENV)
     made.origin.commit()
-    for engine in Engine:
-        made.dataset(engine, _migrated(made, engine), engine=engine)
     return made
 
 
-def numbered(files: Mapping[str, str]) -> dict[str, str | None]:
-    """Return *files* of migrations, with the manifest that numbers them from 2 on."""
-    entries = ["make_people", *files]
-    lines = ",\n".join(f'  "{n}": ["{each}.py"]' for n, each in enumerate(entries, 1))
-    migrations = {f"versions/{name}.py": text for name, text in files.items()}
-    return {"versions.json": f"{{\n{lines}\n}}\n", **migrations}
-
-
-def _migrated(project: Project, engine: Engine) -> str:
-    """Return a dump of people with the history that migrator itself has written."""
-    file = project.datasets.parent / f"{engine}.db"
-    environment = {**os.environ, "MIGRATOR_DATABASE_URL": f"sqlite:///{file}"}
-    command = [sys.executable, "-m", "migrator", "sync"]
-    subprocess.run(command, cwd=project.origin.folder, env=environment, check=True)
-    with closing(sqlite3.connect(file)) as connection:
-        lines = list(connection.iterdump())
-    kept = "\n".join(each for each in lines if "migrator_history" in each)
-    kept = kept.replace('"migrator_history"', "migrator_history")
-    if engine is Engine.POSTGRESQL:
-        kept = kept.replace("DATETIME", "TIMESTAMP")
-    return people(engine, rows=2000, history=kept + "\n")
-
-
-def _project(folder: Path, tool: str, wheels: str = "/nothing") -> Project:
+def project_of(folder: Path, tool: str, wheels: str = "/nothing") -> Project:
+    """Return a project whose main has the settings for a *tool*, and what that needs."""
     folder.chmod(0o711)  # servers and sandboxes of root run as somebody else, who passes through
     made = origin(folder / "tree")
     made.write("pyproject.toml", PYPROJECT.format(tool=tool, wheels=wheels))
@@ -258,11 +184,29 @@ def _project(folder: Path, tool: str, wheels: str = "/nothing") -> Project:
     return Project(origin=made, state=state, datasets=folder / "datasets")
 
 
-def revision(name: str, *lines: str, below: str = "aaa1") -> dict[str, str | None]:
+def revision(name: str, *lines: str, below: str | None = "aaa1") -> dict[str, str | None]:
     """Return the file of a revision of alembic above *below*."""
     body = "\n".join(f"    {each}" for line in lines for each in line.splitlines())
     text = REVISION.format(revision=name, below=below, body=body)
     return {f"alembic/versions/{name}.py": text}
+
+
+def revisions(steps: Mapping[str, str], *, below: str | None = "aaa1") -> dict[str, str | None]:
+    """Return the files of revisions of alembic, the first above *below*."""
+    unders = (below, *steps)
+    files: dict[str, str | None] = {}
+    for (name, text), under in zip(steps.items(), unders, strict=False):
+        files |= revision(name, text, below=under)
+    return files
+
+
+def over_budget(result: Result) -> dict[str, set[Measure]]:
+    """Return the budgets that steps are over."""
+    found: dict[str, set[Measure]] = {}
+    for each in result.findings:
+        if each.step and each.measure and (each.rule, each.colour) == (Rule.BUDGET, Colour.RED):
+            found.setdefault(each.step.name, set()).add(each.measure)
+    return found
 
 
 def red(result: Result) -> dict[str, Finding]:

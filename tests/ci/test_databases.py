@@ -69,6 +69,7 @@ def test_what_is_kept_is_there_for_the_next_run(
         assert next_run.schema() == database.schema()
 
 
+@pytest.mark.usefixtures("database")
 def test_a_restored_dataset_is_not_restored_again(data: Dataset, places: Places) -> None:
     data.dump.rename(data.dump.with_suffix(".away"))
     with open_database(data, places) as again:

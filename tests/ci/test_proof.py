@@ -9,63 +9,44 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ci.measures import SECONDS
 from ci.result import Colour, Rule
 from ci.timing import Engine
+from tests.ci.harms import BUDGETS, DESERVED, ROWS, Table, harms_of
+from tests.ci.migrator_tree import DROP, RENAME, STUCK, migrator_project, numbered
 from tests.ci.projects import (
-    DROP,
     MODELS,
-    RENAME,
-    STUCK,
     Project,
     alembic_project,
-    migrator_project,
-    numbered,
+    over_budget,
+    people,
     red,
     revision,
+    revisions,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-POSTGRESQL, MARIADB, SQLITE = Engine
+    from ci.result import Finding, Result
+
+SQLITE = Engine.SQLITE
 slow = pytest.mark.slow
 everywhere = pytest.mark.parametrize("engine", list(Engine))
-ADD = 'op.add_column("people", sa.Column("age", sa.Integer))'
-HARMFUL = {
-    "bbb_harmless": [ADD],
-    "ccc_rewrite": [
-        'with op.batch_alter_table("people") as table:',
-        '    table.alter_column("number", type_=sa.BigInteger)',
-    ],
-    "ddd_index": ['op.create_index("of_name", "people", ["name", "note"], mariadb_length=40)'],
-    "eee_lock": [
-        "bind = op.get_bind()",
-        "lock = {'postgresql': 'LOCK TABLE people IN ACCESS EXCLUSIVE MODE',",
-        "        'sqlite': 'UPDATE people SET number = 1 WHERE id = 1'}",
-        "both = 'LOCK TABLES people WRITE, alembic_version WRITE'",
-        "op.execute(lock.get(bind.dialect.name, both))",
-        "time.sleep(0.8)",
-        "if bind.dialect.name in ('mysql', 'mariadb'): op.execute('UNLOCK TABLES')",
-    ],
-    "fff_backfill": ["op.execute(\"UPDATE people SET age = id % 90, note = 'n' || name\")"],
-}
+HARMS = harms_of(Table())
+ADD = HARMS["bbb_harmless"]
 
 
 @pytest.fixture(scope="module")
 def project() -> Iterator[Project]:
     folder = Path(tempfile.mkdtemp(prefix="ci.", dir="/tmp"))
-    yield alembic_project(folder)
+    made = alembic_project(folder)
+    for engine in Engine:
+        many = people(engine, rows=ROWS[engine])
+        budgets = BUDGETS.format(seconds=0.5, rows=10_000)
+        made.dataset(f"many-{engine}", many, engine=engine, budgets=budgets)
+    yield made
     shutil.rmtree(folder)
-
-
-def revisions(steps: Mapping[str, list[str]]) -> dict[str, str | None]:
-    """Return the files of revisions, each above the one before."""
-    files: dict[str, str | None] = {}
-    below = "aaa1"
-    for name, lines in steps.items():
-        files |= revision(name, *lines, below=below)
-        below = name
-    return files
 
 
 @pytest.mark.parametrize("engine", [SQLITE])
@@ -81,22 +62,15 @@ def test_a_harmless_change_is_green(project: Project, engine: Engine) -> None:
 @slow
 @everywhere
 def test_each_harm_is_found_in_its_step(project: Project, engine: Engine) -> None:
-    result = project.run(project.branch("harmful", revisions(HARMFUL)), engine)
-    found = red(result)
+    result = project.run(project.branch("harmful", revisions(HARMS)), f"many-{engine}")
 
-    assert not [each for each in found if "harmless" in each]
-    assert "eee_lock: budget stall" in found
-    assert [each for each in found if "rewrite" in each]
-    assert [each for each in found if "backfill" in each]
-    if engine is POSTGRESQL:
-        assert [each for each in found if "index" in each]
-    if engine is MARIADB:  # which makes it online, whatever the statement says
-        assert "ddd_index: budget stall" not in found
+    assert {each.rule for each in result.findings} == {Rule.BUDGET}, result.findings
+    assert over_budget(result) == DESERVED[engine]
+    assert all(each.confirmed for each in result.findings if each.measure in SECONDS)
 
 
 FAILING: Mapping[str, tuple[Mapping[str, str | None], Rule, str]] = {
     "syntax": (revision("bbb_syntax", "op.add_column("), Rule.FAILED, "SyntaxError"),
-    "endless": (revision("bbb_endless", "while True: time.sleep(0.01)"), Rule.DEADLINE, "5 s"),
     "raises": (revision("bbb_raises", "raise ValueError('no')"), Rule.FAILED, "ValueError"),
     "refused": (revision("bbb_refused", "op.drop_table('nothing')"), Rule.FAILED, "in change ("),
     "diverged": (
@@ -127,20 +101,37 @@ FAILING: Mapping[str, tuple[Mapping[str, str | None], Rule, str]] = {
 }
 
 
-def failing(project: Project, name: str, engine: Engine) -> None:
-    files, rule, said = FAILING[name]
-    result = project.run(project.branch(name, files), engine)
-    found = [each for each in result.findings if each.colour is Colour.RED]
-
-    assert [each.rule for each in found] == [rule], result.findings
-    assert said in found[0].said
+def only(result: Result) -> Finding:
+    """Return the one thing that is red."""
+    (found,) = (each for each in result.findings if each.colour is Colour.RED)
+    return found
 
 
 @slow
 @everywhere
 @pytest.mark.parametrize("name", FAILING)
 def test_what_cannot_end_well_says_why(project: Project, name: str, engine: Engine) -> None:
-    failing(project, name, engine)
+    files, rule, said = FAILING[name]
+    found = only(project.run(project.branch(name, files), engine))
+
+    assert found.rule is rule
+    assert said in found.said
+
+
+@slow
+@everywhere
+def test_an_endless_loop_is_ended_at_its_deadline(project: Project, engine: Engine) -> None:
+    settings = (project.origin.folder / "pyproject.toml").read_text()
+    hasty = settings.replace("step = 300", "step = 20")
+    base = project.branch("hasty", {"pyproject.toml": hasty})
+    loop = revision("bbb_endless", "while True: time.sleep(0.01)")
+    result = project.run(project.branch("endless", loop, base=base), engine, base=base)
+
+    found = only(result)
+    assert found.rule is Rule.DEADLINE
+    assert found.step is not None
+    assert found.step.name == "bbb_endless"
+    assert "20 s" in found.said
 
 
 @slow
