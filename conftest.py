@@ -34,9 +34,9 @@ def pytest_sessionstart() -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     wanted = config.getoption("--database") or DATABASES
-    kept = [item for item in items if database_of(item) in (None, *wanted)]
-    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
-    items[:] = kept
+    left = [item for item in items if database_of(item) not in (None, *wanted)]
+    config.hook.pytest_deselected(items=left)
+    items[:] = [item for item in items if database_of(item) in (None, *wanted)]
 
 
 @pytest.fixture(scope="session")

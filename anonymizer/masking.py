@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from anonymizer.container import Container
     from anonymizer.dumps.base import Format, Piece
     from anonymizer.dumps.pg_directory import DataFile
-    from anonymizer.engine import Engine, Text
+    from anonymizer.engine import Engine
     from anonymizer.live.base import Sink
+    from anonymizer.masker import Text
     from anonymizer.schema import Schema
 
 

@@ -16,7 +16,7 @@ from anonymizer.pool import digests
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from anonymizer.engine import Counts
+    from anonymizer.masker import Counts
     from anonymizer.masking import Request
     from anonymizer.plan import Plan
     from anonymizer.stream import Tally

@@ -10,8 +10,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from anonymizer.engine import Count
 from anonymizer.errors import AnonymizerError
+from anonymizer.masker import Count
 from anonymizer.workers import Worker, hired
 
 if TYPE_CHECKING:
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from anonymizer.column import TableName
     from anonymizer.dumps.base import Piece, Rows
-    from anonymizer.engine import Counts, Engine, Masker, Text
+    from anonymizer.engine import Engine
+    from anonymizer.masker import Counts, Masker, Text
     from anonymizer.workers import Answer, Crew
 
 AHEAD = 3

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from anonymizer.dumps.base import Rows
-    from anonymizer.engine import Counts, Text
+    from anonymizer.masker import Counts, Text
 
 AT_ONCE = 2
 """Pieces that a worker has: one that it masks, and the next."""

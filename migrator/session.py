@@ -203,7 +203,11 @@ def limit_waiting(connection: Connection, dialect: Dialect, seconds: float) -> N
 
     It is said to the driver, because a transaction on SQLite may itself have to wait.
     """
-    statement = dialect.set_lock_timeout(seconds)
+    tell(connection, dialect.set_lock_timeout(seconds))
+
+
+def tell(connection: Connection, statement: str | None) -> None:
+    """Send a setting of the session to the driver, outside any transaction of SQLAlchemy's."""
     if statement is None:
         return
     driver = connection.connection

@@ -47,6 +47,8 @@ class Database:
     def through(self, drivername: str) -> Database:
         """Return the same database through another driver, as postgresql+asyncpg."""
         url = sa.make_url(self.url).set(drivername=drivername)
+        if not drivername.endswith("+pymysql"):
+            url = url.difference_update_query(["ssl_disabled"])
         return replace(self, url=url.render_as_string(hide_password=False))
 
 

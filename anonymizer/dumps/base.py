@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeAlias
 
+from anonymizer.errors import DumpError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -67,6 +69,16 @@ class Rows:
     """Its place in the dump's plain text, counted from 0."""
     part_of: TableName | None = None
     """The table whose partition *table* is."""
+
+    def placed(self, error: DumpError) -> DumpError:
+        """Return *error* with its place in the dump, where it says one in these rows."""
+        return DumpError(
+            error.problem,
+            table=str(self.table),
+            line=self.line + (error.line or 1) - 1,
+            byte=self.byte + (error.byte or 0),
+            hint=error.hint,
+        )
 
 
 Piece: TypeAlias = bytes | Rows

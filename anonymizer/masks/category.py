@@ -16,7 +16,8 @@ from anonymizer.column import Kind
 from anonymizer.masks.alone import Alone
 from anonymizer.masks.constant import text_of
 from anonymizer.masks.refuse import refuse
-from anonymizer.prf import Permutation, subkey
+from anonymizer.permutation import Permutation
+from anonymizer.prf import subkey
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,7 +15,8 @@ from anonymizer.errors import LeakError
 from anonymizer.masks.alone import Alone
 from anonymizer.masks.numbers import Numbers, parse, write
 from anonymizer.masks.refuse import refuse
-from anonymizer.prf import Permutation, subkey
+from anonymizer.permutation import Permutation
+from anonymizer.prf import subkey
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,7 @@ from anonymizer.masks.alone import Alone
 from anonymizer.masks.hexadecimal import put_digits
 from anonymizer.masks.refuse import refuse
 from anonymizer.masks.symbols import OTHER, Runs, any_in, compact, numbered
-from anonymizer.prf import WordPermutation
+from anonymizer.permutation import WordPermutation
 
 if TYPE_CHECKING:
     from anonymizer.cells import Bytes, Cells

@@ -16,7 +16,7 @@ import numpy as np
 
 from anonymizer.cells import Cells, groups
 from anonymizer.masks.draw import subkey
-from anonymizer.prf import Permutation
+from anonymizer.permutation import Permutation
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from anonymizer.cells import Cells, groups
-from anonymizer.prf import LongPermutation, Permutation, WordPermutation, subkey
+from anonymizer.permutation import LongPermutation, Permutation, WordPermutation
+from anonymizer.prf import subkey
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

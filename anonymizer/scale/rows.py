@@ -19,7 +19,6 @@ from anonymizer.cells import Cells
 from anonymizer.dumps.inserts import Inserts
 from anonymizer.errors import DumpError, PolicyError
 from anonymizer.scale.part import Part
-from anonymizer.structure.survey import placed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -131,7 +130,7 @@ def _placing(rows: Rows) -> Iterator[None]:
     try:
         yield
     except DumpError as error:
-        raise (placed(error, rows) if error.table is None else error) from error
+        raise (rows.placed(error) if error.table is None else error) from error
 
 
 def known(structure: Structure, rows: Rows) -> Table:

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from anonymizer.engine import Engine, Masker
+    from anonymizer.engine import Engine
+    from anonymizer.masker import Masker
     from anonymizer.sqlite.schema import Entry, Shape
     from anonymizer.stream import Tally
 

@@ -13,8 +13,8 @@ from itertools import chain
 from sys import getsizeof
 from typing import TYPE_CHECKING
 
-from anonymizer.engine import Count
 from anonymizer.errors import DumpError
+from anonymizer.masker import Count
 from anonymizer.memory import no_collector
 from anonymizer.sqlite.schema import quoted
 from anonymizer.sqlite.values import from_cells, to_cells
@@ -22,7 +22,7 @@ from anonymizer.sqlite.values import from_cells, to_cells
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from anonymizer.engine import Masker
+    from anonymizer.masker import Masker
     from anonymizer.sqlite.schema import Shape
     from anonymizer.sqlite.values import Value
     from anonymizer.stream import Tally

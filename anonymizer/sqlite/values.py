@@ -14,7 +14,7 @@ from anonymizer.errors import DumpError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from anonymizer.engine import Nulls
+    from anonymizer.masker import Nulls
 
 Value: TypeAlias = "int | float | bytes | bytearray | str | None"
 """What is read: TEXT as a bytearray, a BLOB as bytes. What is written: TEXT as a str."""

@@ -18,7 +18,8 @@ from anonymizer.sqlite.schema import quoted, read_shape
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from anonymizer.engine import Engine, Masker
+    from anonymizer.engine import Engine
+    from anonymizer.masker import Masker
     from anonymizer.sqlite.schema import Entry
     from anonymizer.stream import Tally
 

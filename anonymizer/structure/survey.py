@@ -123,18 +123,7 @@ def _count(rows: Rows) -> int:
     try:
         return len(rows.codec.parse(rows.data, len(rows.columns)).starts)
     except DumpError as error:
-        raise placed(error, rows) from error
-
-
-def placed(error: DumpError, rows: Rows) -> DumpError:
-    """Return *error* with its place in the dump, where it says one in *rows*."""
-    return DumpError(
-        error.problem,
-        table=str(rows.table),
-        line=rows.line + (error.line or 1) - 1,
-        byte=rows.byte + (error.byte or 0),
-        hint=error.hint,
-    )
+        raise rows.placed(error) from error
 
 
 def _of_file(container: SQLiteFile, *, count: bool) -> Survey:

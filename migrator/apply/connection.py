@@ -7,20 +7,14 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from migrator.session import begin_for_real, limit_waiting, tell
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy.engine import Connection
 
     from migrator.dialects import Dialect
-
-
-def limit_waiting(connection: Connection, dialect: Dialect, seconds: float) -> None:
-    """Let every later statement of this session wait for locks *seconds* at the most; 0: no limit.
-
-    It is said to the driver, because a transaction on SQLite may itself have to wait.
-    """
-    _tell(connection, dialect.set_lock_timeout(seconds))
 
 
 @contextmanager
@@ -33,31 +27,18 @@ def commits_not_awaited(connection: Connection, dialect: Dialect) -> Iterator[No
     if (leave := dialect.leave_commits()) is None:
         yield
         return
-    _tell(connection, leave)
+    tell(connection, leave)
     try:
         yield
     finally:
         with suppress(sa.exc.SQLAlchemyError, _driver_error(connection)):
             connection.rollback()
-            _tell(connection, dialect.await_commits())
+            tell(connection, dialect.await_commits())
 
 
 def _driver_error(connection: Connection) -> type[Exception]:
     error: type[Exception] = connection.dialect.loaded_dbapi.Error
     return error
-
-
-def _tell(connection: Connection, statement: str | None) -> None:
-    """Send a setting of the session to the driver, outside any transaction of SQLAlchemy's."""
-    if statement is None:
-        return
-    driver = connection.connection
-    cursor = driver.cursor()
-    try:
-        cursor.execute(statement)
-    finally:
-        cursor.close()
-    driver.commit()
 
 
 def session_number(connection: Connection, dialect: Dialect) -> int | None:
@@ -79,9 +60,7 @@ def transaction(connection: Connection) -> Iterator[None]:
         yield
         return
     with connection.begin():
-        driver = connection.connection.driver_connection
-        if getattr(driver, "in_transaction", None) is False:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        begin_for_real(connection)
         yield
 
 

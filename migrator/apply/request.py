@@ -10,12 +10,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from migrator import history
-from migrator.apply.connection import (
-    commits_not_awaited,
-    limit_waiting,
-    session_number,
-    transaction,
-)
+from migrator.apply.connection import commits_not_awaited, session_number, transaction
 from migrator.apply.cursor import CursorJudge
 from migrator.apply.event import Accepted, Finished, ignore, retried
 from migrator.apply.foresee import Left, foresee, still_left
@@ -26,6 +21,7 @@ from migrator.database import errors_are_ours
 from migrator.dialects import dialect_of
 from migrator.lock import runner_lock
 from migrator.patience import Patience
+from migrator.session import limit_waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from migrator import guard, sql
 from migrator.apply import live
-from migrator.apply.connection import limit_waiting, send, transaction
+from migrator.apply.connection import send, transaction
 from migrator.apply.event import Finished, Noted, Started
 from migrator.apply.foresee import work_of
 from migrator.apply.resume import Known
@@ -23,6 +23,7 @@ from migrator.errors import StepError
 from migrator.history import HistoryRecord, write_together
 from migrator.migration import Phase
 from migrator.patience import Task
+from migrator.session import limit_waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -14,10 +14,11 @@ from anonymizer.cells import Cells
 from anonymizer.column import Column, Table, TableName
 from anonymizer.dumps.base import Rows
 from anonymizer.dumps.copy import CopyText
-from anonymizer.engine import Count, Engine
+from anonymizer.engine import Engine
 from anonymizer.errors import DumpError, LeakError, PolicyError
 from anonymizer.key import Key
 from anonymizer.markup import Decision
+from anonymizer.masker import Count
 from anonymizer.masks.base import Distinct
 from anonymizer.stream import Rewriter, Tally, texts
 

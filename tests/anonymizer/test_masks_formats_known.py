@@ -14,7 +14,8 @@ import pytest
 from anonymizer.cells import Cells
 from anonymizer.column import Kind
 from anonymizer.masks.find import mask_of
-from anonymizer.prf import Permutation, Prf, WordPermutation
+from anonymizer.permutation import Permutation, WordPermutation
+from anonymizer.prf import Prf
 from tests.anonymizer.masking import KEY, column, decided, masked
 
 if TYPE_CHECKING:

@@ -123,6 +123,7 @@ def connect(database: Database) -> pymysql.Connection:
     url = sa.make_url(database.url)
     return pymysql.connect(
         unix_socket=str(url.query["unix_socket"]),
+        ssl_disabled=True,
         user=url.username or "",
         database=url.database,
         charset="utf8mb4",

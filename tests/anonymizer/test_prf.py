@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from anonymizer.cells import Cells
 from anonymizer.masks.symbols import Strings
-from anonymizer.prf import LongPermutation, Permutation, Prf, WordPermutation, subkey
+from anonymizer.permutation import LongPermutation, Permutation, WordPermutation
+from anonymizer.prf import Prf, subkey
 from tests.anonymizer.masking import KEY, OTHER_KEY, is_uniform, unhurried
 
 if TYPE_CHECKING:

@@ -34,24 +34,26 @@ def of(name: str, servers: Servers, folder: Path) -> Iterator[Database]:
     yield from fresh(name, servers, folder)
 
 
-@pytest.fixture
-def postgresql(servers: Servers, tmp_path: Path) -> Iterator[Database]:
-    for database in of("postgresql", servers, tmp_path / "one"):
+def filled(name: str, servers: Servers, folders: pytest.TempPathFactory) -> Iterator[Database]:
+    """Give a database that has the firm, which no test changes."""
+    for database in of(name, servers, folders.mktemp(name)):
         firm.fill(database.engine())
         yield database
 
 
-@pytest.fixture
-def mariadb(servers: Servers, tmp_path: Path) -> Iterator[Database]:
-    for database in of("mariadb", servers, tmp_path / "one"):
-        firm.fill(database.engine())
-        yield database
+@pytest.fixture(scope="module")
+def postgresql(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    yield from filled("postgresql", servers, tmp_path_factory)
 
 
-@pytest.fixture
-def sqlite(servers: Servers, tmp_path: Path) -> Iterator[Path]:
-    for database in of("sqlite", servers, tmp_path / "one"):
-        firm.fill(database.engine())
+@pytest.fixture(scope="module")
+def mariadb(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    yield from filled("mariadb", servers, tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def sqlite(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    for database in filled("sqlite", servers, tmp_path_factory):
         yield Path(str(sa.make_url(database.url).database))
 
 
@@ -337,6 +339,7 @@ def test_what_an_operator_mistypes(
     sqlite: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source, target = str(sqlite), str(tmp_path / "out.db")
+    (tmp_path / "one").mkdir()
     seed = ["--seed", "1"]
     for arguments, code, said in (
         ([source, target, "--factor", "0.5"], 2, "neither a secret nor a seed"),

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from anonymizer import masks
 from anonymizer.cells import Cells
 from anonymizer.column import TableName
-from anonymizer.engine import Count
+from anonymizer.masker import Count
 from anonymizer.sqlite.values import from_cells
 from tests.anonymizer import sqlite_files
 from tests.anonymizer.sqlite_files import dump, header, make, query, rewrite, schema

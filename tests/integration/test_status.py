@@ -10,7 +10,6 @@ import sqlalchemy as sa
 from sqlalchemy.orm import registry
 
 from migrator.apply import Options, sync
-from migrator.apply.connection import limit_waiting
 from migrator.cli import run
 from migrator.database import open_engine, read_only
 from migrator.dialects import dialect_of
@@ -18,6 +17,7 @@ from migrator.manifest import Manifest
 from migrator.online import Options as OnlineOptions
 from migrator.online import migrate
 from migrator.services import register
+from migrator.session import limit_waiting
 from migrator.status import Status, status
 
 if TYPE_CHECKING:

@@ -51,7 +51,8 @@ class MariaDB(Server):
             "root",
             host="localhost",
             database="mysql",
-            query={"charset": "utf8mb4", "unix_socket": str(path)},
+            # Else PyMySQL reads all authorities of the machine each time that it connects.
+            query={"charset": "utf8mb4", "unix_socket": str(path), "ssl_disabled": "true"},
         )
         command = [mariadbd, *places, f"--socket={path}", *SETTINGS, *options]
         process.start(command, ready=lambda _pid: _listens(path))
