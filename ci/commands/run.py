@@ -165,7 +165,7 @@ def command(  # noqa: PLR0913 - each is an option
     for line in text.lines(seen):
         click.echo(line, err=quiet)
     if seen.colour is not Colour.GREEN and address is None:
-        click.echo(f"all that was said, in private: {state.private(run)}", err=True)
+        click.echo(f"All that was said is kept in private:\n{state.private(run)}", err=True)
     return RED if seen.colour is Colour.RED else 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING
@@ -54,6 +55,9 @@ class Row:
     figures: Mapping[str, str]
     """What else was measured, by its name."""
     statements: tuple[Statement, ...]
+    """The slowest first."""
+    told: int
+    """How many statements there are, where a page has not room for all."""
     marks: tuple[Mark, ...]
     findings: tuple[Finding, ...]
     trend: tuple[float, ...] = ()
@@ -79,6 +83,13 @@ class Part:
     def word(self) -> str:
         """What it came to."""
         return WORDS[self.result.colour]
+
+    def anchor(self, step: Step | None) -> str | None:
+        """Return what *step* is linked by in a page; None for one without a row."""
+        if all(row.step != step for row in self.rows):
+            return None
+        key = "\0".join((self.name, *(step.key if step else ())))
+        return f"s{hashlib.sha256(key.encode('utf-8', 'replace')).hexdigest()[:12]}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,6 +203,8 @@ def _row(
     old = median(each.seconds for each in _warm(before)) if before else None
     budget = _limit(result, step)
     largest = max(past, default=0.0)
+    statements = _typical(warm).observation.statements
+    slowest = tuple(sorted(statements, key=lambda each: -each.seconds))
     return Row(
         step=step,
         colour=_worst(findings),
@@ -203,7 +216,8 @@ def _row(
         spread=f"{duration(min(seconds))} to {duration(max(seconds))}",
         bar=_bar(took, old, budget),
         figures=_figures(step, warm),
-        statements=_typical(warm).observation.statements[:MOST_STATEMENTS],
+        statements=slowest[:MOST_STATEMENTS],
+        told=len(slowest),
         marks=marks_of(_typical(warm)),
         findings=findings,
         trend=tuple(each / largest for each in past) if largest and len(past) > 1 else (),

@@ -58,7 +58,15 @@ def test_a_trend_is_a_line_for_each_step(history: History, call: Call) -> None:
 
 
 def test_a_trend_of_nothing(call: Call) -> None:
-    assert call("trend", "--step", "nothing")[:2] == (1, "no run has measured that\n")
+    code, out, err = call("trend", "--step", "nothing")
+    assert (code, out) == (1, "no run has measured that\n")
+    assert "has no run yet" in err
+
+
+def test_a_mistyped_dataset_is_told_which_there_are(history: History, call: Call) -> None:
+    history.add(result())
+    code, _, err = call("trend", "--dataset", "smal")
+    assert (code, err) == (1, "hint: runs have measured small\n")
 
 
 def test_a_mistyped_command_is_told_what_it_may_have_meant(
