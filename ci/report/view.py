@@ -8,7 +8,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from ci.datasets.dataset import Measure
-from ci.measures import NAMES, measured_of, shown
+from ci.measures import NAMES, measured_of, shown, warm
 from ci.report.marks import marks_of
 from ci.result import Colour, Finding, Result
 from ci.timing import Kind
@@ -184,10 +184,6 @@ def _by_step(walked: Walked | None) -> Mapping[Step, Sequence[Timing]]:
     return found
 
 
-def _warm(timings: Sequence[Timing]) -> Sequence[Timing]:
-    return [each for each in timings if each.warm] or timings
-
-
 def _row(
     result: Result,
     step: Step,
@@ -196,14 +192,14 @@ def _row(
     past: Sequence[float],
 ) -> Row:
     findings = tuple(each for each in result.findings if each.step == step)
-    warm = _warm(timings)
-    seconds = [each.seconds for each in warm]
+    counted = warm(timings)
+    seconds = [each.seconds for each in counted]
     cold = [each.seconds for each in timings if not each.warm]
     took = median(seconds)
-    old = median(each.seconds for each in _warm(before)) if before else None
+    old = median(each.seconds for each in warm(before)) if before else None
     budget = _limit(result, step)
     largest = max(past, default=0.0)
-    statements = _typical(warm).observation.statements
+    statements = _typical(counted).observation.statements
     slowest = tuple(sorted(statements, key=lambda each: -each.seconds))
     return Row(
         step=step,
@@ -212,13 +208,13 @@ def _row(
         baseline=None if old is None else duration(old),
         budget=None if budget is None else duration(budget),
         cold=duration(median(cold)) if cold and len(cold) < len(timings) else None,
-        runs=len(warm),
+        runs=len(counted),
         spread=f"{duration(min(seconds))} to {duration(max(seconds))}",
         bar=_bar(took, old, budget),
-        figures=_figures(step, warm),
+        figures=_figures(step, counted),
         statements=slowest[:MOST_STATEMENTS],
         told=len(slowest),
-        marks=marks_of(_typical(warm)),
+        marks=marks_of(_typical(counted)),
         findings=findings,
         trend=tuple(each / largest for each in past) if largest and len(past) > 1 else (),
     )
