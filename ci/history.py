@@ -12,7 +12,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from ci.datasets.dataset import Measure
 from ci.errors import CiError
-from ci.measures import measured_of
+from ci.measures import measured_of, warm
 from ci.result import LIMIT, Result, decode, encode
 
 if TYPE_CHECKING:
@@ -242,7 +242,7 @@ def _figures(result: Result) -> Iterator[dict[str, object]]:
     for tree, walked in (("baseline", result.baseline), ("change", result.change)):
         for step, timings in _by_step(walked).items():
             for measure in Measure:
-                value = measured_of(measure, timings)
+                value = measured_of(measure, warm(timings))
                 if value is not None:
                     yield {
                         "tree": tree,

@@ -9,10 +9,12 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass
 from math import ceil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import tomlkit
+from tomlkit.items import InlineTable
 
+from ci.errors import DatasetError
 from ci.measures import SECONDS, shown
 from ci.numbers import least_samples, quantile
 from ci.timing import Kind, Step
@@ -28,6 +30,8 @@ SHARE = 0.95
 """The quantile that a budget is learnt from: at least twenty runs are needed."""
 MARGIN = 1.25
 """How much above it the budget is."""
+SEEN = "runs were below it by a fifth"
+"""What a reason of ours ends with."""
 ROWS = 10_000
 """Counts are rounded up to the next of these."""
 
@@ -45,7 +49,7 @@ class Proposal:
     @property
     def reason(self) -> str:
         """Why: what was seen."""
-        return f"{SHARE:.0%} of {self.runs} runs were below it by a fifth"
+        return f"{SHARE:.0%} of {self.runs} {SEEN}"
 
 
 def propose(dataset: Dataset, series: Iterable[Series]) -> Iterator[Proposal]:
@@ -79,19 +83,35 @@ def _rounded(measure: Measure, value: float) -> float:
 def as_diff(path: Path, proposals: Iterable[Proposal]) -> str:
     """Return the unified diff of *path*, a dataset.toml, that writes *proposals* down.
 
-    What people wrote there, comments too, stays as it is.
+    What people wrote there, comments and reasons too, stays as it is.
+    Raises DatasetError for budgets in braces, which no table can be added to.
     """
-    before = path.read_text("utf-8") if path.exists() else ""
+    before = path.read_bytes().decode("utf-8") if path.exists() else ""
     document = tomlkit.parse(before)
     budgets = document.setdefault("budgets", tomlkit.table(is_super_table=True))
+    if isinstance(budgets, InlineTable):
+        raise DatasetError(f"{path}: budgets stand in braces", hint="write a table: [budgets]")
     for each in proposals:
-        table = budgets.setdefault(each.step, tomlkit.table())
-        table[each.measure.value.replace("_", "-")] = _plain(each.limit)
-        table["reason"] = each.reason
-        table["reason"].comment(f"was {shown(each.measure, each.now)}")
+        _write(each, budgets.setdefault(each.step, tomlkit.table()))
     after = tomlkit.dumps(document)
     old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
-    return "".join(difflib.unified_diff(old, new, f"a/{path.name}", f"b/{path.name}"))
+    lines = difflib.unified_diff(old, new, f"a/{path.name}", f"b/{path.name}")
+    return "".join(map(_ended, lines))
+
+
+def _write(proposal: Proposal, table: Any) -> None:
+    """Write *proposal* into the *table* of its step."""
+    said = [each for each in str(table.get("reason", "")).split("; ") if each and SEEN not in each]
+    limit = tomlkit.item(_plain(proposal.limit))
+    if not isinstance(table, InlineTable):  # a comment would end it
+        limit.comment(f"was {shown(proposal.measure, proposal.now)}")
+    table[proposal.measure.value.replace("_", "-")] = limit
+    table["reason"] = "; ".join((*said, proposal.reason))
+
+
+def _ended(line: str) -> str:
+    """Return a *line* of a diff as patch reads it, also where the file does not end with one."""
+    return line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
 
 
 def _plain(value: float) -> float:

@@ -11,7 +11,7 @@ from ci.timing import Kind
 from ci.units import duration, size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from ci.timing import Eta, Pace, Timing
 
@@ -19,6 +19,11 @@ SECONDS = frozenset({Measure.SECONDS, Measure.STALL, Measure.LOCK, Measure.PRODU
 """What differs from run to run."""
 ROWS = frozenset({Measure.ROWS_READ, Measure.ROWS_WRITTEN})
 """What is counted one by one."""
+
+
+def warm(timings: Sequence[Timing]) -> Sequence[Timing]:
+    """Return those of *timings* that count: all but the cold ones, unless there are no others."""
+    return [each for each in timings if each.warm] or timings
 
 
 def measured_of(measure: Measure, timings: Iterable[Timing]) -> float | None:

@@ -88,7 +88,8 @@ class Repository:
         found = answer.decode("ascii", "replace").strip()
         if status or not _SHA.fullmatch(found):
             raise CheckoutError(
-                f"{ref} is no commit of the repository", hint="is it pushed, and spelt right?"
+                f"{ref} is no commit of the repository",
+                hint="is it spelt right, pushed, and fetched here? a shallow clone has one branch",
             )
         return found
 
@@ -111,7 +112,8 @@ class Repository:
         if status or not _SHA.fullmatch(tree):
             raise CheckoutError(
                 f"{change[:12]} cannot be merged onto {target[:12]}",
-                hint="have they a common ancestor here (no shallow clone), is git 2.38 or later?",
+                hint="have they a common ancestor here? a shallow clone lacks it:"
+                " git fetch --unshallow; and git has to be 2.38 or later",
             )
         made = self.git.ask("commit-tree", tree, "-p", target, "-p", change, "-m", "Merge")
         return _sha(made.decode("ascii", "replace").strip())

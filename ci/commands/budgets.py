@@ -12,7 +12,8 @@ from ci.datasets import Measure, find_datasets
 from ci.datasets.toml import NAME
 from ci.errors import DatasetError
 from ci.history import open_history
-from ci.learn import as_diff, propose
+from ci.learn import SHARE, as_diff, propose
+from ci.numbers import least_samples
 
 if TYPE_CHECKING:
     from ci.state import State
@@ -40,7 +41,14 @@ def command(*, folder: Path, state: State) -> int:
             )
         ]
     if not proposals:
-        click.echo("every step is within its budget, or has too few runs to say", err=True)
+        least = least_samples(SHARE)
+        said = (
+            f"every step is within its budget, or has fewer than {least} runs of the target branch"
+        )
+        none = f"{folder / NAME} has no budget: begin with one for every step, stall = 0.5"
+        click.echo(
+            said if dataset.budgets.default or dataset.budgets.exceptions else none, err=True
+        )
         return 1
     click.echo(as_diff(folder / NAME, proposals), nl=False)
     return 0

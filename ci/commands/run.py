@@ -177,7 +177,7 @@ def command(  # noqa: PLR0913 - each is an option
             seen = tried(trying, found.orders)
     _report(seen, forms, quiet=quiet)
     if seen.colour is not Colour.GREEN and address is None:
-        click.echo(f"all that was said, in private: {state.private(run)}", err=True)
+        click.echo(f"All that was said is kept in private:\n{state.private(run)}", err=True)
     return RED if seen.colour is Colour.RED else 0
 
 

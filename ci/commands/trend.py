@@ -11,6 +11,7 @@ from ci.commands.options import state_option
 from ci.datasets.dataset import Measure
 from ci.history import open_history
 from ci.measures import shown
+from ci.report.text import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,11 +40,20 @@ def command(*, dataset: str | None, step: str | None, measure: str, last: int, s
             dataset=dataset, name=step, measure=Measure(measure.replace("-", "_")), limit=last
         )
     if not found:
-        click.echo("no run has measured that")
+        _say_nothing_found(state)
         return 1
     for line in lines(found):
         click.echo(line)
     return 0
+
+
+def _say_nothing_found(state: State) -> None:
+    """Say what there is instead: a name may be mistyped, or the state another one."""
+    click.echo("no run has measured that")
+    with open_history(state.history) as history:
+        known = sorted({each.dataset for each in history.series()})
+    said = f"runs have measured {', '.join(known)}" if known else f"{state.folder} has no run yet"
+    click.echo(f"{click.style('hint:', bold=True)} {said}", err=True)
 
 
 def lines(series: Sequence[Series]) -> Iterator[str]:
@@ -56,7 +66,7 @@ def lines(series: Sequence[Series]) -> Iterator[str]:
             yield f"{place:<36} {'runs':>5} {'median':>10} {'last':>10}"
         values = [point.value for point in each.points]
         last, usual = shown(each.measure, values[-1]), shown(each.measure, median(values))
-        name = f"  {each.name}"[:36]
+        name = shorten(f"  {each.name}", 36)
         yield f"{name:<36} {len(values):>5} {usual:>10} {last:>10} {_sparks(values[-WIDTH + 5 :])}"
 
 

@@ -118,5 +118,5 @@ def _passable(runs: Path, user: User | None) -> None:
         if not (entry.st_mode & PASS or entry.st_uid == user.uid):
             raise ConfigurationError(
                 f"the server runs as {user.name}, who may not pass through {str(folder)!r}",
-                hint="name another folder for runs, or run ci as somebody else than root",
+                hint="chmod 711 lets them pass; or name another --state, or run as ordinary user",
             )

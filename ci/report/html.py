@@ -13,12 +13,12 @@ from ci.units import duration
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ci.report.view import Part, Row, View
+    from ci.report.view import Row, View
 
 LIMIT = 1_000_000
 """Bytes of a page."""
-SHORTER = (20, 5, 1, 0)
-"""Statements of a step that are shown, as long as that is too large."""
+SHORTER = ((20, 20), (5, 20), (1, 20), (1, 5), (0, 1), (0, 0))
+"""Statements that are shown as long as a page is too large: of a step, and of one with findings."""
 FEWER = (200, 20, 0)
 """Steps, and findings, of a dataset that are shown then."""
 
@@ -41,13 +41,13 @@ def run_page(view: View) -> str:
     Where even that is too much, with those steps alone that something was found of.
     """
     template = _environment().get_template("run.html")
-    views = chain((_shortened(view, kept) for kept in SHORTER), _with_fewer_steps(view))
+    views = chain((_shortened(view, *kept) for kept in SHORTER), _with_fewer_steps(view))
     pages = (template.render(view=each, contact=view.contact, link=view.link) for each in views)
     return next(each for each in pages if len(each.encode()) <= LIMIT)
 
 
 def _with_fewer_steps(view: View) -> Iterator[View]:
-    short = _shortened(view, 0)
+    short = _shortened(view, *SHORTER[-1])
     for most in FEWER:
         parts = tuple(
             replace(
@@ -68,14 +68,12 @@ def index_page(
     return template.render(views=views, contact=contact, link=link)
 
 
-def _shortened(view: View, kept: int) -> View:
+def _shortened(view: View, usual: int, found: int) -> View:
     """Return *view* with so many statements of each step, and marks in that measure."""
-    return replace(view, parts=tuple(_short_part(each, kept) for each in view.parts))
 
+    def short(row: Row) -> Row:
+        kept = found if row.findings else usual
+        return replace(row, statements=row.statements[:kept], marks=row.marks[: 3 * kept])
 
-def _short_part(part: Part, kept: int) -> Part:
-    return replace(part, rows=tuple(_short_row(each, kept) for each in part.rows))
-
-
-def _short_row(row: Row, kept: int) -> Row:
-    return replace(row, statements=row.statements[:kept], marks=row.marks[: 3 * kept])
+    parts = (replace(part, rows=tuple(map(short, part.rows))) for part in view.parts)
+    return replace(view, parts=tuple(parts))

@@ -29,8 +29,17 @@ def markdown(view: View) -> str:
 
 def escaped(text: str) -> str:
     """Return *text* so that nothing in it is markup, a mention or a link."""
-    plain = _UNSEEN.sub("", " ".join(text.split()))
-    return html.escape(_SPECIAL.sub(r"\\\g<0>", plain), quote=False)
+    return html.escape(_SPECIAL.sub(r"\\\g<0>", _plain(text)), quote=False)
+
+
+def _in_tags(text: str) -> str:
+    """Return *text* for between two tags of HTML, where a backslash would be seen."""
+    plain = html.escape(_plain(text), quote=False)
+    return _SPECIAL.sub(lambda found: f"&#{ord(found[0])};", plain)
+
+
+def _plain(text: str) -> str:
+    return _UNSEEN.sub("", " ".join(text.split()))
 
 
 def _head(view: View) -> Iterator[str]:
@@ -50,7 +59,7 @@ def _head(view: View) -> Iterator[str]:
 def _table(part: Part) -> Iterator[str]:
     if not part.rows:
         return
-    yield f"\n<details><summary>{escaped(part.name)}</summary>\n"
+    yield f"\n<details><summary>{_in_tags(part.name)}</summary>\n"
     yield "| | step | time | target branch | budget | longest stall |"
     yield "| --- | --- | ---: | ---: | ---: | ---: |"
     for row in part.rows:
@@ -64,5 +73,5 @@ def _table(part: Part) -> Iterator[str]:
         )
         yield f"| {' | '.join(cells)} |"
     if part.result.again:
-        yield f"\nSee it at home:\n\n    {_UNSEEN.sub('', ' '.join(part.result.again.split()))}"
+        yield f"\nSee it at home:\n\n    {_plain(part.result.again)}"
     yield "\n</details>"

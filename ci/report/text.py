@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ci.report.view import Part, View
 
 WIDTH = 80
+NAME = 42
 SIGNS = {Colour.GREEN: " ", Colour.YELLOW: "?", Colour.RED: "!"}
 
 
@@ -24,15 +25,20 @@ def lines(view: View) -> Iterator[str]:
     yield view.word
 
 
+def shorten(name: str, width: int = NAME) -> str:
+    """Return *name* with its end left out, where it is longer than *width*."""
+    return name if len(name) <= width else f"{name[: width - 1]}…"
+
+
 def _part(part: Part) -> Iterator[str]:
     yield f"{part.name}: {part.word} in {part.took}"
     if part.rows:
-        yield f"    {'step':<42} {'time':>10} {'baseline':>10} {'stall':>10}"
+        yield f"    {'step':<{NAME}} {'time':>10} {'baseline':>10} {'stall':>10}"
     for row in part.rows:
-        name = row.step.title[:42]
+        name = shorten(row.step.title)
         stall = row.figures.get("longest stall", "")
         yield (
-            f"  {SIGNS[row.colour]} {name:<42} {row.seconds:>10} "
+            f"  {SIGNS[row.colour]} {name:<{NAME}} {row.seconds:>10} "
             f"{row.baseline or 'new':>10} {stall:>10}"
         )
     for each in part.result.findings:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING
 
 from ci.datasets.dataset import Measure
-from ci.measures import NAMES, measured_of, pace_figures, pace_of, shown
+from ci.measures import NAMES, measured_of, pace_figures, pace_of, shown, warm
 from ci.report.marks import marks_of
 from ci.result import Colour, Finding, Result
 from ci.timing import Kind
@@ -54,6 +55,9 @@ class Row:
     figures: Mapping[str, str]
     """What else was measured, by its name."""
     statements: tuple[Statement, ...]
+    """The slowest first."""
+    told: int
+    """How many statements there are, where a page has not room for all."""
     marks: tuple[Mark, ...]
     findings: tuple[Finding, ...]
     trend: tuple[float, ...] = ()
@@ -79,6 +83,13 @@ class Part:
     def word(self) -> str:
         """What it came to."""
         return WORDS[self.result.colour]
+
+    def anchor(self, step: Step | None) -> str | None:
+        """Return what *step* is linked by in a page; None for one without a row."""
+        if all(row.step != step for row in self.rows):
+            return None
+        key = "\0".join((self.name, *(step.key if step else ())))
+        return f"s{hashlib.sha256(key.encode('utf-8', 'replace')).hexdigest()[:12]}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,10 +184,6 @@ def _by_step(walked: Walked | None) -> Mapping[Step, Sequence[Timing]]:
     return found
 
 
-def _warm(timings: Sequence[Timing]) -> Sequence[Timing]:
-    return [each for each in timings if each.warm] or timings
-
-
 def _row(
     result: Result,
     step: Step,
@@ -185,13 +192,15 @@ def _row(
     past: Sequence[float],
 ) -> Row:
     findings = tuple(each for each in result.findings if each.step == step)
-    warm = _warm(timings)
-    seconds = [each.seconds for each in warm]
+    counted = warm(timings)
+    seconds = [each.seconds for each in counted]
     cold = [each.seconds for each in timings if not each.warm]
     took = median(seconds)
-    old = median(each.seconds for each in _warm(before)) if before else None
+    old = median(each.seconds for each in warm(before)) if before else None
     budget = _limit(result, step)
     largest = max(past, default=0.0)
+    statements = _typical(counted).observation.statements
+    slowest = tuple(sorted(statements, key=lambda each: -each.seconds))
     return Row(
         step=step,
         colour=_worst(findings),
@@ -199,12 +208,13 @@ def _row(
         baseline=None if old is None else duration(old),
         budget=None if budget is None else duration(budget),
         cold=duration(median(cold)) if cold and len(cold) < len(timings) else None,
-        runs=len(warm),
+        runs=len(counted),
         spread=f"{duration(min(seconds))} to {duration(max(seconds))}",
         bar=_bar(took, old, budget),
-        figures=_figures(step, warm),
-        statements=_typical(warm).observation.statements[:MOST_STATEMENTS],
-        marks=marks_of(_typical(warm)),
+        figures=_figures(step, counted),
+        statements=slowest[:MOST_STATEMENTS],
+        told=len(slowest),
+        marks=marks_of(_typical(counted)),
         findings=findings,
         trend=tuple(each / largest for each in past) if largest and len(past) > 1 else (),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import threading
 import urllib.error
 import urllib.request
@@ -11,7 +12,9 @@ from typing import TYPE_CHECKING, TypeAlias
 import pytest
 
 from ci.cli import run
+from ci.datasets import Measure, find_datasets
 from ci.history import History
+from ci.learn import Proposal, as_diff
 from ci.pages import publish, retire
 from ci.serve import server_of
 from ci.state import State
@@ -58,7 +61,15 @@ def test_a_trend_is_a_line_for_each_step(history: History, call: Call) -> None:
 
 
 def test_a_trend_of_nothing(call: Call) -> None:
-    assert call("trend", "--step", "nothing")[:2] == (1, "no run has measured that\n")
+    code, out, err = call("trend", "--step", "nothing")
+    assert (code, out) == (1, "no run has measured that\n")
+    assert "has no run yet" in err
+
+
+def test_a_mistyped_dataset_is_told_which_there_are(history: History, call: Call) -> None:
+    history.add(result())
+    code, _, err = call("trend", "--dataset", "smal")
+    assert (code, err) == (1, "hint: runs have measured small\n")
 
 
 def test_a_mistyped_command_is_told_what_it_may_have_meant(
@@ -90,6 +101,29 @@ def test_budgets_are_proposed_and_not_written(history: History, call: Call, tmp_
     assert code == 0
     assert "+seconds = 3" in out
     assert (folder / "dataset.toml").read_text() == said
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "[budgets]\nseconds = 0.1\n",
+        "# ours\n[budgets]\nseconds = 0.1",
+        "[budgets]\r\nseconds = 0.1\r\n",
+        '[budgets]\nseconds = 0.1\nmake_people = { lock = 9, reason = "large" }\n',
+        '[budgets]\nseconds = 0.1\n[budgets.make_people]\nlock = 9\nreason = "large"\n',
+    ],
+)
+def test_a_proposal_can_be_applied_and_read(tmp_path: Path, said: str) -> None:
+    (tmp_path / "a.sql").write_text("-- PostgreSQL database dump\n")
+    (tmp_path / "dataset.toml").write_bytes(said.encode())
+    proposal = Proposal(step="make_people", measure=Measure.SECONDS, limit=3, now=0.1, runs=20)
+    diff = as_diff(tmp_path / "dataset.toml", [proposal])
+    subprocess.run(
+        ["git", "apply", "-p1"], input=diff.encode(), cwd=tmp_path, check=True, timeout=60
+    )
+    (dataset,) = find_datasets([tmp_path])
+    found = dataset.budgets.exceptions["make_people"][Measure.SECONDS]
+    assert (found.limit, "large" in str(found.reason)) == (3, "large" in said)
 
 
 @pytest.fixture

@@ -68,6 +68,16 @@ def test_all_that_is_measured_has_a_series(history: History) -> None:
         assert [each.points[0].value for each in found] == [value]
 
 
+def test_what_is_cold_is_not_compared_over_runs_either(history: History) -> None:
+    good = result(seconds=0.5)
+    assert good.change
+    cold = replace(good.change.timings[0], seconds=9.0, warm=False)
+    timings = (cold, *good.change.timings)
+    history.add(replace(good, change=replace(good.change, timings=timings[:2])))
+    (series,) = history.series(name="make_people")
+    assert {each.value for each in series.points if each.tree == "change"} == {0.5}
+
+
 def test_what_is_old_is_forgotten_with_its_figures(history: History) -> None:
     history.add(result("old", began="2026-01-01T00:00:00+00:00"))
     history.add(result("new", began="2026-11-01T00:00:00+00:00"))

@@ -95,7 +95,8 @@ def test_the_dataset_that_is_shown_can_be_read(tmp_path: Path) -> None:
 
 def test_every_rule_figure_and_form_is_documented() -> None:
     page = (FOLDER / "report.md").read_text()
-    assert {each.value for each in Rule} == said_in(page.split("\n## Rules")[1].split("\n## ")[0])
+    for part in ("\n## Rules", "\nBy rule:"):
+        assert {each.value for each in Rule} <= said_in(page.split(part)[1].split("\n## ")[0])
     assert said_in(page.split("\n## Forms")[1]) - {"--report"} == set(FORMS)
     figures = page.split("\n## Figures")[1].split("\n## ")[0]
     assert all(each in figures for each in NAMES.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from dataclasses import replace
@@ -9,6 +10,7 @@ from html.parser import HTMLParser
 from xml.etree import ElementTree as ET
 
 import pytest
+from markdown_it import MarkdownIt
 from typing_extensions import override
 
 from ci.datasets.dataset import Budgets, Measure
@@ -88,12 +90,34 @@ def test_the_page_says_the_verdict_first_and_then_each_step(good: View) -> None:
 
 def test_the_page_needs_nothing_but_itself(good: View) -> None:
     page = run_page(good)
-    assert not re.search(r'(src|href)="(?!https://ci\.example\.org)', page)
+    assert not re.search(r'(src|href)="(?!#|https://ci\.example\.org)', page)
     assert "url(" not in page
     assert "@import" not in page
     assert "default-src 'none'" in page
     assert "prefers-color-scheme: dark" in page
     assert "width=device-width" in page
+
+
+def test_a_finding_leads_to_its_step(good: View) -> None:
+    page = run_page(good)
+    (target,) = re.findall(r'<a class="word red" href="#(\w+)"', page)
+    assert page.count(f'id="{target}"') == 1
+
+
+def test_a_run_without_commits_names_none() -> None:
+    page = run_page(view([replace(result(), baseline=None, change=None)]))
+    assert "onto" not in page
+
+
+def test_the_slowest_statements_are_kept() -> None:
+    told = tuple(Statement(sql=f"S{n};", seconds=n) for n in range(30))
+    good = result()
+    assert good.change
+    seen = (Timing(step=OLD, seconds=1, observation=replace(SEEN, statements=told)),)
+    page = run_page(view([replace(good, change=replace(good.change, timings=seen))]))
+    assert "The slowest 20 of 30 statements" in page
+    assert page.index("S29;") < page.index("S10;")
+    assert "S9;" not in page
 
 
 def test_nothing_hostile_becomes_a_tag() -> None:
@@ -216,10 +240,25 @@ def test_text_fits_a_terminal(good: View) -> None:
     assert any("make_people" in each and "500 ms" in each and "200 ms" in each for each in lines)
 
 
+def test_a_long_name_is_seen_to_be_cut(good: View) -> None:
+    (row, *_) = good.parts[0].rows
+    long = replace(good.parts[0], rows=(replace(row, step=replace(row.step, name="x" * 99)),))
+    said = list(text.lines(replace(good, parts=(long,))))
+    assert max(map(len, said)) <= 80
+    assert any("xxx… " in each for each in said)
+
+
 def test_markdown_links_each_dataset_and_shows_each_step(good: View) -> None:
     found = markdown(good)
     assert "- [small \\(postgresql\\)](https://ci.example.org/r1): FAILURE in 12.50 s" in found
     assert "| ❌ | 1 make\\_people | 500 ms | 200 ms | 1.00 s | 400 ms |" in found
+
+
+def test_markdown_reads_as_it_was_meant(good: View) -> None:
+    shown = MarkdownIt("commonmark").render(markdown(good))
+    assert "<summary>small (postgresql)</summary>" in html.unescape(shown)
+    assert ">small (postgresql)</a>: FAILURE in 12.50 s" in shown
+    assert "\\" not in shown
 
 
 def test_markdown_says_nothing_hostile() -> None:

@@ -21,7 +21,8 @@ from ci.timing import Engine, Kind
 from ci.walk import Walk
 from tests.ci import served
 from tests.ci.alembic_tree import ENV, make_alembic_tree
-from tests.ci.migrator_tree import DROP, FIRST, RENAME, numbered
+from tests.ci.migrator_tree import DROP, RENAME, numbered
+from tests.ci.projects import FIRST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
