@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import traceback
 from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
@@ -84,18 +85,22 @@ def run(arguments: list[str] | None = None) -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except (CiError, OSError) as error:
+    except Exception as error:
         return _told(error)
     return result if isinstance(result, int) else 0
 
 
-def _told(error: CiError | OSError) -> int:
+def _told(error: Exception) -> int:
     """Tell *error* and what helps; return the exit code, which is no verdict of a change."""
-    if isinstance(error, CiError):
-        said, hint = error.message, error.hint
-    else:
-        said, hint = error.strerror or type(error).__name__, error.filename
+    match error:
+        case CiError():
+            said, hint = error.message, error.hint
+        case OSError():
+            said, hint = error.strerror or type(error).__name__, error.filename
+        case _:  # Its text may repeat rows.
+            click.echo("".join(traceback.format_tb(error.__traceback__)), err=True, nl=False)
+            said, hint = f"a fault of ci: {type(error).__name__}", "please report it"
     click.echo(f"{click.style('error:', fg='red', bold=True)} {said}", err=True)
     if hint:
         click.echo(f"{click.style('hint:', bold=True)} {hint}", err=True)
-    return CiError.exit_code if isinstance(error, OSError) else error.exit_code
+    return error.exit_code if isinstance(error, CiError) else CiError.exit_code
