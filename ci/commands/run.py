@@ -196,7 +196,7 @@ def _executor(
         raise ToolError(
             "packages of the cluster are missing", hint="install 'migrator[distributed]'"
         ) from error
-    with Cluster(address) as cluster:
+    with Cluster(address, tell=_tell) as cluster:
         yield ordered(cluster.datasets), cluster
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from asyncio import CancelledError
 from contextlib import suppress
@@ -18,7 +19,7 @@ from ci.scheduler.answer import Answer, refusal
 from ci.scheduler.carry import carry, project_and_name, resource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from distributed import Future
 
@@ -31,13 +32,22 @@ PATIENCE_SECONDS = 600
 """How long an order waits for a worker that has its dataset."""
 END_SECONDS = 10
 
+LOG = logging.getLogger(__name__)
+
 
 class Cluster:
     """Carries out orders by the workers of one scheduler."""
 
-    def __init__(self, address: Address, *, patience: float = PATIENCE_SECONDS) -> None:
+    def __init__(
+        self,
+        address: Address,
+        *,
+        patience: float = PATIENCE_SECONDS,
+        tell: Callable[[str], object] = LOG.warning,
+    ) -> None:
         self._address = address
         self._patience = patience
+        self._tell = tell
         self._client: Client | None = None
         self._open: dict[Future[bytes], Order] = {}
 
@@ -113,12 +123,17 @@ class Cluster:
     def _without_worker(self, lonely: dict[str, float]) -> list[tuple[Future[bytes], Order]]:
         """Return what has waited too long; *lonely* has since when datasets have no worker."""
         now = time.monotonic()
-        names = {name for _, name in map(project_and_name, self._resources())}
+        projects = {each.project for each in self._open.values()}
+        there = {(each, name) for each in projects for name in self.datasets(each)}
         found = []
         for future, order in self._open.items():
-            if order.dataset in names:
+            if (order.project, order.dataset) in there:
                 lonely.pop(order.dataset, None)
-            elif now - lonely.setdefault(order.dataset, now) > self._patience:
+            elif order.dataset not in lonely:
+                lonely[order.dataset] = now
+                said = f"no worker has it; one is waited for, {self._patience:g} s at the most"
+                self._tell(f"{order.dataset}: {said}")
+            elif now - lonely[order.dataset] > self._patience:
                 found.append((future, order))
         return found
 
