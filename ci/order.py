@@ -109,12 +109,12 @@ def carry_out(order: Order, state: State, datasets: Sequence[Path]) -> Result:
     settings = read_settings(order.settings, where="pyproject.toml of the target branch")
     dataset = _dataset(order, state, datasets)
     driver = driver_of(settings.driver, settings.options)
-    sandbox = find_sandbox(trusted=order.trust_change or settings.trust_change)
     repository = _repository(order, state, settings)
     name = f"{order.run}-{dataset.name}"
     sweep(state.work)
     with own_folder(state.work, name) as folder:
         folder.chmod(0o711)  # the code under test, a user of its own, passes through
+        sandbox = find_sandbox(folder, trusted=order.trust_change or settings.trust_change)
         log = state.private(order.run) / f"{dataset.name}.log"
         maker = Maker(
             folder=state.environments,

@@ -45,6 +45,10 @@ class Runner:
         """Where a report goes, and all else."""
         return self.slow.folder / "report", self.slow.folder / "pages", self.slow.state.folder
 
+    @property
+    def temporary(self) -> Path:
+        return self.slow.folder / "temporary"
+
     def run(self, name: str, **crash: str) -> tuple[int, str]:
         """Return the exit code and what was said to people."""
         report, pages, state = self.folders
@@ -53,7 +57,9 @@ class Runner:
         command += ["--repository", str(self.slow.checkout), "--state", str(state)]
         command += ["--dataset", str(self.slow.datasets), "--dataset", self.dataset]
         command += ["--pages", str(pages), "--report", f"json={report / name}.json"]
-        environment = {**os.environ, "PYTHONPATH": str(CRASHING), **crash}
+        self.temporary.mkdir(exist_ok=True)
+        ours = {"PYTHONPATH": str(CRASHING), "TMPDIR": str(self.temporary)}
+        environment = {**os.environ, **ours, **crash}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         return done.returncode, done.stderr
 
@@ -88,7 +94,7 @@ class Runner:
 
     def left(self) -> list[str]:
         halves = [each for folder in self.folders for each in folder.rglob(".*half*")]
-        return [*self.slow.folders_left(), *map(str, halves)]
+        return [*self.slow.folders_left(), *map(str, (*halves, *self.temporary.iterdir()))]
 
 
 @pytest.fixture(scope="module")
