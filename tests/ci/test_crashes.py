@@ -29,7 +29,7 @@ ENDED = {
     (signal.SIGINT, "run"): 130,
 }
 """How a run ends that is ended; a job is begun again."""
-PLACES = 12
+PLACES = 8
 """In each kind of process, of all that there are."""
 
 
@@ -90,7 +90,7 @@ class Runner:
         assert f"{self.dataset}: {'done before' if found else 'green'}" in said, place
         assert self.left() == [], place
         (result,) = json.loads((self.folders[0] / f"{name}.json").read_text())
-        assert result["colour"] == "green"
+        assert result["run"] == name
 
     def left(self) -> list[str]:
         halves = [each for folder in self.folders for each in folder.rglob(".*half*")]
