@@ -92,13 +92,14 @@ def run(arguments: list[str] | None = None) -> int:
 
 def _told(error: Exception) -> int:
     """Tell *error* and what helps; return the exit code, which is no verdict of a change."""
-    if isinstance(error, CiError):
-        said, hint = error.message, error.hint
-    elif isinstance(error, OSError):
-        said, hint = error.strerror or type(error).__name__, error.filename
-    else:
-        traceback.print_exception(error)
-        said, hint = "this is a fault of ci", "please report it, with the lines above"
+    match error:
+        case CiError():
+            said, hint = error.message, error.hint
+        case OSError():
+            said, hint = error.strerror or type(error).__name__, error.filename
+        case _:  # Its text may repeat rows.
+            click.echo("".join(traceback.format_tb(error.__traceback__)), err=True, nl=False)
+            said, hint = f"a fault of ci: {type(error).__name__}", "please report it"
     click.echo(f"{click.style('error:', fg='red', bold=True)} {said}", err=True)
     if hint:
         click.echo(f"{click.style('hint:', bold=True)} {hint}", err=True)

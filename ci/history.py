@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import sqlite3
 import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from ci.datasets.dataset import Measure
-from ci.errors import CiError
+from ci.errors import ToolError
 from ci.measures import measured_of, warm
 from ci.result import LIMIT, Result, decode, encode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
     from typing import Self
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from ci.timing import Step, Timing
 
 FORMAT = 1
+BUSY_SECONDS = 30
+"""How long another process may keep the file to itself."""
 
 METADATA = sa.MetaData()
 RESULTS = sa.Table(
@@ -63,6 +67,22 @@ FIGURES = sa.Table(
 sa.Index("figures_by_step", FIGURES.c.dataset, FIGURES.c.engine, FIGURES.c.name)
 
 
+PRIMARY = 0xFF
+"""What of an error's number says its kind."""
+_DAMAGED = ("is damaged", "move it away: a new one is made, without past runs; or copy one back")
+_CLOSED = ("cannot be written to", "whose is it, and is its file system writable?")
+REFUSED = {
+    sqlite3.SQLITE_BUSY: ("is locked by another process", "which one has it open for so long?"),
+    sqlite3.SQLITE_CORRUPT: _DAMAGED,
+    sqlite3.SQLITE_NOTADB: _DAMAGED,
+    sqlite3.SQLITE_FULL: ("has no room on its disk", "free some, and run it again"),
+    sqlite3.SQLITE_READONLY: _CLOSED,
+    sqlite3.SQLITE_CANTOPEN: _CLOSED,
+    sqlite3.SQLITE_IOERR: ("cannot be read or written", "has its disk room, and no faults?"),
+}
+"""What SQLite refuses, and what helps."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
     """A figure of one run."""
@@ -94,13 +114,13 @@ class History:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._engine = sa.create_engine(f"sqlite:///{path}")
         sa.event.listen(self._engine, "connect", _prepare)
-        sa.event.listen(self._engine, "handle_error", _refused(path))
+        sa.event.listen(self._engine, "handle_error", partial(_refused, path), retval=True)
         with self._engine.begin() as connection:
             found = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
             if found not in (0, FORMAT):
-                raise CiError(
-                    f"the history {path} has format {found}, expected {FORMAT}",
-                    hint="another version of ci has made it: move it away, or name another --state",
+                raise ToolError(
+                    f"{path} has format {found}, expected {FORMAT}",
+                    hint="it is of a newer ci: use that, or another --state",
                 )
             for table in METADATA.sorted_tables:  # another runner may make them meanwhile
                 connection.execute(CreateTable(table, if_not_exists=True))
@@ -211,27 +231,27 @@ class History:
 
 @contextmanager
 def open_history(path: Path) -> Iterator[History]:
-    """Open the history at *path*, which is made where there is none."""
+    """Open the history at *path*, which is made where there is none.
+
+    Raises ToolError, there and later, for a file that is damaged, locked, of another format, or
+    on a full disk.
+    """
     with History(path) as history:
         yield history
 
 
-def _refused(path: Path) -> Callable[[ExceptionContext], None]:
-    """Return what tells an error of SQLite as one of ours."""
-
-    def refused(context: ExceptionContext) -> None:
-        raise CiError(
-            f"the history {path} cannot be used: {context.original_exception}",
-            hint="is the disk full, is the folder ours? a damaged file can be moved away",
-        ) from context.original_exception
-
-    return refused
-
-
 def _prepare(connection: Any, _record: object) -> None:
     """Let several processes write to the file in turn, and let figures go with their result."""
-    for statement in ("foreign_keys = ON", "busy_timeout = 30000", "journal_mode = WAL"):
+    busy = f"busy_timeout = {int(BUSY_SECONDS * 1000)}"
+    for statement in ("foreign_keys = ON", busy, "journal_mode = WAL"):
         connection.execute(f"PRAGMA {statement}")
+
+
+def _refused(path: Path, context: ExceptionContext) -> ToolError:
+    """Return what SQLite has refused, in words that help."""
+    code = getattr(context.original_exception, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    said, hint = REFUSED.get(code & PRIMARY, REFUSED[sqlite3.SQLITE_IOERR])
+    return ToolError(f"the history {path} {said}", hint=hint)
 
 
 def _at(statement: sa.Delete, place: Mapping[str, str]) -> sa.Delete:
@@ -262,4 +282,7 @@ def _by_step(walked: Walked | None) -> Mapping[Step, Sequence[Timing]]:
 
 def _unpacked(document: bytes) -> Result:
     """Return the result; a file that somebody has made larger than one is refused."""
-    return decode(zlib.decompressobj().decompress(document, LIMIT + 1))
+    try:
+        return decode(zlib.decompressobj().decompress(document, LIMIT + 1))
+    except zlib.error as error:
+        raise ToolError("a result in the history is damaged", hint=_DAMAGED[1]) from error

@@ -118,12 +118,12 @@ def carry_out(
     settings = read_settings(order.settings, where="pyproject.toml of the target branch")
     dataset = _dataset(order, state, datasets, settings.project)
     driver = driver_of(settings.driver, settings.options, order.settings)
-    sandbox = find_sandbox(trusted=order.trust_change or settings.trust_change)
     repository = _repository(order, state, settings)
     name = f"{order.run}-{dataset.name}"
     sweep(state.work)
     with own_folder(state.work, name) as folder:
         folder.chmod(0o711)  # the code under test, a user of its own, passes through
+        sandbox = find_sandbox(folder, trusted=order.trust_change or settings.trust_change)
         log = state.private(order.run) / f"{dataset.name}.log"
         maker = Maker(
             folder=state.environments,

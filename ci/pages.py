@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from ci.report.files import write_forms
+from ci.report.files import write_forms, write_whole
 from ci.report.html import index_page
 from ci.report.view import view
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from ci.report.view import View
 
 INDEX_RUNS = 200
+HALF_SECONDS = 3600
+"""Longer than it takes to write a page."""
 SUFFIXES = {"html": ".html", "json": ".json"}
 """The forms of each run that are published, and how their files end."""
 
@@ -43,9 +47,7 @@ def publish(history: History, run: str, folder: Path, *, contact: str | None = N
     seen = view_of(history, run, contact=contact)
     if seen is not None:
         write_forms(seen, [(form, folder / f"{run}{end}") for form, end in SUFFIXES.items()])
-    half = folder / ".index.html.half"
-    half.write_text(index_of(history, contact=contact), "utf-8")
-    half.replace(folder / "index.html")
+    write_whole(folder / "index.html", index_of(history, contact=contact))
 
 
 def retire(history: History, folder: Path, *, days: int) -> tuple[str, ...]:
@@ -54,4 +56,8 @@ def retire(history: History, folder: Path, *, days: int) -> tuple[str, ...]:
     for run in runs:
         for end in SUFFIXES.values():
             (folder / f"{run}{end}").unlink(missing_ok=True)
+    for half in folder.glob(".*.half"):  # of a runner that was killed; a living one has replaced it
+        with suppress(FileNotFoundError):
+            if time.time() - half.stat().st_mtime > HALF_SECONDS:
+                half.unlink()
     return runs

@@ -90,7 +90,7 @@ class TreePlaces:
     def _make(self, sha: str, trusted: bool, python: str | None) -> TreePlace:  # noqa: FBT001
         tree = export(self.repository, sha, self.folder / f"{sha[:12]}-{len(self._made)}")
         needs = needs_of(partial(self.repository.read, sha), self.settings)
-        sandbox: Sandbox = Unconfined() if trusted else self.sandbox
+        sandbox: Sandbox = Unconfined(self.folder) if trusted else self.sandbox
         return TreePlace(
             environment=self.maker.make(tree, needs, sandbox, python=python),
             sandbox=sandbox,

@@ -40,7 +40,7 @@ def export(
     entries = list(_within(repository.entries(sha), files, size))
     folder = folder.absolute()
     folder.mkdir(mode=0o755, parents=True)
-    with tempfile.TemporaryDirectory(prefix="migrator-ci-") as private:
+    with tempfile.TemporaryDirectory(prefix="migrator-ci-", dir=folder.parent) as private:
         names = {"GIT_INDEX_FILE": f"{private}/index", "GIT_WORK_TREE": str(folder)}
         git = replace(repository.git, variables=names)
         git.ask("read-tree", sha)

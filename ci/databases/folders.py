@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 LONGEST_SOCKET = 80
 """Bytes of the folder: of a socket's whole path 107 count, and its name has some."""
-SHORT = Path("/tmp")  # noqa: S108 - mkdtemp makes the folder, private from the start
+SHORT = Path("/tmp")  # noqa: S108 - a name that nobody can guess, private from the start
 PASS = 0o001
 OURS = re.compile(r"(postgresql|mariadb|sqlite)\.[a-z0-9_]{8}")
 
@@ -82,8 +83,9 @@ def _socket(path: Path) -> Path:
     if len(os.fsencode(folder)) <= LONGEST_SOCKET:
         folder.mkdir()
     else:
-        short = Path(tempfile.mkdtemp(prefix="ci-", dir=SHORT))
-        folder.symlink_to(short)
+        short = SHORT / f"ci-{secrets.token_hex(8)}"
+        folder.symlink_to(short)  # first, so that it is found after a crash, too
+        short.mkdir(mode=0o700)
         folder = short
     folder.chmod(0o755)
     return folder

@@ -42,6 +42,8 @@ EMPTY = "empty"
 START_SECONDS = 120
 END_SECONDS = 20
 SESSIONS = "end sessions"
+ROOM = 32 << 20
+"""Bytes without which a server does not write its log: a file of PostgreSQL's has 16 MiB."""
 
 
 class Server(ABC):
@@ -183,9 +185,17 @@ class Server(ABC):
                 self.harden(connection)
                 yield connection
         except sa.exc.SQLAlchemyError as error:
-            # No more than its class: the text of a driver may repeat rows.
-            kind = type(getattr(error, "orig", None) or error).__name__
-            raise SetupError(f"the server refused it: {kind}", step=step) from None
+            raise SetupError(self._why(error), step=step) from None
+
+    def _why(self, error: sa.exc.SQLAlchemyError) -> str:
+        """Return why the server did not do it."""
+        if shutil.disk_usage(self.folder.path).free < ROOM:
+            return "there is no room left on the disk of the server"
+        if self._running is not None and self._running.status is not None:
+            return f"the server has ended, with exit status {self._running.status}"
+        # No more than its class: the text of a driver may repeat rows.
+        kind = type(getattr(error, "orig", None) or error).__name__
+        return f"the server refused it: {kind}"
 
     def settle(self) -> None:
         """Do what a server does in quiet hours."""

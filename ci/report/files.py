@@ -55,7 +55,17 @@ def write_forms(view: View, forms: Iterable[tuple[str, Path]]) -> None:
         if str(path) == "-":
             print(document, end="")  # noqa: T201 - asked for
             continue
+        write_whole(path, document)
+
+
+def write_whole(path: Path, document: str) -> None:
+    """Write *document* to *path*, whole or not at all. Raises ToolError where it cannot be."""
+    half = path.with_name(f".{path.name}.half")
+    try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        half = path.with_name(f".{path.name}.half")
         half.write_text(document, "utf-8")
         half.replace(path)
+    except OSError as error:
+        raise ToolError(f"{path} cannot be written: {error.strerror}") from error
+    finally:
+        half.unlink(missing_ok=True)

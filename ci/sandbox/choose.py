@@ -43,10 +43,10 @@ class Capability:
     hint: str | None = None
 
 
-def can_confine() -> Capability:
+def can_confine(folder: Path | None = None) -> Capability:
     """Return whether a program can be confined on this machine, and why not, by trying it."""
-    with tempfile.TemporaryDirectory(prefix="migrator-ci-") as folder:
-        log = Path(folder) / "log"
+    with tempfile.TemporaryDirectory(prefix="migrator-ci-", dir=folder) as private:
+        log = Path(private) / "log"
         job = Job(arguments=("/bin/sh", "-c", PROBE), folder=Path("/usr"))
         try:
             ended = Bubblewrap().run(job, log=log, seconds=PROBE_SECONDS, step="sandbox")
@@ -62,16 +62,17 @@ def can_confine() -> Capability:
     return Capability(confined=False, why=MEANINGS.get(ended.status, f"exit {ended.status}"))
 
 
-def find_sandbox(*, trusted: bool = False) -> Sandbox:
+def find_sandbox(folder: Path | None = None, *, trusted: bool = False) -> Sandbox:
     """Return what runs untrusted code here; without a sandbox, only where it is *trusted*.
 
+    What it needs for a moment is in *folder*, which goes with its run, crash or not.
     Raises SandboxError where it cannot be confined, and nobody has said to trust it.
     """
-    found = can_confine()
+    found = can_confine(folder)
     if found.confined:
         return Bubblewrap()
     if trusted:
-        return Unconfined()
+        return Unconfined(folder)
     hint = f"{found.hint}; or " if found.hint else ""
     raise SandboxError(
         f"a change cannot be confined on this machine: {found.why}",

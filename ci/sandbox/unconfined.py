@@ -20,6 +20,10 @@ class Unconfined:
 
     confined = False
 
+    def __init__(self, folder: Path | None = None) -> None:
+        """Make homes of jobs in *folder*, which goes with its run; None: among temporary files."""
+        self._folder = folder
+
     def run(
         self,
         job: Job,
@@ -30,7 +34,7 @@ class Unconfined:
         hear: Callable[[bytes], None] = ignore,
     ) -> Ended:
         """Run *job* to its end, as Sandbox says, confined by nothing but its limits."""
-        with tempfile.TemporaryDirectory(prefix="migrator-ci-") as home:
+        with tempfile.TemporaryDirectory(prefix="migrator-ci-", dir=self._folder) as home:
             private = {"HOME": home, "TMPDIR": home}
             confined = Confined(
                 arguments=job.arguments,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from asyncio import CancelledError
 from contextlib import suppress
@@ -15,7 +16,7 @@ from ci.errors import CiError, ToolError
 from ci.order import encode
 from ci.scheduler import answer as answers
 from ci.scheduler.answer import Answer, refusal
-from ci.scheduler.carry import carry, names_for, project_and_name, wanted_for
+from ci.scheduler.carry import carry, names_for, wanted_for
 from ci.settings import read_settings
 from ci.where import Where
 
@@ -33,6 +34,12 @@ PATIENCE_SECONDS = 600
 """How long an order waits for a worker that has its dataset."""
 END_SECONDS = 10
 
+LOG = logging.getLogger(__name__)
+
+
+def _logged(order: Order, where: Where) -> None:
+    LOG.warning("%s: %s", order.dataset, where.phase)
+
 
 class Cluster:
     """Carries out orders by the workers of one scheduler."""
@@ -42,7 +49,7 @@ class Cluster:
         address: Address,
         *,
         patience: float = PATIENCE_SECONDS,
-        tell: Callable[[Order, Where], None] | None = None,
+        tell: Callable[[Order, Where], None] = _logged,
     ) -> None:
         self._address = address
         self._tell = tell
@@ -99,8 +106,7 @@ class Cluster:
                 yield order, Answer(refused=said, hint="start `python -m ci worker` beside it")
 
     def _sent(self, order: Order) -> Future[bytes]:
-        if self._tell is not None:
-            self._tell(order, Where(phase="sent to a worker"))
+        self._tell(order, Where(phase="sent to a worker"))
         project = read_settings(order.settings).project
         wanted = wanted_for(project, order.dataset, self._resources())
         return self.client.submit(
@@ -122,12 +128,15 @@ class Cluster:
     def _without_worker(self, lonely: dict[str, float]) -> list[tuple[Future[bytes], Order]]:
         """Return what has waited too long; *lonely* has since when datasets have no worker."""
         now = time.monotonic()
-        names = {name for _, name in map(project_and_name, self._resources())}
         found = []
         for future, order in self._open.items():
-            if order.dataset in names:
+            if order.dataset in self.datasets(read_settings(order.settings).project):
                 lonely.pop(order.dataset, None)
-            elif now - lonely.setdefault(order.dataset, now) > self._patience:
+            elif order.dataset not in lonely:
+                lonely[order.dataset] = now
+                said = f"no worker has it; one is waited for, {self._patience:g} s at the most"
+                self._tell(order, Where(phase=said))
+            elif now - lonely[order.dataset] > self._patience:
                 found.append((future, order))
         return found
 

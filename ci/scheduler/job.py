@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ci.errors import CiError
+from ci.errors import CiError, ToolError
 from ci.order import carry_out, decode
 from ci.scheduler.answer import Answer, encode, refusal
 from ci.state import State
@@ -39,6 +39,9 @@ def main() -> int:
         answer = Answer(result=result)
     except CiError as error:
         answer = refusal(error)
+    except OSError as error:
+        said = os.strerror(error.errno) if error.errno else type(error).__name__
+        answer = refusal(ToolError(f"the machine of the runner: {said}"))
     except KeyboardInterrupt:
         return INTERRUPTED
     with os.fdopen(answers, "wb") as file:

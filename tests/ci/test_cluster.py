@@ -225,9 +225,14 @@ def test_what_nobody_waits_for_is_ended(slow: Slow, address: Address) -> None:
 
 
 def test_a_dataset_that_no_worker_has(slow: Slow, address: Address) -> None:
-    with working(slow, address, datasets="a"), Cluster(address, patience=0.1) as cluster:
+    told: list[str] = []
+    with (
+        working(slow, address, datasets="a"),
+        Cluster(address, patience=0.1, tell=lambda _, where: told.append(where.phase)) as cluster,
+    ):
         wait_for_datasets(cluster, "a")
         ((_, answer),) = cluster.answers([slow.order("r3", "b")])
+    assert told[1:] == ["no worker has it; one is waited for, 0.1 s at the most"]
     assert "no worker has had the dataset 'b'" in answer.refused
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
@@ -16,6 +18,7 @@ from ci.datasets import Measure, find_datasets
 from ci.history import History
 from ci.learn import Proposal, as_diff
 from ci.pages import publish, retire
+from ci.resume import forget_private
 from ci.serve import server_of
 from ci.state import State
 from tests.ci.results import result
@@ -174,3 +177,52 @@ def test_a_disk_that_cannot_be_written_to_is_no_verdict(capsys: pytest.CaptureFi
     """1 says that a change is red."""
     assert run(["trend", "--state", "/proc/nowhere"]) == 2
     assert "/proc/nowhere" in capsys.readouterr().err
+
+
+def test_a_fault_of_ours_is_no_verdict_and_shows_no_text(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise LookupError(f"a row: {6 * 7}")
+
+    monkeypatch.setattr(History, "series", fail)
+    code, _, said = call("trend")
+    assert code == 2
+    assert "error: a fault of ci: LookupError" in said
+    assert "42" not in said
+
+
+def test_half_a_page_of_a_killed_runner_goes(history: History, tmp_path: Path) -> None:
+    old, new = (tmp_path / f".{each}.html.half" for each in ("old", "new"))
+    for each in (old, new):
+        each.touch()
+    os.utime(old, (0, 0))
+    retire(history, tmp_path, days=1)
+    assert not old.exists()
+    assert new.exists()
+
+
+def test_retention_removes_what_it_says_and_no_more(history: History, tmp_path: Path) -> None:
+    for name, day in (("old", "2026-01-01"), ("new", f"{datetime.now(UTC):%Y-%m-%d}")):
+        history.add(result(name, began=f"{day}T10:00:00+00:00"))
+        publish(history, name, tmp_path)
+    for other in ("other.html", "olden.html", "old.html.bak", "logo.png"):
+        (tmp_path / other).touch()
+
+    assert retire(history, tmp_path, days=30) == ("old",)
+    found = sorted(each.name for each in tmp_path.glob("*.*"))
+    kept = ["index.html", "logo.png", "new.html", "new.json", "old.html.bak", "olden.html"]
+    assert found == [*kept, "other.html"]
+    assert retire(history, tmp_path / "nothing", days=30) == ()
+    publish(history, "new", tmp_path / "nothing")
+    assert (tmp_path / "nothing" / "index.html").exists()
+
+
+def test_private_logs_are_kept_as_long_as_results(tmp_path: Path) -> None:
+    state = State(folder=tmp_path).make()
+    old, new = state.private("old"), state.private("new")
+    (old / "log").touch()
+    os.utime(old, (0, 0))
+    forget_private(state, days=30)
+    assert not old.exists()
+    assert new.exists()

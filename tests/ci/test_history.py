@@ -11,14 +11,28 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ci.datasets.dataset import Budget, Budgets, Dataset, Measure
-from ci.errors import CiError
+from ci.errors import CiError, ToolError
 from ci.history import History
 from ci.learn import as_diff, propose
+from ci.order import Order
+from ci.resume import done, keep
+from ci.state import State
 from ci.timing import Engine
 from tests.ci.results import result
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+ORDER = Order(
+    run="r1",
+    project="cloud",
+    source="nowhere",
+    base="a" * 40,
+    head="b" * 40,
+    dataset="small",
+    settings=b"",
+)
 
 
 @pytest.fixture
@@ -172,3 +186,70 @@ def test_projects_with_datasets_of_one_name_are_told_apart(history: History) -> 
 
     found = history.series(project="cloud", name="make_people")
     assert {point.run for each in found for point in each.points} == {"r1"}
+
+
+def test_a_history_of_a_newer_ci_says_so(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "h.db")) as connection:
+        connection.execute("PRAGMA user_version = 2")
+    with pytest.raises(ToolError) as caught:
+        History(tmp_path / "h.db")
+    assert caught.value.hint == "it is of a newer ci: use that, or another --state"
+
+
+@pytest.mark.parametrize("kept", [0, 3000, 20_000])
+def test_a_damaged_history_is_an_error_and_not_a_traceback(tmp_path: Path, kept: int) -> None:
+    path = tmp_path / "h.db"
+    with History(path) as opened:
+        for number in range(30):
+            opened.add(result(f"r{number}"))
+    whole = path.read_bytes()
+    path.write_bytes(whole[:kept] + b"x" * (len(whole) - kept))
+
+    with pytest.raises(ToolError, match=r"is damaged$") as caught:
+        use(path)
+    assert caught.value.hint
+    assert "move it away" in caught.value.hint
+
+
+def use(path: Path) -> None:
+    with History(path) as opened:
+        for name in opened.runs():
+            opened.results(name)
+        opened.add(result("r0"))
+
+
+def test_a_history_that_another_process_has_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ci.history.BUSY_SECONDS", 0.1)
+    path = tmp_path / "h.db"
+    with History(path) as opened, closing(sqlite3.connect(path)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(ToolError, match="is locked by another process"):
+            opened.add(result())
+        assert opened.results("r1") == ()
+        other.rollback()
+        opened.add(result())
+        assert opened.results("r1") == (result(),)
+
+
+def test_what_an_earlier_try_has_found_is_told_from_all_else(tmp_path: Path) -> None:
+    state = State(folder=tmp_path).make()
+    found, other = result(), result(seconds=0.7)
+    with History(state.history) as opened:
+        assert done(ORDER, opened, state) is None
+        keep(found, ORDER, opened, state)
+        assert done(ORDER, opened, state) == found
+        assert done(replace(ORDER, head="c" * 40), opened, state) is None
+        opened.add(other)  # of somebody else, or of a try whose mark was lost
+        assert done(ORDER, opened, state) is None
+
+
+def test_a_crash_before_the_history_is_written_keeps_no_result(tmp_path: Path) -> None:
+    state = State(folder=tmp_path).make()
+    with History(state.history) as opened:
+        keep(result(), ORDER, opened, state)
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(opened, "add", lambda _: None)
+            keep(result(seconds=0.7), ORDER, opened, state)
+        assert done(ORDER, opened, state) is None

@@ -1,0 +1,148 @@
+"""Full disk: a clear red or a clear error, nothing half, and the run after it works."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.ci.slow_tree import slow_project
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.ci.slow_tree import Slow
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk"),
+]
+
+MIB = 1 << 20
+ROWS = {"a": 200_000, "b": 200_000}
+FILL = """
+import os, sqlite3, subprocess
+url = os.environ["MIGRATOR_DATABASE_URL"]
+if url.startswith("sqlite"):
+    with sqlite3.connect(url.partition("///")[2]) as db:
+        db.execute(
+            "INSERT INTO people WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
+            "SELECT i FROM n"
+        )
+else:
+    fill = "INSERT INTO people SELECT generate_series(1, 1000000000)"
+    subprocess.run(["psql", url.replace("+psycopg2", ""), "-c", fill], check=True)
+"""
+LINES = {
+    "a": ("BEGIN TRANSACTION;", "INSERT INTO people VALUES ({});", "COMMIT;"),
+    "b": (
+        "-- PostgreSQL database dump\nCREATE TABLE people (id int);\nCOPY people FROM stdin;",
+        "{}",
+        "\\.\n-- PostgreSQL database dump complete",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disk:
+    """A small one, on which the state is, and a project to run."""
+
+    slow: Slow
+    state: Path
+
+    def run(self, dataset: str, *more: str, name: str = "r", change: str = "") -> tuple[int, str]:
+        """Return the exit code and all that was said; nothing half is left."""
+        command = [sys.executable, "-m", "ci", "run", "--always", "--run", name, *more]
+        command += ["--base", self.slow.base, "--change", change or self.slow.base]
+        command += ["--repository", str(self.slow.checkout), "--state", str(self.state)]
+        command += ["--dataset", str(self.slow.datasets), "--dataset", dataset]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert self.slow.left() == []
+        assert self.slow.folders_left() == []
+        assert list(self.slow.folder.rglob(".*half*")) == []
+        return done.returncode, " ".join((done.stdout + done.stderr).split())
+
+    @contextmanager
+    def with_room_for(self, size: int) -> Iterator[None]:
+        """Leave room for so many bytes."""
+        ballast = self.state / "ballast"
+        with ballast.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(self.state).free - size)
+        yield
+        ballast.unlink()
+
+    def forget(self) -> None:
+        """Remove what is kept of the datasets."""
+        shutil.rmtree(self.state / "databases")
+
+
+def write_dump(path: Path, dataset: str) -> None:
+    """Write a dump with as many rows as make a difference."""
+    first, line, last = LINES[dataset]
+    made = "CREATE TABLE people (id int);\n" if dataset == "a" else ""
+    rows = "\n".join(line.format(each) for each in range(ROWS[dataset]))
+    path.write_text(
+        f"{'PRAGMA foreign_keys=OFF;' if made else ''}\n{first}\n{made}{rows}\n{last}\n"
+    )
+
+
+@pytest.fixture(scope="module")
+def disk() -> Iterator[Disk]:
+    with slow_project(0.05, doing=FILL) as slow:
+        for dataset in ROWS:
+            write_dump(slow.datasets / dataset / "dump.sql", dataset)
+        state = slow.folder / "state"
+        state.mkdir(exist_ok=True)
+        mount = ["mount", "-t", "tmpfs", "-o", "size=400m,mode=711", "tmpfs", str(state)]
+        subprocess.run(mount, check=True)
+        try:
+            made = Disk(slow=slow, state=state)
+            assert made.run("a")[0] == 0  # so that the environment is there
+            yield made
+        finally:
+            subprocess.run(["umount", "--lazy", str(state)], check=True)
+
+
+@pytest.mark.parametrize(("dataset", "room"), [("a", MIB), ("b", 20 * MIB), ("b", 60 * MIB)])
+def test_no_room_to_restore(disk: Disk, dataset: str, room: int) -> None:
+    disk.forget()
+    name = f"restore-{dataset}-{room}"
+    with disk.with_room_for(room):
+        code, said = disk.run(dataset, name=name)
+    assert code == 1
+    assert "setup: set-up failed in" in said
+    assert disk.run(dataset, name=name)[0] == 0
+
+
+def test_no_room_to_keep_what_was_restored(disk: Disk) -> None:
+    disk.forget()
+    with disk.with_room_for(4 * MIB):
+        code, said = disk.run("a", name="keep")
+    assert code == 1
+    assert "keep a state (no space for a state of" in said
+    assert disk.run("a", name="keep")[0] == 0
+
+
+@pytest.mark.parametrize("dataset", ROWS)
+def test_a_change_that_fills_the_disk_is_red(disk: Disk, dataset: str) -> None:
+    code, said = disk.run(dataset, name=f"fill-{dataset}", change=disk.slow.head)
+    assert code == 1
+    assert "unfinished: " in said or "no room left on the disk of the server" in said
+    assert disk.run(dataset, name="after")[0] == 0
+
+
+@pytest.mark.parametrize("room", [0, 8192, 65536])
+def test_no_room_for_the_report(disk: Disk, room: int) -> None:
+    with disk.with_room_for(room):
+        code, said = disk.run("a", "--pages", str(disk.state / "pages"), name=f"report-{room}")
+    assert code == 2
+    assert "error: " in said
+    assert "Traceback" not in said
+    assert disk.run("a", "--pages", str(disk.state / "pages"), name=f"report-{room}")[0] == 0
