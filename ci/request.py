@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ci.checkout import open_repository
 from ci.datasets import find_datasets
 from ci.drivers import driver_of
-from ci.errors import CheckoutError, DatasetError
+from ci.errors import AwayError, CheckoutError, DatasetError
 from ci.order import Order
 from ci.settings import Settings, read_settings
 
@@ -185,7 +185,7 @@ def _chosen(found: tuple[str, ...], names: tuple[str, ...]) -> tuple[str, ...]:
             cure = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(found)}"
             raise DatasetError(f"no dataset is called {name!r}", hint=cure)
     if not found:
-        raise DatasetError("no worker has a dataset", hint="start `python -m ci worker` beside it")
+        raise AwayError("no worker has a dataset", hint="start `python -m ci worker` beside it")
     return tuple(dict.fromkeys(names)) or found
 
 

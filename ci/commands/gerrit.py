@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ci.checkout.git import KNOWN_HOSTS, SSH_KEY
-from ci.commands.options import state_option
+from ci.commands.options import scheduler_options, state_option
 from ci.errors import ConfigurationError
 from ci.gerrit.daemon import Daemon, Project, alone
 from ci.gerrit.intake import Intake
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from ci.gerrit.login import Login
     from ci.gerrit.server import Server
+    from ci.scheduler import Address
     from ci.settings import Gerrit, Settings
     from ci.state import State
 
@@ -69,6 +70,7 @@ FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
     "--since", type=click.DateTime(["%Y-%m-%d"]), help="Also what was uploaded since then."
 )
 @click.option("--once", is_flag=True, help="Do what there is to do now, and end.")
+@scheduler_options(required=False)
 @state_option
 def command(  # noqa: PLR0913 - each is an option
     *,
@@ -81,6 +83,7 @@ def command(  # noqa: PLR0913 - each is an option
     password_file: Path | None,
     since: datetime | None,
     once: bool,
+    address: Address | None,
     state: State,
 ) -> int:
     """Try the changes that a Gerrit server tells of, and review them.
@@ -97,6 +100,7 @@ def command(  # noqa: PLR0913 - each is an option
         root=document.resolve().parent,
         folders=tuple(each.resolve() for each in folders),
         settings=settings,
+        address=address,
     )
     stop = Signal()
     with (

@@ -11,13 +11,13 @@ import click
 from ci.checkout import root_of, uncommitted
 from ci.commands.options import scheduler_options, state_option
 from ci.commands.trying import Trying, tried
-from ci.errors import ConfigurationError, ToolError
+from ci.errors import ConfigurationError
 from ci.order import is_name
 from ci.report import text
 from ci.report.files import FORMS, make_writable, write_forms
 from ci.request import Request, orders_of, run_name
 from ci.result import Colour
-from ci.scheduler import Processes
+from ci.scheduler import Processes, cluster_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -181,13 +181,7 @@ def _executor(
         with Processes(state, found.folders, jobs=jobs) as processes:
             yield found, processes
         return
-    try:
-        from ci.scheduler.cluster import Cluster
-    except ModuleNotFoundError as error:
-        raise ToolError(
-            "packages of the cluster are missing", hint="install 'migrator[distributed]'"
-        ) from error
-    with Cluster(address) as cluster:
+    with cluster_at(address) as cluster:
         yield ordered(cluster.datasets), cluster
 
 

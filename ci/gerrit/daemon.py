@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ci.checkout.folders import locked
+from ci.environment import prune
 from ci.errors import ConfigurationError
 from ci.gerrit.jobs import State
 from ci.gerrit.login import SECRETS
-from ci.gerrit.work import OUTCOME, TASK, How, Outcome, Task, read, write
+from ci.gerrit.work import OUTCOME, RESULTS, TASK, How, Outcome, Task, read, write
 from ci.history import open_history
 from ci.pages import publish, retire
-from ci.programs import Program, remove, start
+from ci.programs import Program, start
+from ci.resume import forget_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from ci.gerrit.queue import Queue
     from ci.gerrit.stream import Told
     from ci.programs import Running
+    from ci.scheduler import Address
     from ci.settings import Settings
     from ci.state import State as Folders
 
@@ -56,6 +59,8 @@ class Project:
     """Folders of datasets, instead of those of the settings."""
     settings: Settings
     """Of the operator; what is run is said by each target branch."""
+    address: Address | None = None
+    """Of the scheduler whose workers carry the jobs out; None: they run on this machine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,20 +182,25 @@ class Daemon:
             self.queue.finish(job.run, State.SILENT, said=outcome.said)
 
     def _publish(self, job: Job) -> None:
+        """Let a run that came to its end be in the history; no other ever is."""
         contact = self.project.settings.contact
-        with open_history(self.folders.history) as history:
+        own = self.folders.private(job.run) / RESULTS
+        with open_history(own) as found, open_history(self.folders.history) as history:
+            for each in found.results(job.run):
+                history.add(each)
             publish(history, job.run, self.folders.pages, contact=contact)
 
     def _tidy(self) -> None:
-        """Remove what is older than the settings keep it: results, their pages, their logs."""
+        """Remove what is older than the settings keep it, and environments that nobody uses."""
         days = self.project.settings.retention_days
         with open_history(self.folders.history) as history:
             retire(history, self.folders.pages, days=days)
-        for folder in (self.folders.folder / "private").glob("*"):
-            if time.time() - folder.stat().st_mtime > days * TIDY_SECONDS:
-                remove(folder)
+        forget_private(self.folders, days=days)
+        prune(self.folders.environments, days=days)
 
     def _task(self, job: Job) -> Task:
+        address = self.project.address
+        tls = address.tls if address else None
         return Task(
             state=str(self.folders.folder),
             run=job.run,
@@ -200,6 +210,8 @@ class Daemon:
             ref=job.ref,
             root=str(self.project.root),
             folders=tuple(map(str, self.project.folders)),
+            scheduler=address.url if address else None,
+            certificates=tuple(map(str, (tls.ca, tls.cert, tls.key))) if tls else (),
         )
 
     def _variables(self) -> Mapping[str, str]:

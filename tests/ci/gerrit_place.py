@@ -114,13 +114,13 @@ class Place:
 
 
 @contextmanager
-def place(folder: Path) -> Iterator[Place]:
-    """Give a place with a project of two alembic revisions and two datasets."""
+def place(folder: Path, names: tuple[str, ...] = ("large", "small")) -> Iterator[Place]:
+    """Give a place with a project of two alembic revisions and some datasets."""
     repository = origin(folder / "origin")
     make_alembic_tree(repository.folder)
     repository.write("pyproject.toml", '[tool.ci]\nproject = "cloud"\ndriver = "alembic"\n')
     repository.commit()
-    for name in ("large", "small"):
+    for name in names:
         (folder / "datasets" / name).mkdir(parents=True)
         (folder / "datasets" / name / "shop.sql").write_text(SHOP[Engine.SQLITE])
         (folder / "datasets" / name / "dataset.toml").write_text('engine = "sqlite"\nruns = 1\n')
