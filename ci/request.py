@@ -117,7 +117,7 @@ def orders_of(request: Request, state: State) -> Orders:
         found = _found(request, folders, project, cache=state.digests)
         orders = tuple(
             _order(request, change, project, releases, dataset=name, digest=found[name])
-            for name in _chosen(tuple(found), request.names)
+            for name in _chosen(tuple(found), request)
         )
     return Orders(
         settings=settings, folders=folders, base=change.base, head=change.head, orders=orders
@@ -178,15 +178,18 @@ def _found(
     return {each.name: each.digest for each in find_datasets(folders, project=project, cache=cache)}
 
 
-def _chosen(found: tuple[str, ...], names: tuple[str, ...]) -> tuple[str, ...]:
-    for name in names:
+def _chosen(found: tuple[str, ...], request: Request) -> tuple[str, ...]:
+    for name in request.names:
         if name not in found:
             near = get_close_matches(name, found, n=1)
-            cure = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(found)}"
+            there = ", ".join(found) or "none"
+            cure = f"did you mean {near[0]!r}?" if near else f"there are {there}"
+            if request.announced is not None:
+                raise AwayError(f"no worker has a dataset {name!r}", hint=cure)
             raise DatasetError(f"no dataset is called {name!r}", hint=cure)
     if not found:
         raise AwayError("no worker has a dataset", hint="start `python -m ci worker` beside it")
-    return tuple(dict.fromkeys(names)) or found
+    return tuple(dict.fromkeys(request.names)) or found
 
 
 def _order(  # noqa: PLR0913 - each from somewhere else

@@ -57,6 +57,13 @@ FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
     metavar="DIR",
     help="A folder of datasets, instead of those of the settings; may be repeated.",
 )
+@click.option(
+    "--dataset",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="This dataset alone, which has to be there; may be repeated.",
+)
 @click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True)
 @click.option("--ssh-key", type=FILE, envvar=SSH_KEY, help=f"Or {SSH_KEY}, or the agent.")
 @click.option("--known-hosts", type=FILE, envvar=KNOWN_HOSTS, help="~/.ssh/known_hosts otherwise.")
@@ -77,6 +84,7 @@ def command(  # noqa: PLR0913 - each is an option
     document: Path,
     source: str | None,
     folders: tuple[Path, ...],
+    names: tuple[str, ...],
     workers: int,
     ssh_key: Path | None,
     known_hosts: Path | None,
@@ -99,6 +107,7 @@ def command(  # noqa: PLR0913 - each is an option
         source=source or f"ssh://{login.user}@{login.host}:{login.port}/{rules.project}",
         root=document.resolve().parent,
         folders=tuple(each.resolve() for each in folders),
+        names=names,
         settings=settings,
         address=address,
     )

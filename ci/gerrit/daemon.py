@@ -57,6 +57,8 @@ class Project:
     """Where folders of datasets in settings are found from."""
     folders: tuple[Path, ...] = ()
     """Folders of datasets, instead of those of the settings."""
+    names: tuple[str, ...] = ()
+    """These datasets alone, and none of them may be missing."""
     settings: Settings
     """Of the operator; what is run is said by each target branch."""
     address: Address | None = None
@@ -210,6 +212,7 @@ class Daemon:
             ref=job.ref,
             root=str(self.project.root),
             folders=tuple(map(str, self.project.folders)),
+            names=self.project.names,
             scheduler=address.url if address else None,
             certificates=tuple(map(str, (tls.ca, tls.cert, tls.key))) if tls else (),
         )

@@ -73,6 +73,8 @@ class Task:
     ref: str
     root: str
     folders: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    """These datasets alone, and none of them may be missing."""
     scheduler: str | None = None
     """Where workers are asked for; None: the jobs run on this machine."""
     certificates: tuple[str, ...] = ()
@@ -151,6 +153,7 @@ def _plan(task: Task, state: State, folder: Path, cluster: Cluster | None) -> Pl
         ref=task.ref,
         root=Path(task.root),
         folders=tuple(map(Path, task.folders)),
+        names=task.names,
         announced=None if cluster is None else cluster.datasets,
     )
     found = orders_of(request, state)

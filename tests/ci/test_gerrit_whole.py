@@ -127,7 +127,7 @@ def test_jobs_go_to_a_worker_that_has_the_data(where: Place) -> None:
     with (
         running("distributed.cli.dask_scheduler", "--host", address, "--no-dashboard"),
         running("ci", "worker", "--scheduler", address, *elsewhere),
-        listening(where, "--scheduler", address),
+        listening(where, "--scheduler", address, "--dataset", "small"),
     ):
         where.upload(harmless(where))
         soon(where.messages, SECONDS)

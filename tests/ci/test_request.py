@@ -67,6 +67,8 @@ def test_datasets_may_be_elsewhere(project: Origin, state: State) -> None:
     assert [each.dataset for each in found.orders] == ["large", "small"]
     with pytest.raises(AwayError, match="no worker has a dataset"):
         orders_of(request(project, announced=lambda _: ()), state)
+    with pytest.raises(AwayError, match="no worker has a dataset 'huge'"):
+        orders_of(request(project, announced=lambda _: ("large",), names=("huge",)), state)
 
 
 def test_a_change_that_touches_nothing_is_not_ordered(project: Origin, state: State) -> None:
