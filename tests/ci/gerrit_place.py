@@ -177,6 +177,17 @@ def daemon(where: Place) -> Iterator[Daemon]:
             thread.join()
 
 
+def states(where: Place) -> list[str]:
+    with Queue(where.state.gerrit / "queue.db") as queue:
+        return [each.state.value for each in queue.jobs()]
+
+
+def older(where: Place) -> None:
+    """Let the first run be asked for some time ago, so that a recheck is another wish."""
+    with Queue(where.state.gerrit / "queue.db") as queue, queue._engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE jobs SET asked = asked - 100")
+
+
 def soon(true: Callable[[], object], seconds: float = 40) -> None:
     """Wait until something is true."""
     until = time.monotonic() + seconds

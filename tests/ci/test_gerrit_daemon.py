@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,9 +9,7 @@ import pytest
 from ci.gerrit.login import PASSWORD
 from ci.gerrit.queue import Queue
 from ci.history import open_history
-from tests.ci.gerrit_double import ANN
-from tests.ci.gerrit_place import CHANGE, VERSIONS, daemon, is_running, place, soon
-from tests.ci.gerrit_stand_in import ROOT
+from tests.ci.gerrit_place import CHANGE, VERSIONS, daemon, is_running, older, place, soon, states
 from tests.ci.test_report import Tags
 
 if TYPE_CHECKING:
@@ -38,11 +32,6 @@ def where(tmp_path: Path) -> Iterator[Place]:
 def both(tmp_path: Path) -> Iterator[Place]:
     with place(tmp_path) as found:
         yield found
-
-
-def states(where: Place) -> list[str]:
-    with Queue(where.state.gerrit / "queue.db") as queue:
-        return [each.state.value for each in queue.jobs()]
 
 
 def test_a_patch_set_gets_one_review(both: Place) -> None:
@@ -174,12 +163,6 @@ def test_a_recheck_runs_again(where: Place) -> None:
     assert states(where) == ["posted", "posted"]
 
 
-def older(where: Place) -> None:
-    """Let the first run be asked for some time ago, so that a recheck is another wish."""
-    with Queue(where.state.gerrit / "queue.db") as queue, queue._engine.begin() as connection:
-        connection.exec_driver_sql("UPDATE jobs SET asked = asked - 100")
-
-
 def test_what_was_missed_is_asked_for(where: Place) -> None:
     with daemon(where):
         where.upload(tell="")
@@ -271,80 +254,3 @@ def test_what_the_operator_has_to_mend_is_said_to_nobody_else(both: Place) -> No
     assert said_of(where) == "there is none"
     assert where.messages() == []
     assert not (where.state.pages / "index.html").exists()
-
-
-@contextmanager
-def process(where: Place, **how: bool) -> Iterator[subprocess.Popen[str]]:
-    with subprocess.Popen(
-        where.command(**how),
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-    ) as program:
-        try:
-            soon(lambda: where.double.listeners)
-            yield program
-        finally:
-            program.kill()
-
-
-def test_a_daemon_that_is_killed_before_it_hears_that_it_has_posted(where: Place) -> None:
-    where.double.hold = True
-    with process(where) as program:
-        where.upload()
-        soon(lambda: where.messages())
-        program.kill()
-        program.wait()
-        where.double.hold = False
-    assert states(where) == ["done"]
-    assert where.once().returncode == 0
-    assert states(where) == ["posted"]
-    assert len(where.messages()) == 1
-
-
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
-def test_a_daemon_that_ends_leaves_nothing_and_goes_on(both: Place, how: signal.Signals) -> None:
-    where = both
-    where.behave(sleep="small")
-    with process(where) as program:
-        where.upload()
-        child = where.state.folder / "child.txt"
-        soon(child.exists)
-        program.send_signal(how)
-        assert program.wait(30) == (-how if how is signal.SIGKILL else 0)
-        soon(lambda: not is_running(int(child.read_text())))
-    assert states(where) == ["running" if how is signal.SIGKILL else "pending"]
-    where.behave()
-    done = where.once()
-
-    assert done.returncode == 0, done.stderr
-    assert len(where.messages()) == 1
-    assert where.carried() == ["large", "small", "small"]
-    assert not list(where.state.work.glob("*"))
-
-
-def test_once_does_what_there_is_and_ends(where: Place) -> None:
-    """Over ssh alone, for there is no password."""
-    where.upload()
-    assert where.once("--since", "2020-01-01", password=False).returncode == 0
-    where.double.comment(CHANGE, "recheck", by=ANN)
-    older(where)
-    done = where.once(password=False)
-
-    assert done.returncode == 0
-    assert len(where.messages()) == 2
-    assert "\x1b" not in done.stderr
-    assert "reboot" not in done.stderr
-
-
-def test_once_says_that_something_is_left(where: Place) -> None:
-    where.upload()
-    where.double.refusals = [500] * 50
-    assert where.once("--since", "2020-01-01").returncode == 2
-
-
-def test_one_daemon_works_in_a_folder(where: Place) -> None:
-    with process(where):
-        done = where.once()
-    assert done.returncode == 2
-    assert "another daemon works" in done.stderr

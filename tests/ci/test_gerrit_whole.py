@@ -87,15 +87,17 @@ def harmless(where: Place) -> str:
 
 
 @contextmanager
-def listening(where: Place, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+def listening(where: Place, *arguments: str) -> Iterator[None]:
     """Run a daemon, as people do, until it is ended in order."""
     url = f"ssh://ci-bot@127.0.0.1:{where.double.ssh_port}/acme/cloud"
     command = where.command("--source", url, *arguments, stand_in=False)
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as program:
-        soon(lambda: where.double.listeners)
-        yield program
-        program.terminate()
-        _, said = program.communicate()
+        try:
+            soon(lambda: where.double.listeners)
+            yield
+        finally:
+            program.terminate()
+            _, said = program.communicate()
     assert program.returncode == 0, said
 
 
