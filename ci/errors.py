@@ -4,7 +4,8 @@ CiError                    catch this to catch all of ours
 ├── ConfigurationError     the settings, or what was asked for, cannot be used
 ├── DatasetError           a dataset cannot be used
 ├── ToolError              a program or a package that is needed is missing, or failed
-│   └── SandboxError       untrusted code cannot be confined on this machine
+│   ├── SandboxError       untrusted code cannot be confined on this machine
+│   └── AwayError          who carries out jobs is not there, or has died; may come back
 ├── SetupError             a step before the change failed; .step
 ├── DeadlineError          a step took longer than it may; .step, .seconds
 ├── CheckoutError          git could not bring what was asked for
@@ -48,6 +49,10 @@ class ToolError(CiError):
 
 class SandboxError(ToolError):
     """Untrusted code cannot be confined on this machine."""
+
+
+class AwayError(ToolError):
+    """Who carries out jobs is not there, or has died; it may come back."""
 
 
 class SetupError(CiError):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ci.checkout import open_repository
 from ci.datasets import find_datasets
 from ci.drivers import driver_of, schema
-from ci.errors import CheckoutError, DatasetError
+from ci.errors import AwayError, CheckoutError, DatasetError
 from ci.order import Order
 from ci.settings import Settings, read_settings
 from ci.strict import near
@@ -119,7 +119,7 @@ def orders_of(request: Request, state: State) -> Orders:
         found = _found(request, folders, settings.project, releases, cache=state.digests)
         orders = tuple(
             _order(request, change, project, releases, dataset=name, digest=found[name])
-            for name in _chosen(tuple(found), request.names)
+            for name in _chosen(tuple(found), request)
         )
     return Orders(
         settings=settings, folders=folders, base=change.base, head=change.head, orders=orders
@@ -204,13 +204,15 @@ def _found(
     return {each.name: each.digest for each in found}
 
 
-def _chosen(found: tuple[str, ...], names: tuple[str, ...]) -> tuple[str, ...]:
-    for name in names:
+def _chosen(found: tuple[str, ...], request: Request) -> tuple[str, ...]:
+    for name in request.names:
         if name not in found:
+            if request.announced is not None:
+                raise AwayError(f"no worker has a dataset {name!r}", hint=near(name, found))
             raise DatasetError(f"no dataset is called {name!r}", hint=near(name, found))
     if not found:
-        raise DatasetError("no worker has a dataset", hint="start `python -m ci worker` beside it")
-    return tuple(dict.fromkeys(names)) or found
+        raise AwayError("no worker has a dataset", hint="start `python -m ci worker` beside it")
+    return tuple(dict.fromkeys(request.names)) or found
 
 
 def _order(  # noqa: PLR0913 - each from somewhere else

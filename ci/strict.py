@@ -34,7 +34,7 @@ def near(said: str, known: Iterable[str]) -> str:
     """Return a hint for *said*, which is none of *known*."""
     names = list(known)
     found = get_close_matches(said, names, n=1)
-    return f"did you mean {found[0]!r}?" if found else f"there are {', '.join(names)}"
+    return f"did you mean {found[0]!r}?" if found else f"there are {', '.join(names) or 'none'}"
 
 
 def _placed(said: str, where: str) -> str:

@@ -47,6 +47,11 @@ class Turn:
     _holders: int = 0
     _counting: threading.Lock = field(default_factory=threading.Lock)
 
+    @classmethod
+    def handed(cls, path: Path, file: int) -> Turn:
+        """Return the turn that another process has, and has handed on as the open *file*."""
+        return cls(path=path, _file=file, _holders=1)
+
     @contextmanager
     def held(self, who: str, unwanted: Callable[[], bool] = never) -> Iterator[int]:
         """Have the turn, as *who*; give the file that holds it, to be handed on to processes.

@@ -8,12 +8,14 @@ import tempfile
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ci.errors import CheckoutError
+from ci.errors import CheckoutError, DeadlineError
 from ci.programs import Program, find_program, start
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from ci.programs import Running
 
 KEPT = (
     *("PATH", "HOME", "SSH_AUTH_SOCK", "SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO"),
@@ -90,7 +92,10 @@ class Git:
         return answer
 
     def run(self, *arguments: str, limit: int = ANSWER_BYTES) -> tuple[int, bytes]:
-        """Return the exit status of a command and what it answers, which is at most *limit*."""
+        """Return the exit status of a command and what it answers, which is at most *limit*.
+
+        Raises CheckoutError for a command that takes too long.
+        """
         git = find_program("git", package="git")
         command = ("/bin/sh", "-c", 'umask 022; exec "$@"', "sh", git, *arguments)
         program = Program(
@@ -102,11 +107,17 @@ class Git:
         )
         with tempfile.TemporaryFile() as answer:
             with start(program, log=self.log, stdout=answer) as running:
-                status = running.wait(self.seconds, step=f"git {arguments[0]}")
+                status = self._waited(running, arguments[0])
             if answer.seek(0, os.SEEK_END) > limit:
                 raise CheckoutError(f"git {arguments[0]} says more than {limit} bytes")
             answer.seek(0)
             return status, answer.read()
+
+    def _waited(self, running: Running, command: str) -> int:
+        try:
+            return running.wait(self.seconds, step=f"git {command}")
+        except DeadlineError as error:
+            raise CheckoutError(error.message, hint=f"see {self.log.name}") from error
 
     def _environment(self) -> dict[str, str]:
         return {

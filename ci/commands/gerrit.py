@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ci.checkout.git import KNOWN_HOSTS, SSH_KEY
-from ci.commands.options import state_option
+from ci.commands.options import scheduler_options, state_option
 from ci.errors import ConfigurationError
 from ci.gerrit.daemon import Daemon, Project, alone
 from ci.gerrit.intake import Intake
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from ci.gerrit.login import Login
     from ci.gerrit.server import Server
+    from ci.scheduler import Address
     from ci.settings import Gerrit, Settings
     from ci.state import State
 
@@ -57,6 +58,13 @@ FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
     metavar="DIR",
     help="A folder of datasets, instead of those of the settings; may be repeated.",
 )
+@click.option(
+    "--dataset",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="This dataset alone, which has to be there; may be repeated.",
+)
 @click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True)
 @click.option("--ssh-key", type=FILE, envvar=SSH_KEY, help=f"Or {SSH_KEY}, or the agent.")
 @click.option("--known-hosts", type=FILE, envvar=KNOWN_HOSTS, help="~/.ssh/known_hosts otherwise.")
@@ -70,18 +78,21 @@ FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
     "--since", type=click.DateTime(["%Y-%m-%d"]), help="Also what was uploaded since then."
 )
 @click.option("--once", is_flag=True, help="Do what there is to do now, and end.")
+@scheduler_options(required=False)
 @state_option
 def command(  # noqa: PLR0913 - each is an option
     *,
     document: Path,
     source: str | None,
     folders: tuple[Path, ...],
+    names: tuple[str, ...],
     workers: int,
     ssh_key: Path | None,
     known_hosts: Path | None,
     password_file: Path | None,
     since: datetime | None,
     once: bool,
+    address: Address | None,
     state: State,
 ) -> int:
     """Try the changes that a Gerrit server tells of, and review them.
@@ -97,7 +108,9 @@ def command(  # noqa: PLR0913 - each is an option
         source=source or f"ssh://{login.user}@{login.host}:{login.port}/{rules.project}",
         root=document.resolve().parent,
         folders=tuple(each.resolve() for each in folders),
+        names=names,
         settings=settings,
+        address=address,
     )
     stop = Signal()
     with (

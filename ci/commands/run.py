@@ -13,25 +13,23 @@ from ci.checkout import root_of, uncommitted
 from ci.commands.options import scheduler_options, state_option
 from ci.commands.screen import shown
 from ci.commands.trying import Trying, tried
-from ci.errors import ConfigurationError, ToolError
+from ci.errors import ConfigurationError
 from ci.order import is_name
 from ci.report import text
 from ci.report.files import FORMS, make_writable, write_forms
 from ci.request import Request, orders_of, run_name
 from ci.result import Colour
-from ci.scheduler import Processes
+from ci.scheduler import Processes, cluster_at
 from ci.turn import Turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from ci.order import Order
     from ci.report.view import View
     from ci.request import Orders
     from ci.scheduler import Address, Executor
     from ci.scheduler.cluster import Cluster
     from ci.state import State
-    from ci.where import Where
 
 RED = 1
 STDOUT = Path("-")
@@ -158,7 +156,7 @@ def command(  # noqa: PLR0913 - each is an option
     with shown() as screen:
         turn = Turn(path=state.turn, wait=not no_wait, tell=screen.say)
         here = partial(Processes, state, jobs=jobs, turn=turn, tell=screen.tell)
-        there = None if address is None else partial(_cluster, address, tell=screen.tell)
+        there = None if address is None else partial(cluster_at, address, tell=screen.tell)
         with _executor(ordered, here, there) as (found, executor):
             if source is None and change == "HEAD":
                 _warn(_not_in(found.folders, root, uncommitted(root)))
@@ -195,16 +193,6 @@ def _executor(
         return
     with there() as cluster:
         yield ordered(cluster.datasets), cluster
-
-
-def _cluster(address: Address, *, tell: Callable[[Order, Where], None]) -> Cluster:
-    try:
-        from ci.scheduler.cluster import Cluster
-    except ModuleNotFoundError as error:
-        raise ToolError(
-            "packages of the cluster are missing", hint="install 'migrator[distributed]'"
-        ) from error
-    return Cluster(address, tell=tell)
 
 
 def _refuse_out_of_reach(address: Address | None, source: str | None) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ci.environment import Maker
+from ci.environment import prune
 from ci.errors import CiError
 from ci.history import open_history
 from ci.pages import publish, retire, view_of
-from ci.resume import done, forget_private, keep
+from ci.resume import done, forget_private
+from ci.scheduler import kept
 from ci.units import duration
 
 if TYPE_CHECKING:
@@ -55,18 +56,13 @@ def tried(trying: Trying, orders: Sequence[Order]) -> View:
         days = trying.settings.retention_days
         retire(history, trying.pages or trying.state.pages, days=days)
         forget_private(trying.state, days=days)
-        _environments(trying).prune(days)
+        prune(trying.state.environments, days=days)
         if trying.pages is not None and seen is not None:
             publish(history, trying.run, trying.pages, contact=contact)
     if refused:
         raise refused[0]
     assert seen is not None  # noqa: S101 - all were carried out
     return seen
-
-
-def _environments(trying: Trying) -> Maker:
-    log = trying.state.private(trying.run) / "prune.log"
-    return Maker(folder=trying.state.environments, log=log, settings=trying.settings)
 
 
 def _carry_out(trying: Trying, orders: Sequence[Order], history: History) -> list[CiError]:
@@ -80,14 +76,11 @@ def _carry_out(trying: Trying, orders: Sequence[Order], history: History) -> lis
         else:
             say(f"{each.dataset}: done before")
     refused = []
-    for order, answer in trying.executor.answers(todo):
+    for order, found in kept(trying.executor, todo, history, trying.state):
         trying.screen.done(order)
-        try:
-            result = answer.found()
-        except CiError as error:
-            say(f"{order.dataset}: {error.message}")
-            refused.append(error)
-            continue
-        keep(result, order, history, trying.state)
-        say(f"{order.dataset}: {result.colour} in {duration(result.seconds)}")
+        if isinstance(found, CiError):
+            say(f"{order.dataset}: {found.message}")
+            refused.append(found)
+        else:
+            say(f"{order.dataset}: {found.colour} in {duration(found.seconds)}")
     return refused

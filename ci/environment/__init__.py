@@ -7,7 +7,15 @@ interpreter that has nothing of the tree; they are installed, and the tree built
 from __future__ import annotations
 
 from ci.environment.interpreter import Interpreter, ask_interpreter
-from ci.environment.make import Environment, Maker
+from ci.environment.make import Environment, Maker, prune
 from ci.environment.requirements import Needs, needs_of
 
-__all__ = ["Environment", "Interpreter", "Maker", "Needs", "ask_interpreter", "needs_of"]
+__all__ = [
+    "Environment",
+    "Interpreter",
+    "Maker",
+    "Needs",
+    "ask_interpreter",
+    "needs_of",
+    "prune",
+]

@@ -95,6 +95,18 @@ class Environment:
         )
 
 
+def prune(folder: Path, *, days: float) -> int:
+    """Remove from *folder* what nobody has used for so many *days*; return how many."""
+    found = 0
+    for made in folder.glob(f"*/{MADE}"):
+        if time.time() - made.stat().st_mtime > days * 86400:
+            with locked(_lock(made.parent), wait=False) as ours:
+                if ours:
+                    remove(made.parent)
+                    found += 1
+    return found
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Maker:
     """Makes environments in a folder of the runner, in a sandbox, and keeps them there."""
@@ -122,17 +134,6 @@ class Maker:
             package=package,
             readable=kept if package is None else (*kept, package),
         )
-
-    def prune(self, days: float) -> int:
-        """Remove what nobody has used for so many *days*; return how many."""
-        found = 0
-        for made in self.folder.glob(f"*/{MADE}"):
-            if time.time() - made.stat().st_mtime > days * 86400:
-                with locked(_lock(made.parent), wait=False) as ours:
-                    if ours:
-                        remove(made.parent)
-                        found += 1
-        return found
 
     def _installed(self, interpreter: Interpreter, needs: Needs, sandbox: Sandbox) -> Path:
         """Return the folder of the environment with all that is needed at run time."""

@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ci.checkout.folders import locked
+from ci.environment import prune
 from ci.errors import ConfigurationError, UnwantedError
 from ci.gerrit.jobs import State
 from ci.gerrit.login import SECRETS
-from ci.gerrit.work import OUTCOME, TASK, How, Outcome, Task, read, write
+from ci.gerrit.work import OUTCOME, RESULTS, TASK, How, Outcome, Task, read, write
 from ci.history import open_history
 from ci.pages import publish, retire
-from ci.programs import Program, remove, start
+from ci.programs import Program, start
+from ci.resume import forget_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from ci.gerrit.queue import Queue
     from ci.gerrit.stream import Told
     from ci.programs import Running
+    from ci.scheduler import Address
     from ci.settings import Settings
     from ci.state import State as Folders
     from ci.turn import Turn
@@ -55,8 +58,12 @@ class Project:
     """Where folders of datasets in settings are found from."""
     folders: tuple[Path, ...] = ()
     """Folders of datasets, instead of those of the settings."""
+    names: tuple[str, ...] = ()
+    """These datasets alone, and none of them may be missing."""
     settings: Settings
     """Of the operator; what is run is said by each target branch."""
+    address: Address | None = None
+    """Of the scheduler whose workers carry the jobs out; None: they run on this machine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,22 +143,25 @@ class Daemon:
             self.stop.wait(TICK_SECONDS)
 
     def _run(self, job: Job) -> None:
+        if self.project.address is not None:
+            self._try(job)  # the machines of the workers have turns of their own
+            return
         try:
             with self.turn.held(f"run {job.run}", lambda: self._unwanted(job)) as turn:
                 self._try(job, turn)
         except UnwantedError:
             self._let_go(job)
 
-    def _try(self, job: Job, turn: int) -> None:
+    def _try(self, job: Job, turn: int | None = None) -> None:
         LOG.info("%s: running", job)
         folder = self.folders.private(job.run)
-        write(folder / TASK, self._task(job))
+        write(folder / TASK, self._task(job, turn))
         (folder / OUTCOME).unlink(missing_ok=True)
         program = Program(
             arguments=(*self.worker, folder),
             environment=self._variables(),
             grace=GRACE_SECONDS,
-            files=(turn,),
+            files=() if turn is None else (turn,),
         )
         with start(program, log=folder / "runner.log") as running:
             ended = self._watch(job, running)
@@ -195,20 +205,25 @@ class Daemon:
             self.queue.finish(job.run, State.SILENT, said=outcome.said)
 
     def _publish(self, job: Job) -> None:
+        """Let a run that came to its end be in the history; no other ever is."""
         contact = self.project.settings.contact
-        with open_history(self.folders.history) as history:
+        own = self.folders.private(job.run) / RESULTS
+        with open_history(own) as found, open_history(self.folders.history) as history:
+            for each in found.results(job.run):
+                history.add(each)
             publish(history, job.run, self.folders.pages, contact=contact)
 
     def _tidy(self) -> None:
-        """Remove what is older than the settings keep it: results, their pages, their logs."""
+        """Remove what is older than the settings keep it, and environments that nobody uses."""
         days = self.project.settings.retention_days
         with open_history(self.folders.history) as history:
             retire(history, self.folders.pages, days=days)
-        for folder in (self.folders.folder / "private").glob("*"):
-            if time.time() - folder.stat().st_mtime > days * TIDY_SECONDS:
-                remove(folder)
+        forget_private(self.folders, days=days)
+        prune(self.folders.environments, days=days)
 
-    def _task(self, job: Job) -> Task:
+    def _task(self, job: Job, turn: int | None) -> Task:
+        address = self.project.address
+        tls = address.tls if address else None
         return Task(
             state=str(self.folders.folder),
             run=job.run,
@@ -216,8 +231,12 @@ class Daemon:
             branch=job.change.branch,
             sha=job.patch_set.revision,
             ref=job.ref,
+            turn=turn,
             root=str(self.project.root),
             folders=tuple(map(str, self.project.folders)),
+            names=self.project.names,
+            scheduler=address.url if address else None,
+            certificates=tuple(map(str, (tls.ca, tls.cert, tls.key))) if tls else (),
         )
 
     def _variables(self) -> Mapping[str, str]:

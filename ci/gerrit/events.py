@@ -42,6 +42,7 @@ class Type(StrEnum):
     COMMENT = "comment-added"
     ABANDONED = "change-abandoned"
     RESTORED = "change-restored"
+    DELETED = "change-deleted"
     MERGED = "change-merged"
     WIP = "wip-state-changed"
     PRIVATE = "private-state-changed"
@@ -146,7 +147,7 @@ def read_patch_set(said: object, change: Change | None) -> PatchSet | None:
     found, sha = number(table, "number") or number(table, "_number"), text(table, "revision")
     if change is None or not found or not _SHA.fullmatch(sha):
         return None
-    if text(table, "ref") not in {"", ref_of(change.number, found)}:
+    if table.get("ref") not in (None, "", ref_of(change.number, found)):
         return None
     return PatchSet(number=found, revision=sha, kind=text(table, "kind") or "REWORK")
 

@@ -32,8 +32,9 @@ LOG = logging.getLogger("ci.gerrit")
 ATTEMPTS = 3
 MOST = 30
 """So often a review is tried again later: for a bit more than a day."""
-EXTRAS_REFUSED = {400, 403, 422}
-"""Answers to a vote that is not ours to give, and to a comment on a file that is not there."""
+EXTRAS_REFUSED = {400, 403, 409, 422}
+"""Answers to a vote that is not ours to give, or on a change that was closed meanwhile, and to a
+comment on a file that is not there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

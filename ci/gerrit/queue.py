@@ -52,14 +52,19 @@ class Queue:
     ) -> bool:
         """Add a run of a patch set where *act* asks for one and there is none; say whether.
 
-        Runs of older patch sets end. An older patch set than one that we know is not added.
+        Runs of older patch sets end, and those of another commit under the same number. An older
+        patch set than one that we know is not added.
         """
         with self._engine.begin() as connection:
             known = connection.execute(_of(change)).all()
             if any(each.patch_set > patch_set.number for each in known):
                 return False
-            ended = _cancel(connection, change, JOBS.c.patch_set < patch_set.number)
-            same = [each for each in known if each.patch_set == patch_set.number]
+            ended = _cancel(connection, change, ~_is_of(patch_set))
+            same = [
+                each
+                for each in known
+                if (each.patch_set, each.sha) == (patch_set.number, patch_set.revision)
+            ]
             if not _is_wanted(act, same, asked=asked, ended=ended):
                 _answer(connection, same, asked)
                 return False
@@ -191,6 +196,10 @@ def _of(change: Change) -> sa.Select[Any]:
 
 def _is(change: Change) -> sa.ColumnElement[bool]:
     return (JOBS.c.project == change.project) & (JOBS.c.change == change.number)
+
+
+def _is_of(patch_set: PatchSet) -> sa.ColumnElement[bool]:
+    return (JOBS.c.patch_set == patch_set.number) & (JOBS.c.sha == patch_set.revision)
 
 
 def _is_wanted(act: Act, known: Sequence[Row[Any]], *, asked: int, ended: int) -> bool:

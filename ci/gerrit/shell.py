@@ -16,6 +16,7 @@ from ci.errors import ConfigurationError, ReviewError
 from ci.gerrit.events import (
     PATCH_SET_LEVEL,
     inner,
+    number,
     prose,
     read_change,
     read_patch_set,
@@ -42,6 +43,9 @@ COMMAND_SECONDS = 120
 PIECE = 65536
 FATAL = 1
 """Exit status of a command that Gerrit will not carry out."""
+PASSING = b"internal server error"
+"""What it complains of beside that where the fault is its own."""
+COMPLAINT_BYTES = 8192
 SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._/+-=:,~@%")
 LOST = (paramiko.SSHException, OSError, EOFError)
 """What paramiko raises for a connection that is not there, or no longer."""
@@ -215,11 +219,18 @@ def _answer(transport: paramiko.Transport, line: str, said: bytes) -> bytes:
             raise ReviewError("the server answers more, or longer, than it should")
     if not channel.status_event.wait(COMMAND_SECONDS) or channel.exit_status < 0:
         raise ReviewError("the server has ended the command without a word")
-    if channel.exit_status == FATAL:
+    if channel.exit_status == FATAL and PASSING not in _complaint(channel):
         raise RefusedError("the server refuses the command", hint="may the account do that?")
     if channel.exit_status:
         raise ReviewError(f"the command ended with {channel.exit_status}")
     return bytes(answer)
+
+
+def _complaint(channel: paramiko.Channel) -> bytes:
+    found = b""
+    while len(found) < COMPLAINT_BYTES and (piece := channel.recv_stderr(COMPLAINT_BYTES)):
+        found += piece
+    return found
 
 
 def _known(line: Table) -> Known | None:
@@ -250,5 +261,4 @@ def _message(said: Table) -> Message:
 
 
 def _seconds(said: Table, key: str) -> int:
-    found = said.get(key)
-    return found if isinstance(found, int) and found > 0 else 0
+    return number(said, key) or 0

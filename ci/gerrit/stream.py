@@ -7,6 +7,8 @@ an event there is a GAP, and what was missed is asked for.
 from __future__ import annotations
 
 import logging
+import random
+import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -32,6 +34,7 @@ COMMAND = "gerrit stream-events"
 LOG = logging.getLogger("ci.gerrit")
 POLL_SECONDS = 0.5
 ERROR_BYTES = 500
+MOST_DOUBLED = 16
 
 
 class Gap(Enum):
@@ -83,14 +86,24 @@ class Stream:
 
     def __iter__(self) -> Iterator[Told]:
         """Yield what happens, and GAP at first and wherever something may be missing."""
+        short = 0
         while not self.stop.is_set():
             with ExitStack() as stack:
                 channel = self._opened(stack)
                 if channel is None:
                     return
                 LOG.info("listening to %s", self.login.host)
+                began = time.monotonic()
                 yield Gap.GAP
                 yield from self._told(channel)
+            steady = time.monotonic() - began > self.slowest
+            short = 0 if steady else short + 1
+            self.stop.wait(self._pause(short))
+
+    def _pause(self, short: int) -> float:
+        """Return how long to wait after so many connections in a row that were soon lost."""
+        longest = min(self.slowest, 2.0 ** min(short, MOST_DOUBLED))
+        return longest * (0.5 + random.random() / 2)  # noqa: S311 - so that not all come at once
 
     def _opened(self, stack: ExitStack) -> paramiko.Channel | None:
         """Return the channel that events come by, however long it takes; None once we stop."""

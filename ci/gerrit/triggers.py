@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 SAME_CODE = {"NO_CHANGE", "NO_CODE_CHANGE"}
 """Kinds of patch sets whose tree and parent are those of the one before; any other may differ."""
 
+GONE = {Type.ABANDONED, Type.MERGED, Type.DELETED}
+
 _LABEL = r"[A-Za-z][\w-]{0,60}"
 _PREFIX = re.compile(
     rf"\s*Patch Set \d{{1,6}}:(?:\s+(?:-{_LABEL}|{_LABEL}[+-]\d{{1,2}})(?=\s|\Z))*", re.ASCII
@@ -54,7 +56,7 @@ def act_on(event: Event, rules: Rules) -> Act:
     change = event.change
     if change is None or change.project != rules.project or change.branch.startswith("refs/"):
         return Act.NOTHING
-    if event.type in {Type.ABANDONED, Type.MERGED} or change.private:
+    if event.type in GONE or change.private:
         return Act.CANCEL
     if event.type is Type.COMMENT:
         return _comment(event, rules)

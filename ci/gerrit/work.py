@@ -10,6 +10,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Mapping  # noqa: TC003 - msgspec reads the annotations
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -18,23 +19,30 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from ci.checkout import open_repository
-from ci.errors import CheckoutError, CiError, ConflictError, DeadlineError
+from ci.errors import AwayError, CheckoutError, CiError, ConflictError
 from ci.gerrit.events import plain
 from ci.gerrit.lines import line_of
 from ci.history import open_history
-from ci.order import Order, carry_out
+from ci.order import Order  # noqa: TC001 - the same
 from ci.request import FETCH_SECONDS, Request, orders_of
 from ci.result import Colour
+from ci.resume import done
+from ci.scheduler import Address, Processes, Tls, cluster_at, kept
 from ci.state import State
+from ci.turn import Turn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from types import FrameType
 
     from ci.result import Result
+    from ci.scheduler import Executor
+    from ci.scheduler.cluster import Cluster
     from ci.timing import Step
 
 TASK, PLAN, OUTCOME = "task.json", "plan.json", "outcome.json"
+RESULTS = "results.db"
+"""The history of this run alone: what of it is published is for who started it to say."""
 STOPPED = 128 + signal.SIGTERM
 
 Shape = TypeVar("Shape")
@@ -44,12 +52,12 @@ class How(StrEnum):
     """What came of a run."""
 
     RESULTS = "results"
-    """They are in the history."""
+    """They are in the history of the run."""
     NOTHING = "nothing"
     """The change touches nothing that matters."""
     CONFLICT = "conflict"
     LATER = "later"
-    """Something was not there that may come: a server, a commit, room."""
+    """Something was not there that may come: a server, a commit, a worker."""
     BROKEN = "broken"
     """The operator has to look: settings, datasets, the sandbox."""
 
@@ -66,6 +74,14 @@ class Task:
     ref: str
     root: str
     folders: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    """These datasets alone, and none of them may be missing."""
+    scheduler: str | None = None
+    """Where workers are asked for; None: the jobs run on this machine."""
+    certificates: tuple[str, ...] = ()
+    """Files that the workers know us by: authority, certificate, key."""
+    turn: int | None = None
+    """The open file by which the daemon has the turn to measure here; None: it is to be had."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,22 +115,40 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def work(task: Task, folder: Path) -> Outcome:
-    """Return what came of *task*; what it has found is in the history."""
+    """Return what came of *task*; what it has found is in the history of the run."""
     state = State(folder=Path(task.state)).make()
     try:
-        plan = read(folder / PLAN, Plan) or _plan(task, state, folder)
-        results = list(_results(task, plan, state))
+        with ExitStack() as stack:
+            cluster = None if task.scheduler is None else stack.enter_context(_cluster(task))
+            plan = read(folder / PLAN, Plan) or _plan(task, state, folder, cluster)
+            executor = cluster or stack.enter_context(_processes(task, plan, state))
+            results = _results(task, plan, state, executor)
         lines = dict(_lines(plan, results, state))
     except ConflictError as error:
         return Outcome(how=How.CONFLICT, said=plain(error.message))
-    except (CheckoutError, DeadlineError) as error:
+    except (CheckoutError, AwayError) as error:
         return Outcome(how=How.LATER, said=_said(error))
     except CiError as error:
         return Outcome(how=How.BROKEN, said=_said(error))
     return Outcome(how=How.RESULTS if results else How.NOTHING, lines=lines)
 
 
-def _plan(task: Task, state: State, folder: Path) -> Plan:
+def _cluster(task: Task) -> Cluster:
+    assert task.scheduler is not None  # noqa: S101 - the caller has looked
+    tls = None
+    if task.certificates:
+        ca, cert, key = map(Path, task.certificates)
+        tls = Tls(ca=ca, cert=cert, key=key)
+    # Whether that may go without certificates was asked when the daemon was started.
+    return cluster_at(Address.parse(task.scheduler, tls=tls, insecure=True))
+
+
+def _processes(task: Task, plan: Plan, state: State) -> Processes:
+    turn = None if task.turn is None else Turn.handed(state.turn, task.turn)
+    return Processes(state, tuple(map(Path, plan.folders)), turn=turn)
+
+
+def _plan(task: Task, state: State, folder: Path, cluster: Cluster | None) -> Plan:
     request = Request(
         run=task.run,
         source=task.source,
@@ -123,6 +157,8 @@ def _plan(task: Task, state: State, folder: Path) -> Plan:
         ref=task.ref,
         root=Path(task.root),
         folders=tuple(map(Path, task.folders)),
+        names=task.names,
+        announced=None if cluster is None else cluster.datasets,
     )
     found = orders_of(request, state)
     plan = Plan(orders=found.orders, folders=tuple(map(str, found.folders)))
@@ -130,14 +166,18 @@ def _plan(task: Task, state: State, folder: Path) -> Plan:
     return plan
 
 
-def _results(task: Task, plan: Plan, state: State) -> Iterator[Result]:
-    """Yield the result of each order: from the history where it was carried out before."""
-    with open_history(state.history) as history:
-        before = {each.dataset: each for each in history.results(task.run)}
-        for order in plan.orders:
-            if order.dataset not in before:
-                history.add(carry_out(order, state, tuple(map(Path, plan.folders))))
-        yield from history.results(task.run)
+def _results(task: Task, plan: Plan, state: State, executor: Executor) -> tuple[Result, ...]:
+    """Return the results of all orders; those that were there before are not carried out again.
+
+    Raises the error of an order that could not be carried out, once all others are.
+    """
+    with open_history(state.private(task.run) / RESULTS) as history:
+        todo = [each for each in plan.orders if done(each, history, state) is None]
+        found = [each for _, each in kept(executor, todo, history, state)]
+        for each in found:
+            if isinstance(each, CiError):
+                raise each
+        return history.results(task.run)
 
 
 def _lines(plan: Plan, results: Sequence[Result], state: State) -> Iterator[tuple[str, int]]:

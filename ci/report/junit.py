@@ -38,6 +38,7 @@ def _suite(part: Part) -> ET.Element:
         name=_text(part.name),
         tests=str(len(cases)),
         failures=str(failures),
+        errors="0",
         time=f"{part.result.seconds:.3f}",
         timestamp=_text(part.result.began),
     )

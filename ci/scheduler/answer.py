@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ci.errors import CiError, DatasetError, SandboxError
+from ci.errors import AwayError, CheckoutError, CiError, DatasetError, SandboxError
 from ci.result import FORMAT, LIMIT, Result
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class Answer:
     refused: str = ""
     hint: str | None = None
     kind: str = ""
-    """Of the error, where callers tell them apart: sandbox, dataset."""
+    """Of the error, where callers tell them apart: one of KINDS."""
 
     def found(self) -> Result:
         """Return the result. Raises the error that is there instead."""
@@ -35,7 +35,12 @@ class Answer:
         raise KINDS.get(self.kind, CiError)(self.refused, hint=self.hint)
 
 
-KINDS: dict[str, type[CiError]] = {"sandbox": SandboxError, "dataset": DatasetError}
+KINDS: dict[str, type[CiError]] = {
+    "sandbox": SandboxError,
+    "dataset": DatasetError,
+    "checkout": CheckoutError,
+    "away": AwayError,
+}
 
 
 def refusal(error: CiError) -> Answer:

@@ -12,7 +12,7 @@ import dask
 from distributed import Client
 from distributed.security import Security
 
-from ci.errors import CiError, ToolError
+from ci.errors import AwayError, CiError
 from ci.order import encode
 from ci.scheduler import answer as answers
 from ci.scheduler.answer import Answer, refusal
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from ci.order import Order
     from ci.scheduler.address import Address
+    from ci.scheduler.answer import Answer
 
 CONNECT_SECONDS = 10
 LOOK_SECONDS = 2
@@ -64,7 +65,7 @@ class Cluster:
                 self._address.url, timeout=CONNECT_SECONDS, **_secured(self._address)
             )
         except (OSError, RuntimeError) as error:
-            raise ToolError(
+            raise AwayError(
                 f"no scheduler answers at {self._address.url}: {type(error).__name__}",
                 hint="dask-scheduler has to run there, with certificates of the same authority",
             ) from error
@@ -103,7 +104,8 @@ class Cluster:
                 del self._open[future]
                 future.cancel()
                 said = f"no worker has had the dataset {order.dataset!r} for {self._patience:g} s"
-                yield order, Answer(refused=said, hint="start `python -m ci worker` beside it")
+                away = AwayError(said, hint="start `python -m ci worker` beside it")
+                yield order, refusal(away)
 
     def _sent(self, order: Order) -> Future[bytes]:
         self._tell(order, Where(phase="sent to a worker"))
@@ -147,7 +149,7 @@ class Cluster:
     def _answer(self, future: Future[bytes], order: Order) -> Answer:
         """Return what *future* holds, decoded strictly; how it failed otherwise.
 
-        Raises ToolError where the scheduler is gone.
+        Raises AwayError where the scheduler is gone.
         """
         try:
             document: object = future.result(timeout=CONNECT_SECONDS)
@@ -157,17 +159,16 @@ class Cluster:
         except (Exception, CancelledError) as error:
             list(self._resources())
             kind = type(error).__name__
-            return Answer(
-                refused=f"{order.dataset}: the worker gave no result: {kind}",
-                hint="its log, and that of the scheduler, say why",
-            )
+            said = f"{order.dataset}: the worker gave no result: {kind}"
+            hint = "its log, and that of the scheduler, say why"
+            return refusal(AwayError(said, hint=hint))
 
     def _resources(self) -> Iterator[str]:
         try:
             # Not scheduler_info, which goes on telling of a scheduler that is gone.
             said = self.client.sync(self._identity, callback_timeout=CONNECT_SECONDS)
         except (OSError, RuntimeError, TimeoutError) as error:
-            raise ToolError(
+            raise AwayError(
                 f"the scheduler at {self._address.url} is gone: {type(error).__name__}"
             ) from error
         for each in said["workers"].values():

@@ -21,18 +21,20 @@ from ci.state import State
 from ci.where import encode as encode_where
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ci.where import Where
 
 INTERRUPTED = 130
 
 
-def main() -> int:
+def main(arguments: Sequence[str]) -> int:
     """Carry out the order on standard input; return the exit status."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     answers = os.dup(1)
     os.dup2(2, 1)  # what is printed by mistake is no part of an answer
-    told = int(sys.argv[1])
-    state, *folders = map(Path, sys.argv[2:])
+    told = int(arguments[0])
+    state, *folders = map(Path, arguments[1:])
     try:
         order = decode(sys.stdin.buffer.read())
         result = carry_out(order, State(folder=state), folders, lambda where: _tell(told, where))
@@ -55,4 +57,4 @@ def _tell(file: int, where: Where) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

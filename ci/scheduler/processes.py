@@ -16,7 +16,7 @@ from pathlib import Path
 from signal import SIGTERM
 from typing import TYPE_CHECKING, Self
 
-from ci.errors import CiError, DeadlineError, UnwantedError
+from ci.errors import AwayError, CiError, DeadlineError, UnwantedError
 from ci.order import encode, tidy
 from ci.programs import Program, start
 from ci.result import LIMIT
@@ -39,6 +39,8 @@ ATTEMPTS = 3
 GRACE_SECONDS = 30
 """How long a process may take to end its servers and remove its folders."""
 SIGNALLED = 128
+JOB = (sys.executable, "-P", "-m", "ci.scheduler.job")
+"""The program of one job."""
 ROOT = str(Path(__file__).parents[2])
 """Where `ci` is imported from."""
 LOOK_SECONDS = 0.05
@@ -109,7 +111,8 @@ class Processes:
             if 0 < status < SIGNALLED:
                 break
         said = f"{order.dataset}: its process ended with exit status {status}, without an answer"
-        return Answer(refused=said, hint=f"see {self._log(order)}; memory may have run out")
+        hint = f"see {self._log(order)}; memory may have run out"
+        return refusal(AwayError(said, hint=hint))
 
     def _attempt(self, order: Order, ended: Callable[[], bool], turn: int) -> tuple[int, bytes]:
         file = tempfile.TemporaryFile
@@ -142,10 +145,9 @@ class Processes:
     def _program(self, told: int, turn: int) -> Program:
         # Nothing is imported from the folder we are in: it may be a checkout of the change.
         path = os.pathsep.join(filter(None, (ROOT, os.environ.get("PYTHONPATH"))))
-        module = (sys.executable, "-P", "-m", "ci.scheduler.job")
         folders = (each.absolute() for each in self._folders)
         return Program(
-            arguments=(*module, str(told), self._state.folder, *folders),
+            arguments=(*JOB, str(told), self._state.folder, *folders),
             environment={**os.environ, "PYTHONPATH": path},
             folder=self._state.folder,
             stop=SIGTERM,

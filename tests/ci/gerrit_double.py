@@ -2,7 +2,8 @@
 
 What a test wants to go wrong is in `answers` and `refusals` (statuses that are given instead,
 to anything and to reviews), in `swallow`
-(reviews that are taken in without an answer) and in `said` (lines for those who listen).
+(reviews that are taken in without an answer), in `hold` (reviews whose answer takes until it
+is not set any more) and in `said` (lines for those who listen).
 """
 
 from __future__ import annotations
@@ -94,6 +95,7 @@ class Gerrit:
     answers: list[int] = field(default_factory=list)
     refusals: list[int] = field(default_factory=list)
     swallow: int = 0
+    hold: bool = False
     refuse_extras: bool = False
     refuse_stream: bool = False
     asked: list[str] = field(default_factory=list)

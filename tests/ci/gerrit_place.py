@@ -115,13 +115,13 @@ class Place:
 
 
 @contextmanager
-def place(folder: Path) -> Iterator[Place]:
-    """Give a place with a project of two alembic revisions and two datasets."""
+def place(folder: Path, names: tuple[str, ...] = ("large", "small")) -> Iterator[Place]:
+    """Give a place with a project of two alembic revisions and some datasets."""
     repository = origin(folder / "origin")
     make_alembic_tree(repository.folder)
     repository.write("pyproject.toml", '[tool.ci]\nproject = "cloud"\ndriver = "alembic"\n')
     repository.commit()
-    for name in ("large", "small"):
+    for name in names:
         (folder / "datasets" / name).mkdir(parents=True)
         (folder / "datasets" / name / "shop.sql").write_text(SHOP[Engine.SQLITE])
         (folder / "datasets" / name / "dataset.toml").write_text('engine = "sqlite"\nruns = 1\n')
@@ -177,6 +177,17 @@ def daemon(where: Place) -> Iterator[Daemon]:
         finally:
             stop.set()
             thread.join()
+
+
+def states(where: Place) -> list[str]:
+    with Queue(where.state.gerrit / "queue.db") as queue:
+        return [each.state.value for each in queue.jobs()]
+
+
+def older(where: Place) -> None:
+    """Let the first run be asked for some time ago, so that a recheck is another wish."""
+    with Queue(where.state.gerrit / "queue.db") as queue, queue._engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE jobs SET asked = asked - 100")
 
 
 def soon(true: Callable[[], object], seconds: float = 40) -> None:

@@ -1,7 +1,8 @@
 """Runs whose jobs need no database: `python gerrit_stand_in.py FOLDER` for `-m ci.gerrit.work`.
 
-With the word `daemon` first it is `python -m ci gerrit`, whose runs are these. What a job does
-beside is in behave.json in the state folder: {"sleep": DATASET} or {"die": DATASET}.
+With the word `daemon` first it is `python -m ci gerrit`, whose runs are these; with `job`,
+`-m ci.scheduler.job`. What a job does beside is in behave.json in the state folder:
+{"sleep": DATASET}, {"die": DATASET}, {"kill": DATASET} (once) or {"refuse": DATASET}.
 """
 
 from __future__ import annotations
@@ -20,11 +21,9 @@ from typing import TYPE_CHECKING
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from ci import cli  # noqa: E402
-from ci.commands import gerrit as command  # noqa: E402
-from ci.gerrit import work  # noqa: E402
-from ci.gerrit.daemon import Daemon  # noqa: E402
+from ci.errors import SandboxError  # noqa: E402
 from ci.result import Walked  # noqa: E402
+from ci.scheduler import job  # noqa: E402
 from ci.timing import Engine, Kind, Step, Timing  # noqa: E402
 from tests.ci.results import SEEN, result  # noqa: E402
 
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
 WORKER = (sys.executable, str(Path(__file__)))
 
 
-def carry_out(order: Order, state: State, _folders: Sequence[Path]) -> Result:
+def carry_out(order: Order, state: State, _folders: Sequence[Path], _tell: object) -> Result:
     """Return a result at once, or do what is asked for first."""
     said = state.folder / "behave.json"
     behave = json.loads(said.read_text()) if said.exists() else {}
@@ -48,7 +47,11 @@ def carry_out(order: Order, state: State, _folders: Sequence[Path]) -> Result:
         child = subprocess.Popen(["sleep", "1000"], start_new_session=True)
         (state.folder / "child.txt").write_text(str(child.pid))
         time.sleep(1000)
-    if behave.get("die") == order.dataset:
+    if behave.get("refuse") == order.dataset:
+        raise SandboxError("there is none")
+    if behave.get("kill") == order.dataset:
+        said.unlink()
+    if order.dataset in {behave.get("die"), behave.get("kill")}:
         os.kill(os.getpid(), signal.SIGKILL)
     path = next(each for each in order.touched if "versions" in each)
     step = Step(version="ccc3", name="slow", kind=Kind.UPGRADE, path=path)
@@ -56,13 +59,35 @@ def carry_out(order: Order, state: State, _folders: Sequence[Path]) -> Result:
     finding = replace(made.findings[0], step=step)
     walked = Walked(sha=order.head, timings=(Timing(step=step, seconds=3, observation=SEEN),))
     return replace(
-        made, dataset=order.dataset, engine=Engine.SQLITE, change=walked, findings=(finding,)
+        made,
+        dataset=order.dataset,
+        engine=Engine.SQLITE,
+        baseline=Walked(sha=order.base),
+        change=walked,
+        findings=(finding,),
     )
 
 
+def main(what: str, *arguments: str) -> int:
+    """Be one of the three programs, with no more imported than it needs."""
+    if what == "job":
+        vars(job)["carry_out"] = carry_out
+        return job.main(arguments)
+    from ci.scheduler import processes
+
+    vars(processes)["JOB"] = (*WORKER, "job")
+    if what != "daemon":
+        from ci.gerrit import work
+
+        return work.main([what])
+    from ci import cli
+    from ci.commands import gerrit as command
+    from ci.gerrit.daemon import Daemon
+
+    vars(command)["Daemon"] = partial(Daemon, worker=WORKER)
+    cli.main(["gerrit", *arguments])
+    return 0
+
+
 if __name__ == "__main__":
-    if sys.argv[1] == "daemon":
-        vars(command)["Daemon"] = partial(Daemon, worker=WORKER)
-        cli.main(["gerrit", *sys.argv[2:]])
-    vars(work)["carry_out"] = carry_out
-    sys.exit(work.main(sys.argv[1:]))
+    sys.exit(main(*sys.argv[1:]))

@@ -74,6 +74,11 @@ class _Ssh(paramiko.ServerInterface):
         return True
 
     @override
+    def check_global_request(self, kind: str, msg: paramiko.Message) -> bool:
+        self.server.asked.append(kind)
+        return False
+
+    @override
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
         threading.Thread(target=self._run, args=(channel, command.decode())).start()
         return True
@@ -95,10 +100,20 @@ class _Ssh(paramiko.ServerInterface):
             channel.sendall(self._query(words))
             return 0
         if words[:3] == ["gerrit", "review", "--json"]:
-            number, patch_set = map(int, words[-1].split(","))
-            said = json.loads(channel.makefile("rb").read())
-            return 0 if self.server.review(number, patch_set, said) == 200 else 1
+            return self._review(channel, words[-1])
         channel.sendall_stderr(b"fatal: \x1b[31mnot permitted\n")
+        return 1
+
+    def _review(self, channel: paramiko.Channel, which: str) -> int:
+        said = json.loads(channel.makefile("rb").read())
+        if not self.server.refusals:
+            number, patch_set = map(int, which.split(","))
+            return 0 if self.server.review(number, patch_set, said) == 200 else 1
+        status = self.server.refusals.pop(0)
+        fault = f"fatal: internal server error while reviewing {which}"
+        told = fault if status >= 500 else "error: change is closed"
+        after = "fatal: one or more reviews failed; review output above"
+        channel.sendall_stderr(f"{told}\n\n{after}\n".encode())
         return 1
 
     def _query(self, words: list[str]) -> bytes:
@@ -186,6 +201,8 @@ class Web(BaseHTTPRequestHandler):
         change = self.gerrit.changes[int(found[2])]
         number = next(e["number"] for e in change.patch_sets if e["revision"] == found[3])
         status = self.gerrit.review(change.number, number, said)
+        while self.gerrit.hold:
+            time.sleep(0.02)
         if self.gerrit.swallow:
             self.gerrit.swallow -= 1
             self.close_connection = True

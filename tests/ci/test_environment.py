@@ -11,7 +11,7 @@ import pytest
 
 from ci.checkout import Tree
 from ci.drivers.base import Command
-from ci.environment import Environment, Maker, Needs, ask_interpreter, needs_of
+from ci.environment import Environment, Maker, Needs, ask_interpreter, needs_of, prune
 from ci.errors import SetupError, ToolError
 from ci.sandbox import Bubblewrap
 from ci.settings import Settings
@@ -239,13 +239,14 @@ def test_a_dependency_that_cannot_be_had_is_named(maker: Maker, line: str, name:
 
 
 @pytest.mark.thorough
-def test_what_nobody_uses_is_removed(maker: Maker, kept: Path) -> None:
+@pytest.mark.usefixtures("maker")
+def test_what_nobody_uses_is_removed(kept: Path) -> None:
     old = kept / "old"
     old.mkdir()
     (old / "made").touch()
     os.utime(old / "made", (0, 0))
 
-    assert maker.prune(30) == 1
+    assert prune(kept, days=30) == 1
     assert not old.exists()
     assert list(kept.glob("*/made"))
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
 from ci.gerrit.login import PASSWORD
 from ci.gerrit.queue import Queue
-from tests.ci.gerrit_double import ANN
-from tests.ci.gerrit_place import CHANGE, VERSIONS, daemon, is_running, place, soon
-from tests.ci.gerrit_stand_in import ROOT
+from ci.history import open_history
+from tests.ci.gerrit_place import CHANGE, VERSIONS, daemon, is_running, older, place, soon, states
+from tests.ci.test_report import Tags
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,25 +24,27 @@ pytestmark = pytest.mark.thorough
 
 @pytest.fixture
 def where(tmp_path: Path) -> Iterator[Place]:
+    with place(tmp_path, ("large",)) as found:
+        yield found
+
+
+@pytest.fixture
+def both(tmp_path: Path) -> Iterator[Place]:
     with place(tmp_path) as found:
         yield found
 
 
-def states(where: Place) -> list[str]:
-    with Queue(where.state.gerrit / "queue.db") as queue:
-        return [each.state.value for each in queue.jobs()]
-
-
-def test_a_patch_set_gets_one_review(where: Place) -> None:
-    with daemon(where) as found:
+def test_a_patch_set_gets_one_review(both: Place) -> None:
+    where = both
+    with daemon(where):
         where.upload()
         soon(lambda: states(where) == ["posted"])
         where.double.tell("patchset-created", CHANGE)
         where.double.drop()  # so that it catches up
         soon(lambda: where.double.listeners)
         where.double.tell("change-restored", CHANGE)
-        forget_that_it_was_posted(where)
-        found.poster.post_all()
+        where.double.comment(CHANGE, "hello", hidden=True)  # is asked for, so all else is done
+        soon(lambda: any("/comments" in each for each in where.double.asked))
         assert states(where) == ["posted"]
     (said,) = where.double.reviews(CHANGE)
 
@@ -58,12 +56,6 @@ def test_a_patch_set_gets_one_review(where: Place) -> None:
     assert comment["line"] == 9
     assert where.carried() == ["large", "small"]
     assert (where.state.pages / "index.html").exists()
-
-
-def forget_that_it_was_posted(where: Place) -> None:
-    """Let it be as after a crash between the review and the note that it was posted."""
-    with Queue(where.state.gerrit / "queue.db") as queue, queue._engine.begin() as connection:
-        connection.exec_driver_sql("UPDATE jobs SET state = 'done' WHERE state = 'posted'")
 
 
 def test_what_touches_no_migration_is_not_spoken_of(
@@ -103,8 +95,32 @@ def said_of(where: Place) -> str:
         return "".join(each.said for each in queue.jobs())
 
 
-def test_a_newer_patch_set_ends_a_run_and_all_that_came_of_it(where: Place) -> None:
-    where.behave(sleep="large")
+HOSTILE = "</script><img src=x onerror=alert(1)>\n--output=owned.py"
+BRANCH = "--upload-pack=touch${IFS}owned"
+
+
+def test_hostile_names_are_names(where: Place, tmp_path: Path) -> None:
+    """Of a branch, a file and a subject: on the command line, in a page, in a review."""
+    git, path = where.double.origin, f"{VERSIONS}/{HOSTILE}"
+    git.git("update-ref", f"refs/heads/{BRANCH}", "main")
+    tree = where.commit(path, "op.add_column('people')\n") + "^{tree}"
+    sha = git.git("commit-tree", tree, "-p", "main", "-m", HOSTILE)
+    with daemon(where):
+        where.double.upload(CHANGE, sha, tell=False)
+        where.double.changes[CHANGE].branch = BRANCH
+        where.double.tell("patchset-created", CHANGE)
+        soon(lambda: len(where.messages()) == 1)
+    assert list(where.double.reviews(CHANGE)[0]["comments"]) == [path]
+    pages = [each.read_text() for each in where.state.pages.glob("*.html")]
+    assert len(pages) == 2
+    assert not any({"script", "img"} & Tags(each).tags for each in pages)
+    assert not list(tmp_path.rglob("owned*"))
+
+
+def test_a_newer_patch_set_ends_a_run_and_all_that_came_of_it(both: Place) -> None:
+    """Of what the older one has found nothing is told, in a review or on a page."""
+    where = both
+    where.behave(sleep="small")
     with daemon(where):
         where.upload()
         child = where.state.folder / "child.txt"
@@ -116,7 +132,12 @@ def test_a_newer_patch_set_ends_a_run_and_all_that_came_of_it(where: Place) -> N
     assert states(where) == ["cancelled", "posted"]
     (said,) = where.messages()
     assert second[:12] not in said  # names no commit but the baseline
-    assert where.carried() == ["large", "large", "small"]
+    assert where.carried() == ["large", "small", "large", "small"]
+    with Queue(where.state.gerrit / "queue.db") as queue, open_history(where.state.history) as kept:
+        older, newer = (each.run for each in queue.jobs())
+        assert kept.runs() == [newer]
+    assert older not in (where.state.pages / "index.html").read_text()
+    assert not list(where.state.work.glob("*"))
 
 
 def test_a_change_that_is_gone_ends_its_run(where: Place) -> None:
@@ -140,12 +161,6 @@ def test_a_recheck_runs_again(where: Place) -> None:
         where.double.comment(CHANGE, "recheck: the mirror was down", hidden=True)
         soon(lambda: len(where.messages()) == 2)
     assert states(where) == ["posted", "posted"]
-
-
-def older(where: Place) -> None:
-    """Let the first run be asked for some time ago, so that a recheck is another wish."""
-    with Queue(where.state.gerrit / "queue.db") as queue, queue._engine.begin() as connection:
-        connection.exec_driver_sql("UPDATE jobs SET asked = asked - 100")
 
 
 def test_what_was_missed_is_asked_for(where: Place) -> None:
@@ -182,6 +197,14 @@ def test_a_vote_that_is_not_ours_loses_no_review(where: Place) -> None:
     assert "labels" not in where.double.reviews(CHANGE)[0]
 
 
+def test_a_change_that_is_closed_meanwhile_loses_no_review(where: Place) -> None:
+    with daemon(where):
+        where.double.refusals = [409]  # Gerrit's answer to a vote on it
+        where.upload()
+        soon(lambda: len(where.messages()) == 1)
+    assert "labels" not in where.double.reviews(CHANGE)[0]
+
+
 def test_no_vote_on_a_patch_set_that_is_not_the_current_one(where: Place) -> None:
     with daemon(where):
         where.upload()
@@ -193,83 +216,41 @@ def test_no_vote_on_a_patch_set_that_is_not_the_current_one(where: Place) -> Non
 
 def test_a_refused_review_is_not_sent_again(where: Place) -> None:
     with daemon(where):
-        where.double.refusals = [409]
+        where.double.refusals = [413]
         where.upload()
         soon(lambda: states(where) == ["failed"])
     assert where.messages() == []
     assert sum(each.startswith("POST") for each in where.double.asked) == 1
 
 
-def test_a_run_that_dies_is_tried_later_and_goes_on(where: Place) -> None:
+def test_a_job_that_is_killed_is_begun_again(where: Place) -> None:
+    where.behave(kill="large")
+    with daemon(where):
+        where.upload()
+        soon(lambda: len(where.messages()) == 1)
+    assert where.carried() == ["large", "large"]
+
+
+def test_a_run_that_dies_is_tried_later_and_goes_on(both: Place) -> None:
+    where = both
     where.behave(die="small")
     with daemon(where):
         where.upload()
-        soon(lambda: where.carried() == ["large", "small"])
-        soon(lambda: states(where) == ["pending"])
+        soon(lambda: "without an answer" in said_of(where))
+        assert states(where) == ["pending"]
         where.behave()
         with Queue(where.state.gerrit / "queue.db") as queue, queue._engine.begin() as connection:
             connection.exec_driver_sql("UPDATE jobs SET not_before = 0")
         soon(lambda: len(where.messages()) == 1)
-    assert where.carried() == ["large", "small", "small"]
+    assert where.carried() == ["large", *("small",) * 4]
 
 
-@contextmanager
-def process(where: Place, **how: bool) -> Iterator[subprocess.Popen[str]]:
-    with subprocess.Popen(
-        where.command(**how),
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-    ) as program:
-        try:
-            soon(lambda: where.double.listeners)
-            yield program
-        finally:
-            program.kill()
-
-
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
-def test_a_daemon_that_ends_leaves_nothing_and_goes_on(where: Place, how: signal.Signals) -> None:
-    where.behave(sleep="small")
-    with process(where) as program:
+def test_what_the_operator_has_to_mend_is_said_to_nobody_else(both: Place) -> None:
+    where = both
+    where.behave(refuse="small")
+    with daemon(where):
         where.upload()
-        child = where.state.folder / "child.txt"
-        soon(child.exists)
-        program.send_signal(how)
-        assert program.wait(30) == (-how if how is signal.SIGKILL else 0)
-        soon(lambda: not is_running(int(child.read_text())))
-    assert states(where) == ["running" if how is signal.SIGKILL else "pending"]
-    where.behave()
-    done = where.once()
-
-    assert done.returncode == 0, done.stderr
-    assert len(where.messages()) == 1
-    assert where.carried() == ["large", "small", "small"]
-    assert not list(where.state.work.glob("*"))
-
-
-def test_once_does_what_there_is_and_ends(where: Place) -> None:
-    """Over ssh alone, for there is no password."""
-    where.upload()
-    assert where.once("--since", "2020-01-01", password=False).returncode == 0
-    where.double.comment(CHANGE, "recheck", by=ANN)
-    older(where)
-    done = where.once(password=False)
-
-    assert done.returncode == 0
-    assert len(where.messages()) == 2
-    assert "\x1b" not in done.stderr
-    assert "reboot" not in done.stderr
-
-
-def test_once_says_that_something_is_left(where: Place) -> None:
-    where.upload()
-    where.double.refusals = [500] * 50
-    assert where.once("--since", "2020-01-01").returncode == 2
-
-
-def test_one_daemon_works_in_a_folder(where: Place) -> None:
-    with process(where):
-        done = where.once()
-    assert done.returncode == 2
-    assert "another daemon works" in done.stderr
+        soon(lambda: states(where) == ["failed"])
+    assert said_of(where) == "there is none"
+    assert where.messages() == []
+    assert not (where.state.pages / "index.html").exists()

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from ci.gerrit import rest, shell
 from ci.gerrit.events import LINE_BYTES, Event, Type, plain, read_event
 from ci.gerrit.stream import Lines
 from ci.gerrit.triggers import Act, Rules, act_on, asks
@@ -79,6 +80,7 @@ def test_what_is_no_event_is_none(line: bytes) -> None:
         {"ref": "refs/changes/34/1234/6"},
         {"ref": "refs/heads/main"},
         {"ref": "--upload-pack=reboot"},
+        {"ref": "refs/changes/34/1234/5\n+refs/heads/*:refs/heads/*"},
     ],
 )
 def test_a_patch_set_that_is_not_as_it_should_be_is_absent(wrong: dict[str, Any]) -> None:
@@ -131,6 +133,28 @@ def test_whatever_comes_is_read_or_left(table: dict[str, Any], kind: Type) -> No
         assert "\ufffd" not in plain(event.change.branch.replace("\ufffd", ""))
 
 
+ASKED = (*INNER, "messages", "updated", "status", "comments", "lastUpdated")
+SAID = st.dictionaries(
+    st.sampled_from(("date", "timestamp", "message", "author", "reviewer")), ANYTHING | PARTS
+)
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=50)
+@given(st.dictionaries(st.sampled_from(ASKED), ANYTHING | st.lists(SAID)))
+@example({"comments": [{"timestamp": 1 << 70, "message": "recheck"}], "lastUpdated": 1 << 70})
+def test_whatever_is_answered_is_read_or_left(answer: dict[str, Any]) -> None:
+    whole: dict[str, Any] = {**answer, **CHANGE, "currentPatchSet": PATCH_SET}
+    whole |= {"current_revision": SHA, "revisions": {SHA: {"_number": 5}}}
+    for known in (rest._known(whole), shell._known(whole)):
+        assert known
+        for event in known.events(0):
+            assert act_on(event, RULES) in Act
+            assert event.at is not None
+            assert 0 <= event.at < 1 << 38  # the queue can keep it
+    for said in (answer, [answer], None):
+        assert rest._known(said) is None or isinstance(said, dict)
+
+
 @given(st.binary(max_size=200))
 def test_bytes_are_read_or_left(line: bytes) -> None:
     assert read_event(line) is None or isinstance(read_event(line), Event)
@@ -175,11 +199,13 @@ def test_a_patch_set_runs_by_its_kind(kind: str, expected: Act) -> None:
     ("kind", "change", "expected"),
     [
         ("patchset-created", {"project": "acme/other"}, Act.NOTHING),
+        ("patchset-created", {"project": "acme/cloud/../../x"}, Act.NOTHING),
         ("patchset-created", {"branch": "refs/meta/config"}, Act.NOTHING),
         ("patchset-created", {"wip": True}, Act.CANCEL),
         ("patchset-created", {"private": True}, Act.CANCEL),
         ("change-abandoned", {"status": "ABANDONED"}, Act.CANCEL),
         ("change-merged", {"status": "MERGED"}, Act.CANCEL),
+        ("change-deleted", {}, Act.CANCEL),
         ("change-restored", {}, Act.RUN),
         ("wip-state-changed", {}, Act.RUN),
         ("wip-state-changed", {"wip": True}, Act.NOTHING),

@@ -79,6 +79,18 @@ def test_a_newer_patch_set_ends_the_older_one(queue: Queue) -> None:
     assert not ask(queue, 1)
 
 
+def test_another_commit_under_the_same_number_takes_its_place(queue: Queue) -> None:
+    """Once each: what the server says last is fetched, and compared with what it is."""
+    lie = PatchSet(number=1, revision="f" * 40)
+    assert queue.ask("lie", CHANGE, lie, asked=1000)
+    assert ask(queue, 1)
+    assert [(each.patch_set.revision[:1], each.state) for each in queue.jobs()] == [
+        ("f", State.CANCELLED),
+        ("0", State.PENDING),
+    ]
+    assert not ask(queue, 1)
+
+
 def test_the_same_code_runs_only_if_it_ended_a_run(queue: Queue) -> None:
     assert not ask(queue, 1, Act.FOLLOW)
     ask(queue, 1)

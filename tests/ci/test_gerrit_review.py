@@ -11,7 +11,7 @@ import pytest
 
 from ci.commands.gerrit import command
 from ci.gerrit.lines import line_of
-from ci.gerrit.review import MOST_FINDINGS, review, without_extras
+from ci.gerrit.review import MOST_FINDINGS, MOST_PARTS, review, without_extras
 from ci.report.view import View, view
 from ci.result import Colour, Finding, Rule
 from ci.settings import Gerrit, Labels, read_settings
@@ -110,6 +110,19 @@ def expand(op):
 )
 def test_a_statement_is_found_in_its_migration(sql: str, line: int) -> None:
     assert line_of(SOURCE, sql) == line
+
+
+def test_many_datasets_leave_room_for_what_a_review_is_known_by() -> None:
+    """The worst have a line of their own; Gerrit takes no longer message."""
+    names = [f"{'x' * 150}{number}" for number in range(200)]
+    parts = [replace(result(), dataset=each, findings=()) for each in names]
+    bad = replace(result(), dataset="y" * 200)
+    lines = said(view([*parts, bad]), PAGES)
+
+    assert any(each.startswith("* yyy") and "FAILURE" in each for each in lines)
+    assert f"* and {201 - MOST_PARTS} more datasets" in lines
+    assert len("\n".join(lines)) < 14_000
+    assert lines[-1].endswith("run r1.")
 
 
 def test_every_option_is_documented_and_the_settings_are_true() -> None:

@@ -292,6 +292,17 @@ def test_sarif_places_findings_at_files(good: View) -> None:
     )
 
 
+def test_sarif_is_as_code_scanning_wants_it() -> None:
+    """With a place for each result, and words for each rule."""
+    refused = Finding(colour=Colour.RED, rule=Rule.SETUP, said="install: no wheel")
+    (run,) = json.loads(sarif(view([replace(result(), findings=(refused,))])))["runs"]
+    place = run["results"][0]["locations"][0]["physicalLocation"]
+
+    assert place["artifactLocation"]["uri"] == "pyproject.toml"
+    assert {each["id"] for each in run["tool"]["driver"]["rules"]} == set(Rule)
+    assert all(each["shortDescription"]["text"] for each in run["tool"]["driver"]["rules"])
+
+
 def test_github_shows_findings_beside_files(good: View) -> None:
     assert list(github(good)) == [
         "::error file=versions/make_people.py,line=1,title=small (postgresql)%3A slower::"
@@ -309,7 +320,11 @@ def test_gitlab_tells_findings_apart(good: View) -> None:
     (found,) = json.loads(gitlab(good))
     assert found["location"] == {"path": "versions/make_people.py", "lines": {"begin": 1}}
     both = json.loads(gitlab(view([hostile()])))
-    assert len({each["fingerprint"] for each in both}) == 2
+    assert [each["location"]["path"] for each in both] == [HOSTILE, "pyproject.toml"]
+    finding = result().findings[0]
+    contract = replace(finding, step=replace(OLD, kind=Kind.CONTRACT))
+    same_file = json.loads(gitlab(view([replace(result(), findings=(finding, contract))])))
+    assert len({each["fingerprint"] for each in (*both, *same_file)}) == 4
 
 
 def test_the_index_lists_runs(good: View) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ci.errors import CheckoutError, DatasetError
+from ci.errors import AwayError, CheckoutError, DatasetError
 from ci.request import Request, orders_of
 from ci.state import State
 from tests.ci.origin import origin
@@ -72,8 +72,10 @@ def test_a_ref_that_is_on_no_branch_is_fetched_everywhere(project: Origin, state
 def test_datasets_may_be_elsewhere(project: Origin, state: State) -> None:
     found = orders_of(request(project, announced=lambda _: ("large", "small")), state)
     assert [each.dataset for each in found.orders] == ["large", "small"]
-    with pytest.raises(DatasetError, match="no worker has a dataset"):
+    with pytest.raises(AwayError, match="no worker has a dataset"):
         orders_of(request(project, announced=lambda _: ()), state)
+    with pytest.raises(AwayError, match="no worker has a dataset 'huge'"):
+        orders_of(request(project, announced=lambda _: ("large",), names=("huge",)), state)
 
 
 def test_a_change_that_touches_nothing_is_not_ordered(project: Origin, state: State) -> None:
