@@ -61,6 +61,8 @@ for called, each in zip(names, words):
 op.add_column("people", sa.Column("c" + number, sa.Text))
 bind.exec_driver_sql(f"UPDATE people SET note = '{note}' WHERE name = '{name}'")
 bind.exec_driver_sql("CREATE TABLE counted (i INTEGER)")
+if bind.dialect.name in ("mysql", "mariadb"):
+    bind.exec_driver_sql("SET max_recursive_iterations = 100000")
 bind.exec_driver_sql("INSERT INTO counted WITH RECURSIVE n(i) AS "
     f"(SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {number[:5]}) SELECT i FROM n")
 for folder in (".", "/tmp", "/var/tmp", os.path.expanduser("~"), os.environ.get("TMPDIR", "/tmp")):
@@ -144,9 +146,9 @@ def held(content: str) -> list[str]:
 def test_no_row_gets_out(
     project: Project, engine: Engine, ending: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    change = project.branch(
-        f"out-{ending}", revision("bbb_hostile", READ, HOSTILE, ENDINGS[ending])
-    )
+    # An error that is told would be published instead of the status.
+    tried = HOSTILE.replace('"error", "state")', '"state")') if ending == "status" else HOSTILE
+    change = project.branch(f"out-{ending}", revision("bbb_hostile", READ, tried, ENDINGS[ending]))
     name = f"{engine}-{ending}"
     folder = project.state.folder.parent / f"reports-{name}"
     dataset = project.datasets / f"few-{engine}"
