@@ -74,11 +74,11 @@ def test_another_runner_waits_and_says_for_whom(path: Path) -> None:
 
 def test_what_nobody_wants_any_more_does_not_wait(path: Path) -> None:
     other = Turn(path=path, tell=lambda _: None)
-    with Turn(path=path).held("run r1"), pytest.raises(UnwantedError), other.held("r2", bool_true):
+    with Turn(path=path).held("run r1"), pytest.raises(UnwantedError), other.held("r2", unwanted):
         pass
 
 
-def bool_true() -> bool:
+def unwanted() -> bool:
     return True
 
 
