@@ -120,12 +120,18 @@ def _doubted(finding: Finding, why: str) -> Finding:
 
 def _failed(case: Case) -> Iterator[Finding]:
     """Yield what failed; what fails in the baseline too is no fault of the change."""
-    known = {(each.rule, each.step and each.step.key) for each in case.baseline.failures}
     for each in case.baseline.failures:
         yield _finding(each, Colour.YELLOW, "in the target branch already: ")
+    for each in _own_failures(case):
+        yield _finding(each, Colour.RED)
+
+
+def _own_failures(case: Case) -> Iterator[Failure]:
+    """Yield the failures of the change that the baseline does not have."""
+    known = {(each.rule, each.step and each.step.key) for each in case.baseline.failures}
     for each in case.change.failures:
         if (each.rule, each.step and each.step.key) not in known:
-            yield _finding(each, Colour.RED)
+            yield each
 
 
 def _finding(failure: Failure, colour: Colour, before: str = "") -> Finding:
@@ -156,7 +162,7 @@ def _nothing_ran(case: Case) -> Iterator[Finding]:
     known = {each.step.key for each in case.baseline.timings}
     steps = [each.step for each in case.change.timings]
     ran = any(each.key not in known or each.path in case.touched for each in steps)
-    if case.adds and not ran and not case.change.failures:
+    if case.adds and not ran and not any(_own_failures(case)):
         yield Finding(
             colour=Colour.RED,
             rule=Rule.NOTHING_RAN,

@@ -250,6 +250,15 @@ def test_a_change_with_migrations_of_which_none_ran_is_red() -> None:
     assert [each.rule for each in judge(case)] == [Rule.NOTHING_RAN]
 
 
+def test_a_change_that_never_ran_is_red_also_where_the_target_branch_fails() -> None:
+    failed = walked(failures=(Failure(rule=Rule.FAILED, error="ConfigurationError"),))
+    case = Case(baseline=failed, change=failed, budgets=Budgets(), adds=True)
+    assert [(each.rule, each.colour) for each in judge(case)] == [
+        (Rule.NOTHING_RAN, Colour.RED),
+        (Rule.FAILED, Colour.YELLOW),
+    ]
+
+
 def test_a_schema_that_is_not_that_of_the_models_is_red_if_it_is_new() -> None:
     before, after = walked(schema=("add_table a",)), walked(schema=("add_table a", "add_column b"))
     colours = {each.said.rpartition(": ")[2]: each.colour for each in found(before, after)}
