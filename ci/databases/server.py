@@ -58,6 +58,8 @@ class Server(ABC):
     """Who runs the server where we are root."""
     start_hint: ClassVar[str]
     """Why it may not start."""
+    own_driver: ClassVar[Mapping[str, object]] = {}
+    """What the driver of our own sessions is told."""
 
     def __init__(self, places: Places, digest: str) -> None:
         self.places = places
@@ -179,7 +181,12 @@ class Server(ABC):
         Raises SetupError for what the server refuses.
         """
         url = url or self.url(SUPERUSER, DATABASE)
-        engine = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+        engine = sa.create_engine(
+            url,
+            isolation_level="AUTOCOMMIT",
+            poolclass=NullPool,
+            connect_args=dict(self.own_driver),
+        )
         try:
             with engine.connect() as connection:
                 self.harden(connection)
