@@ -31,6 +31,7 @@ RULES = {
     Rule.FAILED: "A step failed",
     Rule.DEADLINE: "A step took too long, and was ended",
     Rule.MISMATCH: "The server worked for longer than the tool says",
+    Rule.PACE: "How fast a movement of data is",
     Rule.NOISE: "Times vary too much to be judged",
 }
 HELP = "See “How to read a report” in the documentation of migrator."
