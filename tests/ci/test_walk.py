@@ -192,7 +192,8 @@ def test_what_was_measured_stays_when_the_tree_cannot_be_asked_any_more(
     assert [each.rule for each in result.failures] == [Rule.SETUP]
     (red,) = (each for each in result.findings if each.colour is Colour.RED)
     assert red.said == (
-        "set-up failed in change: state (the tool printed nothing that can be read)"
+        "set-up failed in change: state (the tool printed nothing that can be read; "
+        "the run's private folder has all that it printed)"
     )
 
 
