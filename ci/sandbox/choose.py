@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from ci.sandbox.job import Sandbox
 
 PROBE_SECONDS = 30
+OURS = "bwrap: "
+"""What its own words begin with."""
 PROBE = """
 test "$(id -u)" != 0 || exit 3
 test ! -e /etc/shadow && test ! -e /home || exit 4
@@ -83,7 +85,7 @@ def find_sandbox(folder: Path | None = None, *, trusted: bool = False) -> Sandbo
 def _last_words(log: Path) -> str:
     """Return what bubblewrap, and nothing of a change, has said last."""
     lines = log.read_text("utf-8", "replace").split("\n") if log.exists() else []
-    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+    return next((line.strip() for line in reversed(lines) if line.startswith(OURS)), "")
 
 
 def _cure(said: str) -> str | None:

@@ -108,17 +108,11 @@ def test_a_history_of_another_format_is_left_alone(tmp_path: Path) -> None:
         History(tmp_path / "h.db")
 
 
-def test_a_damaged_history_is_told(tmp_path: Path) -> None:
-    (tmp_path / "h.db").write_text("this is no database, whatever its name says")
-    with pytest.raises(CiError, match=r"h\.db cannot be used: file is not a database"):
-        History(tmp_path / "h.db")
-
-
 def test_a_history_that_cannot_be_written_to_is_told(tmp_path: Path) -> None:
     with History(tmp_path / "h.db") as history:
         with closing(sqlite3.connect(tmp_path / "h.db")) as connection:
             connection.execute("DROP TABLE figures")
-        with pytest.raises(CiError, match="cannot be used: no such table: figures"):
+        with pytest.raises(CiError, match="cannot be read or written"):
             history.add(result())
 
 

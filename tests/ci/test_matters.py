@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 SETTINGS = "[tool.ci]\ndriver = 'alembic'\nproject = 'people'\n"
 DATASET = "engine = 'sqlite'\ndump = 'a.sql'\n"
-DUMP = {"datasets/small/a.sql": ""}
+DUMP = {"datasets/small/a.sql": "CREATE TABLE people (id INTEGER);\n"}
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ DUMP = {"datasets/small/a.sql": ""}
 def test_what_is_edited_is_no_new_migration(tmp_path: Path, path: str, adds: list[bool]) -> None:
     tree = origin(tmp_path / "tree")
     first = {"pyproject.toml": SETTINGS, "alembic/versions/a.py": "", "alembic/env.py": ""}
-    tree.commit(**first, **{"datasets/small/dataset.toml": DATASET, "datasets/small/a.sql": ""})
+    tree.commit(**first, **DUMP, **{"datasets/small/dataset.toml": DATASET})
     tree.git("checkout", "--quiet", "-b", "change")
     tree.commit(**{path: "# edited"})
     request = Request(
