@@ -70,6 +70,9 @@ class Database(Protocol):
     def watching(self) -> Access:
         """Return the access of the runner, as a superuser, outside the sandbox."""
 
+    def planning(self) -> Access:
+        """Return the access of the runner with no more rights than the code under test."""
+
     def probing(self) -> Access:
         """Return the access of an application: it reads and writes tables, and is no superuser.
 

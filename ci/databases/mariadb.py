@@ -64,7 +64,7 @@ class MariaDB(Server):
     user_name: ClassVar[str] = "mysql"
     start_hint: ClassVar[str] = "look at the settings of the database"
     # Else PyMySQL reads all authorities of the machine each time: 20 ms, for a Unix socket.
-    own_driver: ClassVar[Mapping[str, object]] = {"ssl_disabled": True}
+    own_query: ClassVar[Mapping[str, str]] = {"ssl_disabled": "true"}
 
     @override
     def find_version(self) -> str:

@@ -58,8 +58,8 @@ class Server(ABC):
     """Who runs the server where we are root."""
     start_hint: ClassVar[str]
     """Why it may not start."""
-    own_driver: ClassVar[Mapping[str, object]] = {}
-    """What the driver of our own sessions is told."""
+    own_query: ClassVar[Mapping[str, str]] = {}
+    """What the driver of our own sessions is told by their URL."""
 
     def __init__(self, places: Places, digest: str) -> None:
         self.places = places
@@ -182,10 +182,9 @@ class Server(ABC):
         """
         url = url or self.url(SUPERUSER, DATABASE)
         engine = sa.create_engine(
-            url,
+            url.update_query_dict(self.own_query),
             isolation_level="AUTOCOMMIT",
             poolclass=NullPool,
-            connect_args=dict(self.own_driver),
         )
         try:
             with engine.connect() as connection:
@@ -277,19 +276,25 @@ class Server(ABC):
 
     def migrating(self) -> Access:
         """Return the access of the code under test."""
-        return self._access(OWNER, self.places.driver)
+        return self._access(self.url(OWNER, DATABASE, self.places.driver))
+
+    def planning(self) -> Access:
+        """Return the access of the runner with no more rights than the code under test."""
+        return self._own(OWNER)
 
     def watching(self) -> Access:
         """Return the access of the runner."""
-        return self._access(SUPERUSER, None)
+        return self._own(SUPERUSER)
 
     def probing(self) -> Access:
         """Return the access of an application, which has a role of its own."""
-        return self._access(PROBE, None)
+        return self._own(PROBE)
 
-    def _access(self, role: str, driver: str | None) -> Access:
-        url = self.url(role, DATABASE, driver).render_as_string(hide_password=False)
-        return Access(url=url, bind=self.folder.socket)
+    def _own(self, role: str) -> Access:
+        return self._access(self.url(role, DATABASE).update_query_dict(self.own_query))
+
+    def _access(self, url: sa.URL) -> Access:
+        return Access(url=url.render_as_string(hide_password=False), bind=self.folder.socket)
 
 
 def said(*arguments: str) -> str:

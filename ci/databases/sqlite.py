@@ -121,6 +121,10 @@ class SQLite:
         """Return the access of the runner."""
         return self._access()
 
+    def planning(self) -> Access:
+        """Return the access of the runner: it is a file."""
+        return self._access()
+
     def probing(self) -> Access:
         """Return the access of an application."""
         return self._access()

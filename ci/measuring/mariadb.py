@@ -176,7 +176,7 @@ class MariaDBEye:
         """Return *statement* with its plan, made with no more rights than it was run with."""
         if text is None:
             return statement
-        session = Session(self._database.migrating().url, first=(self._within(PLAN_SECONDS),))
+        session = Session(self._database.planning().url, first=(self._within(PLAN_SECONDS),))
         try:
             scans, plan = of_mariadb(session, text)
         except sa.exc.SQLAlchemyError:

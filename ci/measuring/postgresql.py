@@ -177,7 +177,7 @@ class PostgreSQLEye:
         """Return *statement* with its plan, made with no more rights than it was run with."""
         if statement.seconds < PLANNED_SECONDS:
             return statement
-        url = sa.make_url(self._database.migrating().url).update_query_dict(PLANNING)
+        url = sa.make_url(self._database.planning().url).update_query_dict(PLANNING)
         session = Session(url)
         too_long = threading.Timer(PLAN_SECONDS, self._cut, [self._role])
         too_long.start()
