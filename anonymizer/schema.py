@@ -108,7 +108,7 @@ def schema_at(url: sa.URL) -> Schema:
 
 def schema_of_sqlite(statements: Iterable[str]) -> Schema:
     """Return the schema that *statements*, of SQLite, make: it reads its own SQL best."""
-    engine = sa.create_engine("sqlite://")
+    engine = sa.create_engine("sqlite://", poolclass=sa.NullPool)
     with engine.connect() as connection:
         for each in statements:
             # One that needs what the application adds to SQLite says nothing more of itself.

@@ -112,7 +112,7 @@ class History:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._engine = sa.create_engine(f"sqlite:///{path}")
+        self._engine = sa.create_engine(f"sqlite:///{path}", poolclass=sa.NullPool)
         sa.event.listen(self._engine, "connect", _prepare)
         sa.event.listen(self._engine, "handle_error", partial(_refused, path), retval=True)
         with self._engine.begin() as connection:

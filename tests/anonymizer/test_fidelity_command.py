@@ -55,7 +55,9 @@ def test_drifts_are_shown_and_no_value(
     file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     scale(file, tmp_path / "out.db", "1")
-    with sa.create_engine(f"sqlite:///{tmp_path / 'out.db'}").begin() as connection:
+    with sa.create_engine(
+        f"sqlite:///{tmp_path / 'out.db'}", poolclass=sa.NullPool
+    ).begin() as connection:
         connection.exec_driver_sql("UPDATE logs SET line = 'secret word'")
         connection.exec_driver_sql("DROP TABLE items")
     (tmp_path / "out.db.scaled.json").unlink()
@@ -73,7 +75,9 @@ def test_drifts_are_shown_and_no_value(
 
 def test_a_figure_may_be_let_drift(file: Path, tmp_path: Path) -> None:
     scale(file, tmp_path / "out.db", "1")
-    with sa.create_engine(f"sqlite:///{tmp_path / 'out.db'}").begin() as connection:
+    with sa.create_engine(
+        f"sqlite:///{tmp_path / 'out.db'}", poolclass=sa.NullPool
+    ).begin() as connection:
         connection.exec_driver_sql("UPDATE people SET email = NULL WHERE id % 2 = 0")
     both = ["fidelity", str(file), str(tmp_path / "out.db")]
     assert run(both) == 1

@@ -132,7 +132,7 @@ def test_a_sqlite_file(sqlite: Path, tmp_path: Path, factor: float) -> None:
     with closing(sqlite3.connect(target)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert connection.execute("PRAGMA freelist_count").fetchone() == (0,)
-    firm.check(sa.create_engine(f"sqlite:///{target}"), factor)
+    firm.check(sa.create_engine(f"sqlite:///{target}", poolclass=sa.NullPool), factor)
 
 
 @FACTORS
@@ -186,7 +186,10 @@ def test_keys_of_text_are_told_apart_too(sqlite: Path, tmp_path: Path) -> None:
     ids = [row[0] for row in _rows(tmp_path / "out.db", firm.TENANTS)]
     assert len(set(ids)) == 40
     assert {len(str(each)) for each in ids} == {36}
-    assert firm.orphans(sa.create_engine(f"sqlite:///{tmp_path / 'out.db'}")) == []
+    assert (
+        firm.orphans(sa.create_engine(f"sqlite:///{tmp_path / 'out.db'}", poolclass=sa.NullPool))
+        == []
+    )
 
 
 def test_a_dry_run_counts_and_writes_nothing(
