@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ci.timing import Step
 
 
-SURE = 2.0
+SURE = 3.0
 """Standard errors, beyond those that count."""
 
 
@@ -80,8 +80,8 @@ def _ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 def wants_more(case: Case) -> bool:
     """Return whether more runs may tell what these do not.
 
-    Half as much again is surely seen – in 39 of 40 looks – only where the error of the medians
-    is so small that it could be two of it off.
+    Half as much again is surely seen – in 99 of 100 looks, two of which have to agree – only
+    where the error of the medians is so small that it could be two and a half of it off.
     """
     sure = replace(case.judging, k=case.judging.k + SURE)
     return any(True for _ in unsteady(case.baseline.timings, case.change.timings, sure))
