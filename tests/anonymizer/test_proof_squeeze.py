@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 import numpy as np
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from anonymizer.cells import Cells
@@ -101,6 +101,7 @@ def test_nothing_is_found_that_is_not_there(before: str, after: str) -> None:
     secrets = ["Kanarija Zwitscher", "kanarija@example.com", "0170 99998888777"]
     for each in secrets:
         text = text.replace(each, "")
+    assume(b"nothing" not in slowly(text))  # which another column of the original holds
     proof = proved([MASKED, notes(text)], before=original(secrets))
 
     assert not proof.sightings
