@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import median
 from typing import TYPE_CHECKING
 
-from ci.datasets.dataset import Measure
+from ci.datasets.dataset import UNITS, Measure
 from ci.numbers import rounded_up
 from ci.timing import Kind
 from ci.units import duration, size
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from ci.timing import Eta, Pace, Timing
 
-SECONDS = frozenset({Measure.SECONDS, Measure.STALL, Measure.LOCK, Measure.PRODUCTION})
+SECONDS = frozenset(each for each in Measure if UNITS[each] == "seconds")
 """What differs from run to run."""
-ROWS = frozenset({Measure.ROWS_READ, Measure.ROWS_WRITTEN})
+ROWS = frozenset(each for each in Measure if UNITS[each] == "rows")
 """What is counted one by one."""
 
 

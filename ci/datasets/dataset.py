@@ -40,7 +40,9 @@ UNITS = {
     Measure.LOG_BYTES: "bytes",
     Measure.TEMPORARY_BYTES: "bytes",
     Measure.GROWTH: "bytes",
+    Measure.PRODUCTION: "seconds",
 }
+"""What a limit of each is counted in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -86,6 +86,7 @@ def test_all_that_can_be_said(tmp_path: Path) -> None:
         ("[budgets]\nsecnds = 3", "no measure is called 'secnds' did you mean 'seconds'?"),
         ("[budgets]\nseconds = -3", "budget seconds is -3, expected a number of seconds"),
         ("[budgets]\nstall = '50 ms'", "stall is '50 ms', expected a number of seconds"),
+        ("[budgets]\nproduction = '3 h'", "is '3 h', expected a number of seconds"),
         ("[budgets]\ngrowth = '1 GB'", "expected a number of bytes"),
         ("[budgets.a]\nreason = 'x'\nlock = true", "lock is true, expected a number of seconds"),
         ("[budgets.12]\nseconds = 3", "the budget of '12' has no reason"),
