@@ -11,8 +11,8 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from ci.datasets.dataset import Measure
-from ci.measures import NAMES, measured_of, shown, values_of
-from ci.numbers import doubt
+from ci.measures import NAMES, measured_of, shown, values_of, warm
+from ci.numbers import doubt, rounded
 from ci.result import Colour, Finding, Rule
 from ci.timing import Kind
 
@@ -28,7 +28,7 @@ def by_step(timings: Iterable[Timing]) -> Mapping[Step, Sequence[Timing]]:
     found: dict[Step, list[Timing]] = {}
     for each in timings:
         found.setdefault(each.step, []).append(each)
-    return {step: [each for each in those if each.warm] or those for step, those in found.items()}
+    return {step: warm(those) for step, those in found.items()}
 
 
 def slower(
@@ -130,9 +130,10 @@ def _slow_move(step: Step, old: Sequence[Timing], new: Sequence[Timing]) -> Find
         colour=Colour.RED,
         rule=Rule.SLOWER,
         step=step,
-        said=f"{step.name}: {median(after):,.0f} rows per second, {median(before):,.0f} in the "
-        f"target branch in the same run (medians of {len(after)} and {len(before)} runs, "
-        f"± {doubt(before, after):,.0f})",
+        said=f"{step.name}: {rounded(median(after)):,.0f} rows per second, "
+        f"{rounded(median(before)):,.0f} in the target branch in the same run "
+        f"(medians of {len(after)} and {len(before)} runs, "
+        f"± {rounded(doubt(before, after)):,.0f})",
         measure=Measure.PRODUCTION,
         measured=measured_of(Measure.PRODUCTION, new),
         against=measured_of(Measure.PRODUCTION, old),

@@ -6,7 +6,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from ci.datasets.dataset import UNITS, Measure
-from ci.numbers import rounded_up
+from ci.numbers import rounded, rounded_up
 from ci.timing import Kind
 from ci.units import duration, size
 
@@ -46,14 +46,19 @@ def pace_of(timings: Iterable[Timing]) -> Pace | None:
 
 
 def pace_figures(pace: Pace) -> Mapping[str, str]:
-    """Return what *pace* says: rows per second, and how long production would take."""
-    high = "" if pace.high is None else f" to {pace.high:,.0f}"
+    """Return what *pace* says: rows per second, and how long production would take.
+
+    Rows are rounded: who moves them could tell data by their number.
+    """
+    high = "" if pace.high is None else f" to {rounded(pace.high):,.0f}"
+    moved, batches = rounded(pace.moved), rounded(pace.batches)
+    speed, low = rounded(pace.rows_per_second), rounded(pace.low)
     found = {
-        "rows moved": f"{pace.moved:,} in {pace.batches:,} batch{'es' * (pace.batches > 1)}",
-        "rows per second": f"{pace.rows_per_second:,.0f} (95 %: {pace.low:,.0f}{high})",
+        "rows moved": f"{moved:,} in {batches:,} batch{'es' * (batches > 1)}",
+        "rows per second": f"{speed:,.0f} (95 %: {low:,.0f}{high})",
     }
     if pace.eta is not None:
-        expected = f"{duration(pace.eta.seconds)} for {pace.production_rows:,} rows"
+        expected = f"{duration(pace.eta.seconds)} for {rounded(pace.production_rows or 0):,} rows"
         found[NAMES[Measure.PRODUCTION]] = f"{expected} ({_interval(pace.eta)})"
     return found
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
+from ci.measures import warm
 from ci.result import LIMIT, size_of
 from ci.timing import Lock
 
@@ -70,8 +71,8 @@ def _typical(timings: Iterable[Timing]) -> Iterator[Timing]:
     for each in timings:
         found.setdefault(each.step, []).append(each)
     for those in found.values():
-        warm = [each for each in those if each.warm] or those
-        yield sorted(warm, key=lambda each: each.seconds)[(len(warm) - 1) // 2]
+        chosen = warm(those)
+        yield sorted(chosen, key=lambda each: each.seconds)[(len(chosen) - 1) // 2]
 
 
 def _shortened(timing: Timing, statements: int, spans: int) -> Timing:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -195,6 +196,16 @@ def test_a_move_that_is_slower_is_red_once_it_is_seen_again() -> None:
 )
 def test_a_move_is_not_slower(before: list[Timing], after: list[Timing]) -> None:
     assert {each.colour for each in found(walked(*before), walked(*after))} == {Colour.GREEN}
+
+
+def test_a_move_tells_no_more_of_its_rows_than_three_digits() -> None:
+    old, new = moving(98765.4, rows=4123457), moving(34567.8, rows=4123457)
+    said = " ".join(each.said for each in found(walked(*old * 3), walked(*new * 3)))
+
+    assert "34,600 rows per second, 98,800 in the target branch" in said
+    assert "rows moved 4,120,000 in 10 batches" in said
+    assert not {"4,123,457", "34,568", "412,345,700", "31,111"} & set(re.split(r"[ (]", said))
+    assert "for 412,000,000 rows" in said
 
 
 def test_a_move_tells_how_long_production_takes() -> None:
