@@ -20,7 +20,7 @@ from ci.databases.folders import Folder
 from ci.databases.restoring.sqlite import no_table
 from ci.databases.states import States, flush
 from ci.errors import SetupError
-from ci.programs import Running, User, start
+from ci.programs import Running, User, is_full, start
 from ci.sandbox import alone
 
 if TYPE_CHECKING:
@@ -42,8 +42,6 @@ EMPTY = "empty"
 START_SECONDS = 120
 END_SECONDS = 20
 SESSIONS = "end sessions"
-ROOM = 32 << 20
-"""Bytes without which a server does not write its log: a file of PostgreSQL's has 16 MiB."""
 
 
 class Server(ABC):
@@ -195,7 +193,7 @@ class Server(ABC):
 
     def _why(self, error: sa.exc.SQLAlchemyError) -> str:
         """Return why the server did not do it."""
-        if shutil.disk_usage(self.folder.path).free < ROOM:
+        if is_full(self.folder.path):
             return "there is no room left on the disk of the server"
         if self._running is not None and self._running.status is not None:
             return f"the server has ended, with exit status {self._running.status}"

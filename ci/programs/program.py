@@ -6,6 +6,7 @@ import json
 import os
 import pwd
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,6 +25,8 @@ WARDEN_SECONDS = 15
 """How long a warden may take over a program that does not even die of SIGKILL."""
 MOST_MILLISECONDS = (1 << 31) - 1
 """As far as the kernel counts."""
+ROOM = 32 << 20
+"""Bytes without which a server does not write its log: a file of PostgreSQL's has 16 MiB."""
 
 Stream: TypeAlias = "int | IO[bytes] | None"
 """A file, subprocess.PIPE, or None: the log of an output, nothing of an input."""
@@ -197,8 +200,20 @@ def run_well(
     """Run *program* to its end; raises SetupError, too, when it fails."""
     status = run(program, log=log, seconds=seconds, step=step, stdin=stdin)
     if status:
-        raise SetupError(
-            f"{program.name} failed with exit status {status}",
-            step=step,
-            hint=f"see {log.name} in the private folder of the run",
-        )
+        raise failure(program, f" with exit status {status}", log=log, step=step)
+
+
+def failure(
+    program: Program, how: str, *, log: Path, step: str, hint: str | None = None
+) -> SetupError:
+    """Return the error of a program that failed, *how* being said after that."""
+    said = f"{program.name} failed{how}"
+    if is_full(log.parent):
+        said, hint = f"{said}, and there is no room left on the disk", "free some"
+    words = f"its words are in {log.name!r}, in the private folder of the run"
+    return SetupError(said, step=step, hint=hint or words)
+
+
+def is_full(folder: Path) -> bool:
+    """Say whether the disk of *folder* has too little room to work with."""
+    return shutil.disk_usage(folder).free < ROOM

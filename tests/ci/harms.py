@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 POSTGRESQL, MARIADB, SQLITE = Engine
-ROWS = {POSTGRESQL: 1_000_000, MARIADB: 500_000, SQLITE: 2_000_000}
+ROWS = {POSTGRESQL: 3_000_000, MARIADB: 1_500_000, SQLITE: 5_000_000}
 """So many that each harm takes far longer than its budget, also where nothing else runs."""
 BUDGETS = """
 [budgets]

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -67,7 +68,8 @@ class Runner:
         """Return where it could be ended, some of all."""
         record = self.slow.folder / "places"
         record.unlink(missing_ok=True)
-        code, said = self.run(f"record-{process}", CRASH_IN=process, CRASH_RECORD=str(record))
+        name = f"record-{time.monotonic_ns()}"  # of a run that is new everything is done
+        code, said = self.run(name, CRASH_IN=process, CRASH_RECORD=str(record))
         assert code == 0, said
         found = record.read_text().splitlines()
         return found[:: -(-len(found) // PLACES)]

@@ -69,18 +69,30 @@ class Disk:
         assert list(self.slow.folder.rglob(".*half*")) == []
         return done.returncode, " ".join((done.stdout + done.stderr).split())
 
-    @contextmanager
-    def with_room_for(self, size: int) -> Iterator[None]:
-        """Leave room for so many bytes."""
-        ballast = self.state / "ballast"
-        with ballast.open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(self.state).free - size)
-        yield
-        ballast.unlink()
-
     def forget(self) -> None:
         """Remove what is kept of the datasets."""
         shutil.rmtree(self.state / "databases")
+
+
+@contextmanager
+def small_disk(folder: Path, *, size: str) -> Iterator[None]:
+    """Have one of *size* at *folder*."""
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=711", "tmpfs", str(folder)]
+    subprocess.run(mount, check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@contextmanager
+def room_for(folder: Path, size: int) -> Iterator[None]:
+    """Leave room for so many bytes on the disk of *folder*."""
+    ballast = folder / "ballast"
+    with ballast.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(folder).free - size)
+    yield
+    ballast.unlink()
 
 
 def write_dump(path: Path, dataset: str) -> None:
@@ -100,30 +112,27 @@ def disk() -> Iterator[Disk]:
             write_dump(slow.datasets / dataset / "dump.sql", dataset)
         state = slow.folder / "state"
         state.mkdir(exist_ok=True)
-        mount = ["mount", "-t", "tmpfs", "-o", "size=400m,mode=711", "tmpfs", str(state)]
-        subprocess.run(mount, check=True)
-        try:
+        with small_disk(state, size="400m"):
             made = Disk(slow=slow, state=state)
             assert made.run("a")[0] == 0  # so that the environment is there
             yield made
-        finally:
-            subprocess.run(["umount", "--lazy", str(state)], check=True)
 
 
 @pytest.mark.parametrize(("dataset", "room"), [("a", MIB), ("b", 20 * MIB), ("b", 60 * MIB)])
 def test_no_room_to_restore(disk: Disk, dataset: str, room: int) -> None:
     disk.forget()
     name = f"restore-{dataset}-{room}"
-    with disk.with_room_for(room):
+    with room_for(disk.state, room):
         code, said = disk.run(dataset, name=name)
     assert code == 1
     assert "setup: set-up failed in" in said
+    assert "no room left on the disk" in said or "no space for a state" in said
     assert disk.run(dataset, name=name)[0] == 0
 
 
 def test_no_room_to_keep_what_was_restored(disk: Disk) -> None:
     disk.forget()
-    with disk.with_room_for(4 * MIB):
+    with room_for(disk.state, 4 * MIB):
         code, said = disk.run("a", name="keep")
     assert code == 1
     assert "keep a state (no space for a state of" in said
@@ -138,11 +147,25 @@ def test_a_change_that_fills_the_disk_is_red(disk: Disk, dataset: str) -> None:
     assert disk.run(dataset, name="after")[0] == 0
 
 
-@pytest.mark.parametrize("room", [0, 8192, 65536])
-def test_no_room_for_the_report(disk: Disk, room: int) -> None:
-    with disk.with_room_for(room):
-        code, said = disk.run("a", "--pages", str(disk.state / "pages"), name=f"report-{room}")
+@pytest.mark.parametrize("room", [0, 8192])
+def test_no_room_for_the_history(disk: Disk, room: int) -> None:
+    with room_for(disk.state, room):
+        code, said = disk.run("a", name=f"history-{room}")
     assert code == 2
-    assert "error: " in said
+    assert "error: the history" in said
     assert "Traceback" not in said
-    assert disk.run("a", "--pages", str(disk.state / "pages"), name=f"report-{room}")[0] == 0
+    assert disk.run("a", name=f"history-{room}")[0] == 0
+
+
+@pytest.mark.parametrize("room", [0, 4096, 16384])
+def test_no_room_for_the_pages(disk: Disk, room: int) -> None:
+    pages = disk.slow.folder / "pages"
+    pages.mkdir(exist_ok=True)
+    name = f"pages-{room}"
+    with small_disk(pages, size="128k"):
+        with room_for(pages, room):
+            code, said = disk.run("a", "--pages", str(pages), name=name)
+        assert code == 2
+        assert "error: " in said
+        assert "Traceback" not in said
+        assert disk.run("a", "--pages", str(pages), name=name)[0] == 0

@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ci.databases.restoring.client import failure
+from ci.databases.restoring.client import failed
 from ci.databases.restoring.compression import RESTORE
 from ci.databases.restoring.extensions import Extension, extension_in
 from ci.errors import SetupError
@@ -52,7 +52,7 @@ class Archive:
         began = self.log.stat().st_size
         status = run(program, log=self.log, seconds=self.seconds, step=RESTORE)
         if status:
-            raise failure(program, status, self.log, began)
+            raise failed(program, status, self.log, began)
 
     def _extensions(self) -> Iterator[Extension]:
         """Yield the extensions; the list of entries does not say their schemas."""
@@ -70,7 +70,7 @@ class Archive:
             raise self._unreadable(program, status, began)
 
     def _unreadable(self, program: Program, status: int, began: int) -> SetupError:
-        error = failure(program, status, self.log, began)
+        error = failed(program, status, self.log, began)
         with self.log.open("rb") as log:
             log.seek(began)
             newer = b"unsupported version" in log.read(1 << 16)

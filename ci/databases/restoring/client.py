@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ci.databases.restoring.compression import RESTORE
 from ci.errors import DeadlineError, SetupError
-from ci.programs import start
+from ci.programs import failure, start
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,7 +49,7 @@ def feed(program: Program, script: Iterable[bytes], *, log: Path, seconds: float
         if late.is_set():
             raise DeadlineError(RESTORE, seconds)
     if status:
-        raise failure(program, status, log, began)
+        raise failed(program, status, log, began)
 
 
 def _end(running: Running, late: threading.Event) -> None:
@@ -66,7 +66,7 @@ def _write(running: Running, script: Iterable[bytes]) -> None:
         pass  # it has ended, and its status says why
 
 
-def failure(program: Program, status: int, log: Path, began: int) -> SetupError:
+def failed(program: Program, status: int, log: Path, began: int) -> SetupError:
     """Return the error of a *program* that failed, from what it added to the *log* since *began*.
 
     What it said stays there: it may repeat rows.
@@ -79,8 +79,4 @@ def failure(program: Program, status: int, log: Path, began: int) -> SetupError:
     place = f" at line {int(found['line'])} of the dump" if "line" in found else ""
     state = str(found.get("state", b""), "ascii")
     why = f"SQLSTATE {state}" if state else f"exit status {status}"
-    return SetupError(
-        f"{program.name} failed{place}: {why}",
-        step=RESTORE,
-        hint=HINTS.get(state, f"its words are in {log.name!r}, in the private folder of the run"),
-    )
+    return failure(program, f"{place}: {why}", log=log, step=RESTORE, hint=HINTS.get(state))
