@@ -150,9 +150,22 @@ class Walk:
         if isinstance(state, Refused):
             self.failures.append(replace(failure_of(state), phase=self.phase))
             return []
+        stuck = [each for each in state.pending if self._seems_done(each)]
+        if stuck:
+            said = "it told its end, and is pending still"
+            self.failures += [
+                Failure(rule=Rule.UNFINISHED, said=said, step=each, phase=self.phase)
+                for each in stuck
+            ]
+            return []
         return list(
             {each.key: each for each in state.pending if each.key not in self.steps}.values()
         )
+
+    def _seems_done(self, step: Step) -> bool:
+        """Return whether *step* was run and did not fail; data may go on to move until later."""
+        failed = {each.step.key for each in self.failures if each.step}
+        return step.kind is not Kind.MOVE and step.key in self.steps and step.key not in failed
 
     def _state(self) -> State | Refused:
         lines: list[bytes] = []

@@ -49,9 +49,15 @@ ACTOR = (
     "INSERT INTO performance_schema.setup_actors (HOST, USER, ROLE, ENABLED, HISTORY) "
     "VALUES ('%', '{role}', '%', 'YES', 'YES')"
 )
+SPILLS = (
+    "wait/io/file/aria/MAD",  # tables that a statement makes for itself
+    "wait/io/file/innodb/innodb_temp_file",  # what an index is sorted in
+    "wait/io/file/sql/io_cache",  # what rows are sorted in
+)
 INSTRUMENTS = (
     "UPDATE performance_schema.setup_instruments SET ENABLED = 'YES', TIMED = 'YES' "
     "WHERE NAME LIKE 'statement/%' OR NAME = 'wait/lock/metadata/sql/mdl'",
+    f"UPDATE performance_schema.setup_instruments SET ENABLED = 'YES' WHERE NAME IN {SPILLS}",  # noqa: S608 - ours
     "UPDATE performance_schema.setup_consumers SET ENABLED = 'YES' "
     "WHERE NAME IN ('global_instrumentation', 'thread_instrumentation', 'statements_digest', "
     "'events_statements_current', 'events_statements_history_long')",
@@ -59,13 +65,33 @@ INSTRUMENTS = (
 FORGET = (
     "TRUNCATE performance_schema.events_statements_summary_by_digest",
     "TRUNCATE performance_schema.events_statements_history_long",
+    "TRUNCATE performance_schema.file_summary_by_event_name",
 )
+TEMPORARY = f"""
+SELECT sum(SUM_NUMBER_OF_BYTES_WRITE) AS written
+FROM performance_schema.file_summary_by_event_name
+WHERE EVENT_NAME IN {SPILLS}
+"""  # noqa: S608 - ours
 LOCKS = """
 SELECT DISTINCT m.OBJECT_NAME AS name, m.LOCK_TYPE AS mode, m.LOCK_STATUS AS state
 FROM performance_schema.metadata_locks m
 JOIN performance_schema.threads t ON t.THREAD_ID = m.OWNER_THREAD_ID
 WHERE t.PROCESSLIST_USER = :role AND m.OBJECT_TYPE = 'TABLE' AND m.OBJECT_SCHEMA = :database
 """
+PLUGIN = """
+SELECT 1 FROM information_schema.PLUGINS
+WHERE PLUGIN_NAME = 'METADATA_LOCK_INFO' AND PLUGIN_STATUS = 'ACTIVE'
+"""
+LOCKS_OF_PLUGIN = f"""
+SELECT DISTINCT i.TABLE_NAME AS name, i.LOCK_MODE AS mode, 'GRANTED' AS state
+FROM information_schema.METADATA_LOCK_INFO i
+JOIN performance_schema.threads t ON t.PROCESSLIST_ID = i.THREAD_ID
+WHERE t.PROCESSLIST_USER = :role AND i.LOCK_TYPE = 'Table metadata lock'
+  AND i.TABLE_SCHEMA = :database
+UNION ALL
+{LOCKS.strip()} AND m.LOCK_STATUS = 'PENDING'
+"""  # noqa: S608 - ours
+"""The performance schema goes on to show a lock in the mode in which it was first granted."""
 STATEMENTS = """
 SELECT DIGEST_TEXT AS query, COUNT_STAR AS calls, SUM_TIMER_WAIT AS spent,
        SUM_ROWS_AFFECTED AS written, SUM_ROWS_SENT AS sent, SUM_ROWS_EXAMINED AS examined
@@ -101,11 +127,13 @@ class MariaDBEye:
         self._locks = Session(watching, first=ours)
         self._counts = Session(watching, first=ours)
         self._redo = 0
+        self._asked = LOCKS
 
     def begin(self) -> None:
         """Remember how far its counters are; forget its statements so far."""
         self._counts.do(ACTORS, ACTOR.format(role=self._role), *INSTRUMENTS, *FORGET)
         self._redo = self._written()
+        self._asked = LOCKS_OF_PLUGIN if self._counts.rows(PLUGIN) else LOCKS
 
     def probes(self, tables: Sequence[str]) -> Sequence[Probe]:
         """Return a reader and a writer of each of *tables* that is there."""
@@ -135,7 +163,7 @@ class MariaDBEye:
     def locks(self) -> Iterable[Held]:
         """Return the metadata locks on tables."""
         values = {"role": self._role, "database": self._name}
-        for row in self._locks.rows(LOCKS, values):
+        for row in self._locks.rows(self._asked, values):
             mode = row.mode.removeprefix("MDL_")
             yield Held(
                 table=row.name,
@@ -151,10 +179,12 @@ class MariaDBEye:
         """
         redo = self._written() - self._redo
         told = self._counts.rows(STATEMENTS, {"database": self._name})
+        (temporary,) = self._counts.rows(TEMPORARY)
         counters = Counters(
             rows_read=sum(int(each.examined) for each in told),
             rows_written=sum(int(each.written) for each in told),
             log_bytes=redo,
+            temporary_bytes=int(temporary.written),
         )
         return counters, tuple(self._statements(told[:MOST_STATEMENTS]))
 

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from ci.order import Order
     from ci.scheduler.address import Address
-    from ci.scheduler.answer import Answer
 
 CONNECT_SECONDS = 10
 LOOK_SECONDS = 2

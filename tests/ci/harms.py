@@ -64,7 +64,7 @@ DESERVED: Mapping[Engine, Mapping[str, set[Measure]]] = {
         "fff_backfill": WRITES,
     },
     # It builds an index beside the writers, whatever the statement says.
-    MARIADB: {"ccc_rewrite": WRITES, "eee_lock": LOCKS, "fff_backfill": WRITES},
+    MARIADB: {"ccc_rewrite": LOCKS | ROWS_WRITTEN, "eee_lock": LOCKS, "fff_backfill": WRITES},
     # All that is seen of it is that its file is locked.
     SQLITE: dict.fromkeys(("ccc_rewrite", "ddd_index", "eee_lock", "fff_backfill"), STALLS),
 }

@@ -140,6 +140,19 @@ def test_a_metadata_lock_is_seen(database: Database, watch: EyeWatch) -> None:
     assert stalled(found) == {"orders"}
 
 
+@mariadb
+def test_the_lock_under_which_a_table_is_copied_is_seen(
+    database: Database, watch: EyeWatch
+) -> None:
+    with session(database) as send:
+        send("INSERT INTO orders (id, customer_id, sum) SELECT seq, 1, 1 FROM seq_5000_to_400000")
+    found = seen(database, watch, "ALTER TABLE orders MODIFY sum BIGINT, ALGORITHM=COPY")
+    lock = longest(found.locks, "SHARED_NO_WRITE")
+
+    assert (lock.table, lock.blocks) == ("orders", Access.WRITE)
+    assert lock.seconds >= (found.longest_stall(Access.WRITE) or 0) / 2 > HELD / 2
+
+
 @postgresql
 def test_a_lock_for_writers_alone_does_not_stall_readers(
     database: Database, watch: EyeWatch
@@ -245,10 +258,40 @@ def test_growth_is_that_of_tables_and_of_indexes(database: Database, watch: EyeW
     assert (found.counters.table_growth or 0) <= 8192
 
 
-@postgresql
-def test_temporary_bytes_are_counted(database: Database, watch: EyeWatch) -> None:
-    many = "SELECT count(*) FROM (SELECT i FROM generate_series(1, 200000) i ORDER BY -i) s"
-    found = seen(database, watch, "SET work_mem = '64kB'", many)
+MANY = {
+    POSTGRESQL: "CREATE TABLE many AS SELECT i, i AS j FROM generate_series(1, 200000) i",
+    MARIADB: "CREATE TABLE many AS SELECT seq AS i, seq AS j FROM seq_1_to_200000",
+}
+SPILT = {
+    "sorted rows": (
+        POSTGRESQL,
+        "SET work_mem = '64kB'",
+        "SELECT count(*) FROM (SELECT i FROM generate_series(1, 200000) i ORDER BY -i) s",
+    ),
+    "an index": (POSTGRESQL, "SET maintenance_work_mem = '1MB'", "CREATE INDEX sorted ON many (i)"),
+    "rows of mariadb": (
+        MARIADB,
+        "SET sort_buffer_size = 65536",
+        "CREATE TABLE sorted SELECT i FROM many ORDER BY -i",
+    ),
+    "an index of mariadb": (MARIADB, "DO 1", "CREATE INDEX sorted ON many (i, j)"),
+    "a table of mariadb": (
+        MARIADB,
+        "SET tmp_memory_table_size = 65536",
+        "CREATE TABLE grouped SELECT i, count(*) FROM many GROUP BY i * 2",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("engine", "setting", "statement"), SPILT.values(), ids=SPILT, indirect=["engine"]
+)
+def test_temporary_bytes_are_counted(
+    database: Database, watch: EyeWatch, setting: str, statement: str
+) -> None:
+    with session(database) as send:
+        send(MANY[database.engine])
+    found = seen(database, watch, setting, statement)
     assert (found.counters.temporary_bytes or 0) > 1 << 20
 
 

@@ -143,6 +143,23 @@ def test_a_step_that_is_not_known_yet_is_found_at_the_end(
     assert not again.failures
 
 
+def test_a_step_that_is_pending_after_its_end_has_not_ended(
+    here: Here, database: Database, watch: EyeWatch
+) -> None:
+    run = "context.run_migrations()"
+    forget = "connection.exec_driver_sql('DROP TABLE IF EXISTS alembic_version')"
+    (here.root / "alembic" / "env.py").write_text(ENV.replace(run, f"{run}; {forget}"))
+    (here.root / "alembic" / "versions" / "bbb2_name_people.py").unlink()
+    found = walk(here, database, watch)
+    found.run()
+
+    (failure,) = found.failures
+    assert failure.rule is Rule.UNFINISHED
+    assert failure.step is not None
+    assert failure.step.version == "aaa1"
+    assert "pending still" in failure.said
+
+
 @pytest.mark.slow
 def test_what_an_expand_declares_is_moved_before_its_contract(
     tmp_path: Path, database: Database, watch: EyeWatch
