@@ -26,12 +26,14 @@ MOST_STATEMENTS = 50
 """Of a step, the slowest, that are told."""
 
 RULES = {Reason.GUARD: Rule.GUARD, Reason.HISTORY: Rule.DIVERGED, Reason.ERROR: Rule.FAILED}
+UNINSTALLED = "a module is not installed; drivers of databases are named in requirements or extras"
 
 
 def failure_of(refused: Refused) -> Failure:
     """Return *refused* as a failure, without its place."""
     return Failure(
         rule=RULES[refused.reason],
+        said=UNINSTALLED if refused.error == "ModuleNotFoundError" else "",
         error=refused.error,
         sqlstate=refused.sqlstate,
         names=refused.names,

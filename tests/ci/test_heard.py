@@ -115,3 +115,10 @@ def test_a_pace_that_cannot_be_is_none(heard: Heard) -> None:
         say(heard, "batch", transition="ages", found=9, completed=9, failed=0, seconds=seconds)
 
     assert heard.pace(scale=1) is None
+
+
+def test_a_module_that_is_missing_says_what_to_do(heard: Heard) -> None:
+    say(heard, "error", error="ModuleNotFoundError", exit_code=2)
+
+    assert heard.failure is not None
+    assert "requirements or extras" in heard.failure.said
