@@ -194,7 +194,7 @@ class Server(ABC):
     def _why(self, error: sa.exc.SQLAlchemyError) -> str:
         """Return why the server did not do it."""
         if is_full(self.folder.path):
-            return "there is no room left on the disk of the server"
+            return "the disk of the server has hardly any room left"
         if self._running is not None and self._running.status is not None:
             return f"the server has ended, with exit status {self._running.status}"
         # No more than its class: the text of a driver may repeat rows.

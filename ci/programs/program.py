@@ -25,8 +25,8 @@ WARDEN_SECONDS = 15
 """How long a warden may take over a program that does not even die of SIGKILL."""
 MOST_MILLISECONDS = (1 << 31) - 1
 """As far as the kernel counts."""
-ROOM = 32 << 20
-"""Bytes without which a server does not write its log: a file of PostgreSQL's has 16 MiB."""
+ROOM = 128 << 20
+"""Bytes without which a server may not write its log: MariaDB's has 96 MiB when it is made."""
 
 Stream: TypeAlias = "int | IO[bytes] | None"
 """A file, subprocess.PIPE, or None: the log of an output, nothing of an input."""
@@ -209,7 +209,7 @@ def failure(
     """Return the error of a program that failed, *how* being said after that."""
     said = f"{program.name} failed{how}"
     if is_full(log.parent):
-        said, hint = f"{said}, and there is no room left on the disk", "free some"
+        said, hint = f"{said}, and the disk has hardly any room left", "free some"
     words = f"its words are in {log.name!r}, in the private folder of the run"
     return SetupError(said, step=step, hint=hint or words)
 

@@ -20,9 +20,30 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 TOOL = """
-import json, pathlib, sys, time
+import json, os, pathlib, sqlite3, subprocess, sys, time
+from urllib.parse import parse_qs, urlsplit
 
 FILE = pathlib.Path("versions/slow.py")
+URL = os.environ["MIGRATOR_DATABASE_URL"]
+PARTS = urlsplit(URL)
+
+def sql(statement):
+    if URL.startswith("sqlite"):
+        with sqlite3.connect(URL.partition("///")[2]) as db:
+            return str(db.execute(statement).fetchall())
+    if URL.startswith("postgresql"):
+        command = ["psql", URL.replace("+psycopg2", ""), "-Atc", statement]
+    else:
+        socket = parse_qs(PARTS.query)["unix_socket"][0]
+        login = [f"--user={PARTS.username}", f"--password={PARTS.password}", f"--socket={socket}"]
+        command = ["mariadb", *login, PARTS.path[1:], "-e", statement]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+def done():
+    if URL.startswith("sqlite"):
+        return "done" in sql("SELECT name FROM sqlite_master WHERE name = 'done'")
+    tables = "SELECT table_name FROM information_schema.tables"
+    return "done" in sql(f"{tables} WHERE table_name = 'done'")
 
 def tell(**said):
     print(json.dumps({"at": time.monotonic(), **said}))
@@ -30,11 +51,12 @@ def tell(**said):
 def main():
     if "status" in sys.argv:
         step = {"number": 1, "name": "slow", "phase": "expand", "files": [str(FILE)]}
-        pending = [step] if FILE.exists() else []
+        pending = [step] if FILE.exists() and not done() else []
         print(json.dumps({"version": 0, "pending": pending, "transitions": []}))
     else:
         tell(event="started", version=1)
         exec(FILE.read_text())
+        sql("CREATE TABLE done (id int)")
         tell(event="finished", version=1, seconds=0.1)
 """
 """What the tree brings as its `migrator`."""
@@ -43,6 +65,7 @@ DUMPS = {
     "b": "-- PostgreSQL database dump\nCREATE TABLE people (id int);\n"
     "-- PostgreSQL database dump complete\n",
 }
+MARIADB = "-- MariaDB dump\nCREATE TABLE people (id int);\n-- Dump completed\n"
 PROJECT = """
 [tool.ci]
 project = "slow"
@@ -121,9 +144,7 @@ def slow_project(seconds: float, *, doing: str = "") -> Iterator[Slow]:
     entry = {"slowmigrator-1.0.dist-info/entry_points.txt": ENTRY}
     write_wheel(folder / "wheels", "slowmigrator", {"slowmigrator.py": TOOL, **entry})
     for name, dump in DUMPS.items():
-        (folder / "datasets" / name).mkdir(parents=True)
-        (folder / "datasets" / name / "dump.sql").write_text(dump)
-        (folder / "datasets" / name / "dataset.toml").write_text("")
+        add_dataset(folder / "datasets" / name, dump)
     project = origin(folder / "project")
     settings = PROJECT.format(wheels=folder / "wheels")
     base = project.commit(**{"pyproject.toml": settings, "requirements.txt": "slowmigrator\n"})
@@ -137,6 +158,13 @@ def slow_project(seconds: float, *, doing: str = "") -> Iterator[Slow]:
         if before is None:
             del os.environ["PIP_NO_INDEX"]
         shutil.rmtree(folder)
+
+
+def add_dataset(folder: Path, dump: str) -> None:
+    """Write a dataset of a script; one that is there becomes another."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "dump.sql").write_text(dump)
+    (folder / "dataset.toml").touch()
 
 
 ENTRY = "[console_scripts]\nmigrator = slowmigrator:main\n"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.ci.slow_tree import slow_project
+from tests.ci.slow_tree import MARIADB, add_dataset, slow_project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -102,13 +102,19 @@ class Runner:
 @pytest.fixture(scope="module")
 def slow() -> Iterator[Slow]:
     with slow_project(0.05) as project:
+        add_dataset(project.datasets / "c", MARIADB)
         yield project
 
 
 @pytest.mark.parametrize("process", ["run", "job"])
 @pytest.mark.parametrize(
     ("dataset", "number", "every"),
-    [("a", signal.SIGKILL, 1), ("a", signal.SIGTERM, 4), ("b", signal.SIGKILL, 4)],
+    [
+        ("a", signal.SIGKILL, 1),
+        ("a", signal.SIGTERM, 4),
+        ("b", signal.SIGKILL, 4),
+        ("c", signal.SIGKILL, 4),
+    ],
 )
 def test_a_runner_that_is_ended_anywhere_goes_on(
     slow: Slow, dataset: str, number: signal.Signals, every: int, process: str
