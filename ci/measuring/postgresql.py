@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from ci.measuring.eye import Held, Probe
 from ci.measuring.plans import of_postgresql
-from ci.measuring.sessions import Session
+from ci.measuring.sessions import Session, code_of
 from ci.timing import Access, Counters, Statement
 
 if TYPE_CHECKING:
@@ -75,6 +75,19 @@ FROM pg_catalog.pg_stat_activity a
 WHERE a.usename = :role
 """
 """A function may catch that its statement is cancelled, and go on; the end of its session, none."""
+SIZE = """
+SELECT cast(coalesce(sum(pg_relation_size(leaf.relid)),
+                     pg_relation_size(cast(:table AS regclass))) AS bigint)
+FROM pg_partition_tree(cast(:table AS regclass)) leaf
+WHERE leaf.isleaf
+"""
+MOST_BLOCKS = 5
+"""Of which a probe reads all rows."""
+ROW = """
+SELECT 1 FROM {table} TABLESAMPLE SYSTEM ({share}) REPEATABLE ({number})
+ORDER BY md5(ctid::text || '{number}') LIMIT 1 FOR NO KEY UPDATE
+"""
+"""The same row as long as its number is the same."""
 NAME = """
 SELECT format('%I.%I', n.nspname, c.relname) AS table
 FROM pg_catalog.pg_class c
@@ -86,6 +99,41 @@ WHERE c.relkind IN ('r', 'p')
 
 Told: TypeAlias = "Sequence[sa.Row[Any]]"
 """Rows of STATEMENTS."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Writer:
+    """Locks a row of a table, another one each time: a migration may write to some of them."""
+
+    session: Session
+    table: str
+    """As SQL has it."""
+    _number: int = 0
+    _row: str = ""
+    """What locks the row that we are not let in to yet."""
+
+    def ask(self) -> bool:
+        """Lock it, and let go."""
+        if not self._row and not self._choose():
+            return False
+        lock = f"LOCK TABLE {self.table} IN ROW EXCLUSIVE MODE"
+        let_in = self.session.let_in("BEGIN", lock, self._row, busy=BUSY, after="ROLLBACK")
+        if let_in:
+            self._row = ""
+        return let_in
+
+    def _choose(self) -> bool:
+        """Choose a row in one of a few blocks, if the table lets us look how many there are."""
+        try:
+            ((size,),) = self.session.rows(SIZE, {"table": self.table})
+        except sa.exc.DBAPIError as error:
+            if code_of(error) in BUSY:
+                return False
+            raise
+        self._number += 1
+        share = min(100.0, 100.0 * MOST_BLOCKS * BLOCK_BYTES / max(size, 1))
+        self._row = ROW.format(table=self.table, share=share, number=self._number)
+        return True
 
 
 class PostgreSQLEye:
@@ -117,23 +165,25 @@ class PostgreSQLEye:
     def _probes(self, table: str) -> Iterable[Probe]:
         for row in self._counts.rows(NAME, {"name": table}):
             read = f"SELECT 1 FROM {row.table} LIMIT 1"  # noqa: S608 - quoted by format('%I')
-            lock = f"LOCK TABLE {row.table} IN ROW EXCLUSIVE MODE"
-            writes = ["BEGIN", lock, f"{read} FOR NO KEY UPDATE"]
-            yield self._probe(table, Access.READ, [read])
-            yield self._probe(table, Access.WRITE, writes, after="ROLLBACK")
+            reader, writer = self._session(), self._session()
+            yield Probe(
+                table=table,
+                access=Access.READ,
+                ask=partial(reader.let_in, read, busy=BUSY),
+                close=reader.close,
+            )
+            yield Probe(
+                table=table,
+                access=Access.WRITE,
+                ask=_Writer(session=writer, table=row.table).ask,
+                close=writer.close,
+            )
 
-    def _probe(
-        self, table: str, access: Access, statements: Sequence[str], after: str = ""
-    ) -> Probe:
+    def _session(self) -> Session:
         url = sa.make_url(self._database.probing().url).update_query_dict(PROBING)
         session = Session(url)
         session.connection  # noqa: B018 - opened now, not while it is timed
-        return Probe(
-            table=table,
-            access=access,
-            ask=partial(session.let_in, *statements, busy=BUSY, after=after),
-            close=session.close,
-        )
+        return session
 
     def locks(self) -> Iterable[Held]:
         """Return the locks on tables that others can see."""

@@ -20,7 +20,7 @@ from ci.walk import grown
 from tests.ci import served
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from sqlalchemy.engine import CursorResult
 
@@ -87,10 +87,15 @@ def session(database: Database, **query: str) -> Iterator[Callable[[str], Cursor
         yield connection.exec_driver_sql
 
 
-def seen(database: Database, watch: EyeWatch, *statements: str | float) -> Observation:
+def seen(
+    database: Database,
+    watch: EyeWatch,
+    *statements: str | float,
+    tables: Sequence[str] = ("orders", "customers"),
+) -> Observation:
     """Return what is seen while *statements* are sent; a number is seconds to wait."""
     before = database.sizes()
-    watch.begin(["orders", "customers"])
+    watch.begin(tables)
     with session(database, **OWN.get(database.engine, {})) as send:
         origin = time.monotonic()
         for each in statements:
@@ -353,6 +358,35 @@ def test_a_migration_does_not_die_of_a_probe(database: Database, watch: EyeWatch
         "COMMIT",
     )
     assert (found.longest_stall(Access.WRITE) or 0) >= 1.2
+
+
+@postgresql
+def test_who_writes_other_rows_than_the_first_is_found(database: Database, watch: EyeWatch) -> None:
+    some = "UPDATE orders SET sum = 1 WHERE id % 2 = 0"
+    found = seen(database, watch, "BEGIN", some, 6 * HELD, "COMMIT")
+
+    assert (found.longest_stall(Access.WRITE) or 0) >= 3 * HELD
+    assert stalled(found) == {"orders"}
+    assert (found.longest_stall(Access.READ) or 0) < HELD / 2
+
+
+PARTED = """
+CREATE TABLE parted (id int) PARTITION BY LIST ((id % 2));
+CREATE TABLE even PARTITION OF parted FOR VALUES IN (0);
+CREATE TABLE odd PARTITION OF parted FOR VALUES IN (1);
+INSERT INTO parted SELECT generate_series(1, 1000);
+"""
+
+
+@postgresql
+def test_who_writes_a_part_of_a_table_is_found(database: Database, watch: EyeWatch) -> None:
+    with session(database, **OWN[POSTGRESQL]) as send:
+        send(PARTED)
+    found = seen(
+        database, watch, "BEGIN", "UPDATE odd SET id = id + 2", 6 * HELD, "COMMIT",
+        tables=["parted"],
+    )  # fmt: skip
+    assert (found.longest_stall(Access.WRITE) or 0) >= 3 * HELD
 
 
 def test_nothing_is_left_of_a_probe(database: Database, watch: EyeWatch) -> None:
