@@ -44,6 +44,11 @@ class Where:
             number = f"run {self.run}, as they differ much"
         return f"second look, {number}" if self.again else number
 
+    @property
+    def said(self) -> str:
+        """Return all of it but the engine."""
+        return ", ".join(each for each in (self.phase, self.round, self.step) if each)
+
 
 def encode(where: Where) -> bytes:
     """Return *where* as a line."""

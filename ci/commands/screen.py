@@ -68,8 +68,7 @@ class Bars:
             self._progress.start()
             self._tasks[order.dataset] = self._progress.add_task(_name(order, where), total=None)
         task = self._tasks[order.dataset]
-        at = ", ".join(each for each in (where.phase, where.round, where.step) if each)
-        self._progress.update(task, description=f"{_name(order, where)}: {at}")
+        self._progress.update(task, description=f"{_name(order, where)}: {where.said}")
         if where.runs is not None and not where.step:
             total = 2 * (where.runs + 1)
             self._progress.update(task, total=total, completed=2 * (where.run or 0))

@@ -16,6 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+import click
 import msgspec
 
 from ci.checkout import open_repository
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from ci.scheduler import Executor
     from ci.scheduler.cluster import Cluster
     from ci.timing import Step
+    from ci.where import Where
 
 TASK, PLAN, OUTCOME = "task.json", "plan.json", "outcome.json"
 RESULTS = "results.db"
@@ -140,12 +142,17 @@ def _cluster(task: Task) -> Cluster:
         ca, cert, key = map(Path, task.certificates)
         tls = Tls(ca=ca, cert=cert, key=key)
     # Whether that may go without certificates was asked when the daemon was started.
-    return cluster_at(Address.parse(task.scheduler, tls=tls, insecure=True))
+    return cluster_at(Address.parse(task.scheduler, tls=tls, insecure=True), tell=_tell)
 
 
 def _processes(task: Task, plan: Plan, state: State) -> Processes:
     turn = None if task.turn is None else Turn.handed(state.turn, task.turn)
-    return Processes(state, tuple(map(Path, plan.folders)), turn=turn)
+    return Processes(state, tuple(map(Path, plan.folders)), turn=turn, tell=_tell)
+
+
+def _tell(order: Order, where: Where) -> None:
+    """Say in the log of the run what begins."""
+    click.echo(f"{order.dataset}: {where.said}", err=True)
 
 
 def _plan(task: Task, state: State, folder: Path, cluster: Cluster | None) -> Plan:

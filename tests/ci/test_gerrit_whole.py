@@ -76,6 +76,8 @@ def test_a_slow_migration_is_found_and_commented_on(where: Place) -> None:
     assert (path, comment["line"]) == (f"{VERSIONS}/ccc3_slow.py", 10)
     assert any("git-upload-pack" in each for each in where.double.asked)
     assert "customer 1" not in str(said)
+    (log,) = (where.state.folder / "private").glob("*/runner.log")
+    assert "small: change, run 1 of 1, ccc3_slow\n" in log.read_text()
 
 
 def harmless(where: Place) -> str:
