@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from ci.measuring.eye import Held, Probe
 from ci.measuring.plans import of_mariadb
 from ci.measuring.sessions import Session
+from ci.measuring.writer import Writer
 from ci.timing import Access, Counters, Statement
 
 if TYPE_CHECKING:
@@ -112,6 +113,15 @@ SELECT t.TABLE_NAME AS name
 FROM information_schema.TABLES t
 WHERE t.TABLE_SCHEMA = :database AND t.TABLE_NAME = :name AND t.TABLE_TYPE = 'BASE TABLE'
 """
+KEY = """
+SELECT c.COLUMN_NAME AS name
+FROM information_schema.COLUMNS c
+WHERE c.TABLE_SCHEMA = :database AND c.TABLE_NAME = :name AND c.COLUMN_KEY = 'PRI'
+  AND c.DATA_TYPE IN ('tinyint', 'smallint', 'mediumint', 'int', 'bigint')
+ORDER BY c.ORDINAL_POSITION
+LIMIT 1
+"""
+"""A number by which a row can be chosen."""
 
 
 class MariaDBEye:
@@ -140,25 +150,31 @@ class MariaDBEye:
         return [each for table in tables for each in self._probes(table)]
 
     def _probes(self, table: str) -> Iterable[Probe]:
-        for row in self._counts.rows(NAME, {"database": self._name, "name": table}):
-            quoted = "`{}`".format(row.name.replace("`", "``"))
-            read = f"SELECT 1 FROM {quoted} LIMIT 1"  # noqa: S608 - quoted
-            yield self._probe(table, Access.READ, [read])
-            writes = ["BEGIN", f"{read} FOR UPDATE"]
-            yield self._probe(table, Access.WRITE, writes, after="ROLLBACK")
+        values = {"database": self._name, "name": table}
+        for row in self._counts.rows(NAME, values):
+            keys = [_quoted(each.name) for each in self._counts.rows(KEY, values)]
+            name = _quoted(row.name)
+            read = f"SELECT 1 FROM {name} LIMIT 1"  # noqa: S608 - quoted
+            reader, writer = self._session(), self._session()
+            yield Probe(
+                table=table,
+                access=Access.READ,
+                ask=partial(reader.let_in, read, busy=BUSY),
+                close=reader.close,
+            )
+            choose = partial(_some_row, writer, name, keys)
+            yield Probe(
+                table=table,
+                access=Access.WRITE,
+                ask=Writer(session=writer, first=("BEGIN",), choose=choose, busy=BUSY).ask,
+                close=writer.close,
+            )
 
-    def _probe(
-        self, table: str, access: Access, statements: Sequence[str], after: str = ""
-    ) -> Probe:
+    def _session(self) -> Session:
         first = (*PROBING, self._within(PROBE_SECONDS))
         session = Session(self._database.probing().url, first=first)
         session.connection  # noqa: B018 - opened now, not while it is timed
-        return Probe(
-            table=table,
-            access=access,
-            ask=partial(session.let_in, *statements, busy=BUSY, after=after),
-            close=session.close,
-        )
+        return session
 
     def locks(self) -> Iterable[Held]:
         """Return the metadata locks on tables."""
@@ -236,3 +252,18 @@ class MariaDBEye:
     def _written(self) -> int:
         (row,) = self._counts.rows(REDO)
         return int(row.Value)
+
+
+def _quoted(name: str) -> str:
+    return "`{}`".format(name.replace("`", "``"))
+
+
+def _some_row(session: Session, table: str, keys: Sequence[str]) -> str:
+    """Return what locks a row of *table*; the first one where there is no key to go by."""
+    for key in keys:
+        chosen = f"min({key}) + floor(rand() * (max({key}) - min({key}) + 1))"
+        (number,) = session.send(f"SELECT {chosen} FROM {table}").one()  # noqa: S608 - quoted
+        if number is not None:
+            where = f"WHERE {key} >= {int(number)} ORDER BY {key}"
+            return f"SELECT 1 FROM {table} {where} LIMIT 1 FOR UPDATE"  # noqa: S608 - the same
+    return f"SELECT 1 FROM {table} LIMIT 1 FOR UPDATE"  # noqa: S608 - the same

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import sqlalchemy as sa
 
 from ci.measuring.eye import Held, Probe
 from ci.measuring.plans import of_postgresql
-from ci.measuring.sessions import Session, code_of
+from ci.measuring.sessions import Session
+from ci.measuring.writer import Writer
 from ci.timing import Access, Counters, Statement
 
 if TYPE_CHECKING:
@@ -101,41 +103,6 @@ Told: TypeAlias = "Sequence[sa.Row[Any]]"
 """Rows of STATEMENTS."""
 
 
-@dataclass(slots=True, kw_only=True)
-class _Writer:
-    """Locks a row of a table, another one each time: a migration may write to some of them."""
-
-    session: Session
-    table: str
-    """As SQL has it."""
-    _number: int = 0
-    _row: str = ""
-    """What locks the row that we are not let in to yet."""
-
-    def ask(self) -> bool:
-        """Lock it, and let go."""
-        if not self._row and not self._choose():
-            return False
-        lock = f"LOCK TABLE {self.table} IN ROW EXCLUSIVE MODE"
-        let_in = self.session.let_in("BEGIN", lock, self._row, busy=BUSY, after="ROLLBACK")
-        if let_in:
-            self._row = ""
-        return let_in
-
-    def _choose(self) -> bool:
-        """Choose a row in one of a few blocks, if the table lets us look how many there are."""
-        try:
-            ((size,),) = self.session.rows(SIZE, {"table": self.table})
-        except sa.exc.DBAPIError as error:
-            if code_of(error) in BUSY:
-                return False
-            raise
-        self._number += 1
-        share = min(100.0, 100.0 * MOST_BLOCKS * BLOCK_BYTES / max(size, 1))
-        self._row = ROW.format(table=self.table, share=share, number=self._number)
-        return True
-
-
 class PostgreSQLEye:
     """Sees one database of a private server."""
 
@@ -175,7 +142,12 @@ class PostgreSQLEye:
             yield Probe(
                 table=table,
                 access=Access.WRITE,
-                ask=_Writer(session=writer, table=row.table).ask,
+                ask=Writer(
+                    session=writer,
+                    first=("BEGIN", f"LOCK TABLE {row.table} IN ROW EXCLUSIVE MODE"),
+                    choose=partial(_some_row, writer, row.table, count()),
+                    busy=BUSY,
+                ).ask,
                 close=writer.close,
             )
 
@@ -256,3 +228,11 @@ class PostgreSQLEye:
 
     def _rows(self) -> Mapping[int, tuple[int, int]]:
         return {row.relid: (row.read, row.written) for row in self._counts.rows(ROWS)}
+
+
+def _some_row(session: Session, table: str, numbers: Iterator[int]) -> str:
+    """Return what locks a row of one of a few blocks of *table*, quoted."""
+    ((size,),) = session.rows(SIZE, {"table": table})
+    size = size or 1  # none of a table that is empty, or gone
+    share = min(100.0, 100.0 * MOST_BLOCKS * BLOCK_BYTES / size)
+    return ROW.format(table=table, share=share, number=next(numbers))
