@@ -69,7 +69,7 @@ FORGET = (
     "TRUNCATE performance_schema.file_summary_by_event_name",
 )
 TEMPORARY = f"""
-SELECT sum(SUM_NUMBER_OF_BYTES_WRITE) AS written
+SELECT coalesce(sum(SUM_NUMBER_OF_BYTES_WRITE), 0) AS written
 FROM performance_schema.file_summary_by_event_name
 WHERE EVENT_NAME IN {SPILLS}
 """  # noqa: S608 - ours
@@ -116,12 +116,12 @@ WHERE t.TABLE_SCHEMA = :database AND t.TABLE_NAME = :name AND t.TABLE_TYPE = 'BA
 KEY = """
 SELECT c.COLUMN_NAME AS name
 FROM information_schema.COLUMNS c
-WHERE c.TABLE_SCHEMA = :database AND c.TABLE_NAME = :name AND c.COLUMN_KEY = 'PRI'
+JOIN information_schema.STATISTICS s USING (TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME)
+WHERE c.TABLE_SCHEMA = :database AND c.TABLE_NAME = :name
+  AND s.INDEX_NAME = 'PRIMARY' AND s.SEQ_IN_INDEX = 1
   AND c.DATA_TYPE IN ('tinyint', 'smallint', 'mediumint', 'int', 'bigint')
-ORDER BY c.ORDINAL_POSITION
-LIMIT 1
 """
-"""A number by which a row can be chosen."""
+"""A number by which a row can be found."""
 
 
 class MariaDBEye:
