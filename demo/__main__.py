@@ -43,12 +43,14 @@ def main(database: str | None, rows: int) -> None:
 def prepare(url: str) -> None:
     """Refuse a database that holds something; let SQLite have readers beside its writer."""
     engine = engine_of(url)
-    if sa.inspect(engine).get_table_names():
-        raise click.UsageError("the database is not empty, and the demo cleans nothing up")
-    if engine.dialect.name == "sqlite":
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
-    engine.dispose()
+    try:
+        if sa.inspect(engine).get_table_names():
+            raise click.UsageError("the database is not empty, and the demo cleans nothing up")
+        if engine.dialect.name == "sqlite":
+            with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+    finally:
+        engine.dispose()
 
 
 if __name__ == "__main__":

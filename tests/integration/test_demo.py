@@ -81,7 +81,7 @@ def is_application(pid: int) -> bool:
 
 def test_a_database_that_holds_something_is_left_alone(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'mine.db'}"
-    with sa.create_engine(url).begin() as connection:
+    with sa.create_engine(url, poolclass=sa.NullPool).begin() as connection:
         connection.execute(sa.text("CREATE TABLE mine (id INTEGER)"))
     result = CliRunner().invoke(main, ["--database", url])
     assert (result.exit_code, "is not empty" in result.output) == (2, True)
