@@ -188,7 +188,8 @@ class Scan:
         cells = np.array([view.cell for view in views])[found.cells]
         origins = np.array([view.place for view in views])[found.cells]
         others = Hits(cells, origins, found.prints, found.labels)
-        return _joined(hits, others.take(~np.isin(_keys(others), _keys(hits))))
+        # By default numpy 2.0 fails on keys that no signed number can hold.
+        return _joined(hits, others.take(~np.isin(_keys(others), _keys(hits), kind="sort")))
 
     def _count(self, place: Place, hits: Hits, spot: Callable[[int], Spot]) -> None:
         masked = self.is_masked(place)

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import alembic
 import pytest
 
 from ci.drivers import Alembic, schema
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
     from tests.ci.test_drivers import Run
 
 BIN = Path(sys.executable).parent
+MADE = Path(alembic.__file__).parent / "templates"
+TEMPLATES = [
+    each
+    for each in ("generic", "async", "pyproject", "pyproject_async")  # the last two since 1.16
+    if (MADE / each).is_dir()
+]
 REVISION = '''"""A revision."""
 import sqlalchemy as sa
 from alembic import op
@@ -66,7 +73,7 @@ def versions(tool: Alembic, run: Run) -> list[str]:
     return [each.version for each in state(tool, run).pending]
 
 
-@pytest.mark.parametrize("template", ["generic", "async", "pyproject", "pyproject_async"])
+@pytest.mark.parametrize("template", TEMPLATES)
 def test_a_new_tree_is_driven(tmp_path: Path, template: str) -> None:
     tree = init(tmp_path, template)
     revise(tree, "one", None)

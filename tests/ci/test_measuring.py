@@ -289,7 +289,11 @@ SPILT = {
 
 
 @pytest.mark.parametrize(
-    ("engine", "setting", "statement"), SPILT.values(), ids=SPILT, indirect=["engine"]
+    ("engine", "setting", "statement"),
+    SPILT.values(),
+    ids=SPILT,
+    indirect=["engine"],
+    scope="module",
 )
 def test_temporary_bytes_are_counted(
     database: Database, watch: EyeWatch, setting: str, statement: str
