@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from ci.measuring.eye import Held, Probe
+from ci.measuring.eye import Held
 from ci.measuring.plans import of_mariadb
+from ci.measuring.probing import probes_of
 from ci.measuring.sessions import Session
-from ci.measuring.writer import Writer
 from ci.timing import Access, Counters, Statement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from ci.databases.base import Database
+    from ci.measuring.eye import Probe
 
 PICOSECONDS = 1e12
 MOST_STATEMENTS = 50
@@ -155,20 +156,8 @@ class MariaDBEye:
             keys = [_quoted(each.name) for each in self._counts.rows(KEY, values)]
             name = _quoted(row.name)
             read = f"SELECT 1 FROM {name} LIMIT 1"  # noqa: S608 - quoted
-            reader, writer = self._session(), self._session()
-            yield Probe(
-                table=table,
-                access=Access.READ,
-                ask=partial(reader.let_in, read, busy=BUSY),
-                close=reader.close,
-            )
-            choose = partial(_some_row, writer, name, keys)
-            yield Probe(
-                table=table,
-                access=Access.WRITE,
-                ask=Writer(session=writer, first=("BEGIN",), choose=choose, busy=BUSY).ask,
-                close=writer.close,
-            )
+            choose = partial(_some_row, table=name, keys=keys)
+            yield from probes_of(table, opened=self._session, read=read, choose=choose, busy=BUSY)
 
     def _session(self) -> Session:
         first = (*PROBING, self._within(PROBE_SECONDS))
@@ -258,12 +247,12 @@ def _quoted(name: str) -> str:
     return "`{}`".format(name.replace("`", "``"))
 
 
-def _some_row(session: Session, table: str, keys: Sequence[str]) -> str:
+def _some_row(session: Session, *, table: str, keys: Sequence[str]) -> Sequence[str]:
     """Return what locks a row of *table*; the first one where there is no key to go by."""
     for key in keys:
         chosen = f"min({key}) + floor(rand() * (max({key}) - min({key}) + 1))"
         (number,) = session.send(f"SELECT {chosen} FROM {table}").one()  # noqa: S608 - quoted
         if number is not None:
             where = f"WHERE {key} >= {int(number)} ORDER BY {key}"
-            return f"SELECT 1 FROM {table} {where} LIMIT 1 FOR UPDATE"  # noqa: S608 - the same
-    return f"SELECT 1 FROM {table} LIMIT 1 FOR UPDATE"  # noqa: S608 - the same
+            return "BEGIN", f"SELECT 1 FROM {table} {where} LIMIT 1 FOR UPDATE"  # noqa: S608 - the same
+    return "BEGIN", f"SELECT 1 FROM {table} LIMIT 1 FOR UPDATE"  # noqa: S608 - the same

@@ -14,16 +14,17 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import sqlalchemy as sa
 
-from ci.measuring.eye import Held, Probe
+from ci.measuring.eye import Held
 from ci.measuring.plans import of_postgresql
+from ci.measuring.probing import probes_of
 from ci.measuring.sessions import Session
-from ci.measuring.writer import Writer
 from ci.timing import Access, Counters, Statement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from ci.databases.base import Database
+    from ci.measuring.eye import Probe
 
 BLOCKS = {
     "AccessExclusiveLock": Access.READ,
@@ -132,24 +133,8 @@ class PostgreSQLEye:
     def _probes(self, table: str) -> Iterable[Probe]:
         for row in self._counts.rows(NAME, {"name": table}):
             read = f"SELECT 1 FROM {row.table} LIMIT 1"  # noqa: S608 - quoted by format('%I')
-            reader, writer = self._session(), self._session()
-            yield Probe(
-                table=table,
-                access=Access.READ,
-                ask=partial(reader.let_in, read, busy=BUSY),
-                close=reader.close,
-            )
-            yield Probe(
-                table=table,
-                access=Access.WRITE,
-                ask=Writer(
-                    session=writer,
-                    first=("BEGIN", f"LOCK TABLE {row.table} IN ROW EXCLUSIVE MODE"),
-                    choose=partial(_some_row, writer, row.table, count()),
-                    busy=BUSY,
-                ).ask,
-                close=writer.close,
-            )
+            choose = partial(_some_row, table=row.table, numbers=count())
+            yield from probes_of(table, opened=self._session, read=read, choose=choose, busy=BUSY)
 
     def _session(self) -> Session:
         url = sa.make_url(self._database.probing().url).update_query_dict(PROBING)
@@ -230,9 +215,10 @@ class PostgreSQLEye:
         return {row.relid: (row.read, row.written) for row in self._counts.rows(ROWS)}
 
 
-def _some_row(session: Session, table: str, numbers: Iterator[int]) -> str:
+def _some_row(session: Session, *, table: str, numbers: Iterator[int]) -> Sequence[str]:
     """Return what locks a row of one of a few blocks of *table*, quoted."""
     ((size,),) = session.rows(SIZE, {"table": table})
     size = size or 1  # none of a table that is empty, or gone
     share = min(100.0, 100.0 * MOST_BLOCKS * BLOCK_BYTES / size)
-    return ROW.format(table=table, share=share, number=next(numbers))
+    lock = f"LOCK TABLE {table} IN ROW EXCLUSIVE MODE"
+    return "BEGIN", lock, ROW.format(table=table, share=share, number=next(numbers))
